@@ -1,0 +1,10 @@
+/* scheduld: wiring and nothing else. */
+#include "settings.h"
+
+#include <stdio.h>
+
+int main(void)
+{
+    printf("%s %s\n", settings_program(), ECSS_VERSION);
+    return 0;
+}

@@ -1,0 +1,7 @@
+/* See settings.h. */
+#include "settings.h"
+
+const char *settings_program(void)
+{
+    return "webapid";
+}
