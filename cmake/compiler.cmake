@@ -34,3 +34,7 @@ if(ECSS_SANITIZE)
     target_compile_options(sanitized INTERFACE -fno-sanitize-recover=undefined)
   endif()
 endif()
+if(ECSS_FUZZ)
+  # libFuzzer steers by the coverage of everything that a target links.
+  target_compile_options(sanitized INTERFACE -fsanitize=fuzzer-no-link)
+endif()
