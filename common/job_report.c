@@ -42,7 +42,7 @@ static struct json_object *siblings(const struct job_at *at)
 }
 
 /* Cut, if need be, where a character ends. */
-static void print(char *text, size_t size, const char *fmt, va_list ap)
+static PRINTF(3, 0) void print(char *text, size_t size, const char *fmt, va_list ap)
 {
     size_t len;
 

@@ -189,7 +189,7 @@ static void check_overrides(void **state)
 /* [{"containerName": NAME, "environment": {...}}] with what is asked for; the caller frees it. */
 static char *overrides_text(size_t name_len, size_t variables, size_t var_len, size_t value_len)
 {
-    struct buf buf;
+    AUTO_BUF struct buf buf = {0};
 
     buf_init(&buf, TEXT_MAX);
     buf_puts(&buf, "[{\"containerName\":\"");
