@@ -20,7 +20,8 @@ static void trim_utf8(char *s, size_t size)
         s[i - 1] = '\0';
 }
 
-static PRINTF(4, 0) void set(struct err *err, enum err_kind kind, const char *field, const char *fmt, va_list ap)
+static PRINTF(4, 0) void set(struct err *err, enum err_kind kind, const char *field, const char *fmt,
+                             va_list ap)
 {
     char text[ERR_TEXT_SIZE];
 
