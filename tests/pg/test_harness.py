@@ -1,0 +1,89 @@
+"""The PostgreSQL that tests start: it is theirs alone, comes back after a crash, and leaves nothing."""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+from cluster import Cluster
+
+HERE = pathlib.Path(__file__).parent
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+def folders():
+    return set(pathlib.Path(os.environ.get("TMPDIR", "/tmp")).glob("ecss-pg-*"))
+
+
+class Server(unittest.TestCase):
+    def test_starts_serves_and_leaves_nothing(self):
+        with Cluster() as cluster:
+            pid, folder = cluster.server.pid, cluster.dir
+            self.assertEqual(folder.stat().st_mode & 0o777, 0o700)
+            cluster.create_database("one")
+            cluster.psql("CREATE TABLE t AS SELECT 42 AS n", "one")
+            self.assertEqual(cluster.psql("SELECT n FROM t", "one"), "42\n")
+            self.assertEqual(cluster.psql("SHOW listen_addresses").strip(), "")
+            with self.assertRaisesRegex(RuntimeError, 'relation "none" does not exist'):
+                cluster.psql("SELECT * FROM none", "one")
+        self.assertFalse(alive(pid))
+        self.assertFalse(folder.exists())
+
+    def test_comes_back_after_a_crash_with_what_was_written(self):
+        with Cluster() as cluster:
+            cluster.psql("CREATE TABLE t AS SELECT 1 AS n")
+            cluster.crash()
+            with self.assertRaises(RuntimeError):
+                cluster.psql("SELECT 1")
+            cluster.start()
+            self.assertEqual(cluster.psql("SELECT n FROM t"), "1\n")
+            cluster.restart()
+            self.assertEqual(cluster.psql("SELECT n FROM t"), "1\n")
+
+    def test_says_why_it_does_not_start(self):
+        before = folders()
+        with self.assertRaisesRegex(RuntimeError, "shared_buffers"):
+            Cluster(shared_buffers="many").start()
+        self.assertLessEqual(folders(), before)
+
+    def test_ends_with_the_process_that_started_it(self):
+        code = "from cluster import Cluster\nc = Cluster()\nc.start()\nprint(c.server.pid, c.dir, flush=True)\ninput()"
+        child = subprocess.Popen([sys.executable, "-B", "-c", code], cwd=HERE, stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+        pid, folder = child.stdout.readline().split()
+        self.addCleanup(subprocess.run, ["rm", "-rf", folder])
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+        deadline = time.monotonic() + 30
+        while alive(int(pid)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertFalse(alive(int(pid)))
+
+
+class WithPg(unittest.TestCase):
+    def run_with(self, *command):
+        before = folders()
+        run = subprocess.run([sys.executable, "-B", HERE / "with_pg.py", "--", *command], capture_output=True, text=True)
+        self.assertLessEqual(folders(), before)
+        return run
+
+    def test_the_program_finds_a_database(self):
+        run = self.run_with("sh", "-c", 'psql -XAtc "SELECT current_database()" && psql -XAtc "SELECT 7" "$ECSS_DATABASE_URL"')
+        self.assertEqual((run.returncode, run.stdout), (0, "test\n7\n"), run.stderr)
+
+    def test_its_exit_status_is_ours(self):
+        self.assertEqual(self.run_with("sh", "-c", "exit 3").returncode, 3)
+        self.assertEqual(self.run_with("sh", "-c", "kill -SEGV $$").returncode, 128 + signal.SIGSEGV)
+
+
+if __name__ == "__main__":
+    unittest.main()
