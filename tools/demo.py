@@ -113,14 +113,11 @@ class Demo:
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./quickstart")
+    parser = argparse.ArgumentParser(description="See ./quickstart --help.")
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--no-install", action="store_true")
     parser.add_argument("--build", type=pathlib.Path, required=True)
     options = parser.parse_args()
-    if not 1 <= options.port <= 65535:
-        parser.error(f"--port must be 1 to 65535, not {options.port}")
 
     port = port_for(options.port)
     stack = Stack(build=(SOURCE / options.build))
@@ -138,23 +135,27 @@ def main():
     except AssertionError as failure:
         say(f"\nquickstart: {failure}")
         return 1
-    except (KeyboardInterrupt, SystemExit) as stopped:
+    except SystemExit as stopped:
         say("\nStopping.")
-        return stopped.code if isinstance(stopped, SystemExit) else 130 if options.once else 0
+        by_hand = stopped.code == 128 + signal.SIGINT and not options.once
+        return 0 if by_hand else stopped.code
     finally:
-        # A second Ctrl-C must not leave anything behind.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
         stack.stop(check=False)
     say("It works: the API shows the run. Everything is stopped again.")
     return 0
 
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def on_signal(number, _frame):
+    # An impatient second one must not interrupt the cleaning up, which comes to its end by itself.
+    for other in STOP_SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGHUP, on_signal)
+    for number in STOP_SIGNALS:
+        signal.signal(number, on_signal)
     sys.exit(main())

@@ -162,6 +162,11 @@ class Stack:
     def program(self, name):
         return str(self.build / name / name)
 
+    def check(self):
+        """Raises if a daemon has ended by itself."""
+        for daemon in self.daemons:
+            daemon.check()
+
     def migrate(self):
         env = self.environment(ECSS_DATABASE_URL=self.cluster.url(DATABASE))
         run = subprocess.run([self.program("webapid"), "--migrate"], env=env, capture_output=True, text=True)
