@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # For ./quickstart and ./check: interruptible COMMAND... runs a command such that a signal to this shell ends it, too.
 # To be read with ".".
 
