@@ -1,0 +1,72 @@
+/*
+ * What every daemon's main() does in the same way: options, settings, signals, orderly stop, exit codes.
+ *
+ *     switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) { ... }
+ *     daemon = daemon_new(base, on_stop, NULL, arg);
+ *     event_base_dispatch(base);
+ *     code = daemon_exit_code(daemon);
+ */
+#pragma once
+
+#include "config.h"
+
+#include <stdbool.h>
+
+struct event_base;
+struct daemon;
+
+/* The codes are sysexits(3)'s where it has one. */
+enum daemon_exit {
+    DAEMON_EXIT_OK = 0,           /* did what was asked; stopped by SIGTERM or SIGINT in order */
+    DAEMON_EXIT_FAILURE = 1,      /* could not go on; the log says why. Starting again may help */
+    DAEMON_EXIT_USAGE = 64,       /* an option that does not exist */
+    DAEMON_EXIT_UNAVAILABLE = 69, /* --migrate: the database cannot be reached */
+    DAEMON_EXIT_CONFIG = 78,      /* settings, or a schema that does not fit: starting again does not help */
+    /* A second SIGTERM or SIGINT ends the process at once: 128 and the signal's number. */
+};
+
+/* An option of one daemon alone, without an argument, as --migrate. */
+struct daemon_option {
+    const char *name; /* "migrate" */
+    const char *help;
+};
+
+struct daemon_spec {
+    const char *program; /* "webapid" */
+    const char *version;
+    const char *what; /* one line for --help */
+    struct config config;
+    const char *const *other_settings;   /* ECSS_ names of the other daemon, NULL at the end */
+    const struct daemon_option *options; /* name NULL at the end; NULL: none */
+    /* Rules between settings; adds lines to mistakes. NULL: none. */
+    void (*check)(const void *settings, struct buf *mistakes);
+};
+
+enum daemon_action {
+    DAEMON_EXIT,       /* all is said: exit with *exit_code */
+    DAEMON_RUN,        /* serve; settings are filled */
+    DAEMON_RUN_OPTION, /* one of spec->options was given: *option is its index; settings are filled */
+};
+
+/* Reads the command line and the environment. --help, --version and --check-config, and every mistake, are
+ * done with here (DAEMON_EXIT). */
+enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char **argv, void *settings,
+                                int *option, int *exit_code);
+
+/* Turns SIGTERM, SIGINT and SIGHUP into events and ignores SIGPIPE. on_stop: the first SIGTERM or SIGINT,
+ * stop in order and then end the loop; the second one ends the process at once. on_reload: SIGHUP, NULL: it
+ * is ignored. Call before other threads start: they are to block signals (daemon_block_signals()). */
+struct daemon *daemon_new(struct event_base *base, void (*on_stop)(void *arg), void (*on_reload)(void *arg),
+                          void *arg);
+void daemon_free(struct daemon *daemon);
+
+/* As a signal would: also for an end that the daemon chooses itself. code is what daemon_exit_code() says. */
+void daemon_stop(struct daemon *daemon, int code);
+bool daemon_is_stopping(const struct daemon *daemon);
+int daemon_exit_code(const struct daemon *daemon);
+
+/* For threads other than the main one. */
+void daemon_block_signals(void);
+
+/* Tells the supervisor: "READY=1", "STOPPING=1", "STATUS=..." to $NOTIFY_SOCKET; nothing without one. */
+void daemon_notify(const char *state);

@@ -1,0 +1,48 @@
+/*
+ * The schema's versions. sql/NNNN_what.sql are embedded when the program is built; `webapid --migrate`
+ * applies what is missing, each in a transaction with its row in schema_migrations. Forward only. Two at once
+ * are safe: the second waits for the first and finds nothing to do.
+ *
+ * The daemons check at start, and again whenever their connection is made anew, that the schema is the one
+ * they were built for.
+ */
+#pragma once
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct db;
+
+struct migration {
+    int version;      /* 1, 2, 3... without gaps */
+    const char *name; /* "init" of 0001_init.sql */
+    const char *sql;
+};
+
+/* What this program knows, in order. */
+extern const struct migration migrations[];
+extern const size_t migration_count;
+
+enum migrate_state {
+    MIGRATE_CURRENT,     /* the schema is what this program knows */
+    MIGRATE_EMPTY,       /* there is no schema */
+    MIGRATE_OLDER,       /* run webapid --migrate */
+    MIGRATE_NEWER,       /* run a newer program */
+    MIGRATE_UNREACHABLE, /* nobody could be asked: try again */
+};
+
+/* Blocking. Brings the schema up to date and says on out, line by line, what it did. Waits for another one
+ * that does the same. */
+bool migrate_apply(const char *url, FILE *out, struct err *err);
+
+/* Blocking, at most about 5 s a host; true if current. Otherwise *ret says what is wrong and err says it in
+ * words, with what to do. For a main() before its loop: exit on EMPTY, OLDER and NEWER, retry on UNREACHABLE.
+ */
+bool migrate_check(const char *url, enum migrate_state *ret, struct err *err);
+
+/* The same by a connection that is there, for on_up. done comes once; err is NULL if current. */
+typedef void migrate_fn(void *arg, enum migrate_state state, const struct err *err);
+void migrate_check_db(struct db *db, migrate_fn *done, void *arg);

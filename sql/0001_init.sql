@@ -1,0 +1,527 @@
+-- The first schema: jobs, what becomes of them, and who may write what.
+--
+-- `webapid --migrate` runs this file in one transaction, with search_path set to the schema to fill (and pg_temp
+-- last), so names here are relative and "FROM CURRENT" below means that schema. Lengths and ranges repeat
+-- common/limits.h; tests/pg compares them.
+
+-- Two group roles. A login user for a daemon is a member of one: GRANT ecs_scheduler_webapid TO web_login.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['ecs_scheduler_webapid', 'ecs_scheduler_scheduld'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN
+                    NULL; -- another database of this server made it in this instant: roles belong to the server
+                WHEN insufficient_privilege THEN
+                    RAISE EXCEPTION 'the role % does not exist and the user % may not create roles',
+                        role_name, current_user
+                        USING ERRCODE = 'insufficient_privilege',
+                            HINT = 'As a user with CREATEROLE run: CREATE ROLE ecs_scheduler_webapid NOLOGIN;'
+                                ' CREATE ROLE ecs_scheduler_scheduld NOLOGIN; and migrate again.';
+            END;
+        END IF;
+    END LOOP;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO ecs_scheduler_webapid, ecs_scheduler_scheduld', current_schema());
+END
+$$;
+
+CREATE TABLE schema_migrations (
+    version integer PRIMARY KEY CHECK (version >= 1),
+    name text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE schema_migrations IS 'What `webapid --migrate` has applied. The daemons refuse to run on a schema that they do not know.';
+COMMENT ON COLUMN schema_migrations.version IS 'Number of the migration: the NNNN of sql/NNNN_name.sql.';
+COMMENT ON COLUMN schema_migrations.name IS 'The name of sql/NNNN_name.sql.';
+COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
+
+
+-- What a job's parts may be. These functions are for CHECKs: they use nothing but built-in functions, so that they
+-- mean the same with any search_path, and they say false, never NULL, which a CHECK would take for true.
+
+CREATE FUNCTION job_name_valid(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN name ~ '^[0-9A-Za-z_-]{1,255}$';
+COMMENT ON FUNCTION job_name_valid IS 'Whether a text can be the id of a job, a task definition or a container: 1 to 255 of 0-9 A-Z a-z _ -';
+
+CREATE FUNCTION job_time_valid(written text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN octet_length(written) <= 64 AND written ~ (
+    '^\d{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])'
+    '[T ]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?'
+    '(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d)?)?)?$');
+COMMENT ON FUNCTION job_time_valid IS 'Whether a text is an ISO 8601 time, with or without an offset: 2026-11-24T10:30:00, 2026-11-24T10:30:00+01:00';
+
+CREATE FUNCTION job_trigger_valid(trigger jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN jsonb_typeof(trigger) <> 'object' THEN false
+    WHEN trigger - ARRAY['type', 'queueName', 'messagesPerTask'] <> '{}' THEN false
+    WHEN trigger -> 'type' = '"noop"' THEN trigger = '{"type": "noop"}'
+    WHEN trigger -> 'type' IS DISTINCT FROM '"sqs"' THEN false
+    WHEN jsonb_typeof(trigger -> 'queueName') IS DISTINCT FROM 'string' THEN false
+    WHEN length(trigger ->> 'queueName') > 80 THEN false
+    WHEN trigger ->> 'queueName' !~ '^[0-9A-Za-z_-]+(\.fifo)?$' THEN false
+    WHEN NOT trigger ? 'messagesPerTask' THEN true
+    WHEN jsonb_typeof(trigger -> 'messagesPerTask') <> 'number' THEN false
+    ELSE (trigger ->> 'messagesPerTask')::numeric BETWEEN 1 AND 1000000000
+        AND (trigger ->> 'messagesPerTask')::numeric % 1 = 0
+END;
+COMMENT ON FUNCTION job_trigger_valid IS 'Whether a value can be jobs.trigger.';
+
+CREATE FUNCTION job_overrides_valid(overrides jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN jsonb_typeof(overrides) <> 'array' THEN false
+    WHEN jsonb_array_length(overrides) > 10 THEN false
+    ELSE NOT EXISTS (
+        SELECT FROM jsonb_array_elements(overrides) AS item
+        WHERE CASE
+            WHEN jsonb_typeof(item) <> 'object' THEN true
+            WHEN item - ARRAY['containerName', 'environment'] <> '{}' THEN true
+            WHEN jsonb_typeof(item -> 'containerName') IS DISTINCT FROM 'string' THEN true
+            WHEN item ->> 'containerName' !~ '^[0-9A-Za-z_-]{1,255}$' THEN true
+            WHEN NOT item ? 'environment' THEN false
+            WHEN jsonb_typeof(item -> 'environment') <> 'object' THEN true
+            WHEN (SELECT count(*) FROM jsonb_object_keys(item -> 'environment')) > 100 THEN true
+            ELSE EXISTS (
+                SELECT FROM jsonb_each(item -> 'environment') AS variable (name, value)
+                WHERE jsonb_typeof(value) <> 'string'
+                    OR octet_length(name) NOT BETWEEN 1 AND 255
+                    OR strpos(name, '=') > 0
+                    OR octet_length(value #>> '{}') > 4096)
+        END)
+END;
+COMMENT ON FUNCTION job_overrides_valid IS 'Whether a value can be jobs.overrides.';
+
+
+-- A number for each change of a job. It is drawn from a sequence, not counted by job, so that a job that was deleted
+-- and made again with the same id can never look unchanged.
+CREATE SEQUENCE jobs_revision AS bigint;
+COMMENT ON SEQUENCE jobs_revision IS 'Where jobs.revision comes from.';
+
+CREATE TABLE jobs (
+    id text PRIMARY KEY,
+    ordinal bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    task_definition text NOT NULL,
+    schedule text NOT NULL,
+    timezone text,
+    schedule_start text,
+    schedule_end text,
+    task_count integer NOT NULL DEFAULT 1,
+    max_count integer,
+    trigger jsonb,
+    overrides jsonb,
+    suspended boolean,
+    revision bigint NOT NULL DEFAULT 0,
+    changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT jobs_id_is_a_name CHECK (job_name_valid(id)),
+    CONSTRAINT jobs_task_definition_is_a_name CHECK (job_name_valid(task_definition)),
+    CONSTRAINT jobs_schedule_has_1_to_1024_bytes CHECK (octet_length(schedule) BETWEEN 1 AND 1024),
+    CONSTRAINT jobs_schedule_is_not_blank CHECK (schedule ~ '\S'),
+    CONSTRAINT jobs_schedule_has_no_open_wildcard CHECK (schedule !~ '^\s*(\S+\s+){0,2}\?(\s|$)'),
+    CONSTRAINT jobs_timezone_is_a_zone_name CHECK (timezone ~ '^[0-9A-Za-z_+/-]{0,255}$'),
+    CONSTRAINT jobs_schedule_start_is_a_time CHECK (job_time_valid(schedule_start)),
+    CONSTRAINT jobs_schedule_end_is_a_time CHECK (job_time_valid(schedule_end)),
+    CONSTRAINT jobs_task_count_is_1_to_50 CHECK (task_count BETWEEN 1 AND 50),
+    CONSTRAINT jobs_max_count_is_1_to_50 CHECK (max_count BETWEEN 1 AND 50),
+    CONSTRAINT jobs_trigger_is_a_trigger CHECK (job_trigger_valid(trigger)),
+    CONSTRAINT jobs_overrides_are_overrides CHECK (job_overrides_valid(overrides))
+);
+CREATE INDEX jobs_changed_xid ON jobs (changed_xid);
+
+COMMENT ON TABLE jobs IS 'What is to run and when: one row a job, as the REST API keeps them. May be edited by hand: the scheduler hears of it at commit. Written by webapid only; see job_status for how jobs fare.';
+COMMENT ON COLUMN jobs.id IS 'Name of the job, 1 to 255 of 0-9 A-Z a-z _ - (API: id). It never changes.';
+COMMENT ON COLUMN jobs.ordinal IS 'Order of creation, in which the API lists jobs.';
+COMMENT ON COLUMN jobs.task_definition IS 'ECS task definition that a run starts: its family, whose latest active revision is used (API: taskDefinition).';
+COMMENT ON COLUMN jobs.schedule IS 'When: second minute hour day_of_week week day month year, missing fields are * (API: schedule). Each ? has been replaced by the number that was chosen.';
+COMMENT ON COLUMN jobs.timezone IS 'Zone of the schedule, as Europe/Berlin; NULL or empty: UTC (API: timezone).';
+COMMENT ON COLUMN jobs.schedule_start IS 'No fire before this ISO 8601 time; without an offset it is local time in the job''s zone (API: scheduleStart).';
+COMMENT ON COLUMN jobs.schedule_end IS 'No fire after this ISO 8601 time; without an offset it is local time in the job''s zone (API: scheduleEnd).';
+COMMENT ON COLUMN jobs.task_count IS 'Tasks that shall run, 1 to 50: a fire starts what is missing (API: taskCount).';
+COMMENT ON COLUMN jobs.max_count IS 'Most tasks that a trigger may ask for, 1 to 50; NULL: 50 (API: maxCount).';
+COMMENT ON COLUMN jobs.trigger IS 'What decides how many tasks a fire wants, {"type": "sqs", "queueName": "work", "messagesPerTask": 100}; NULL: always task_count (API: trigger).';
+COMMENT ON COLUMN jobs.overrides IS 'Environment by container, [{"containerName": "c", "environment": {"NAME": "value"}}]; NULL: none (API: overrides). May hold secrets.';
+COMMENT ON COLUMN jobs.suspended IS 'True: the job does not fire. NULL is false, and means that it was never said (API: suspended).';
+COMMENT ON COLUMN jobs.revision IS 'Another, higher number after each change. Kept by a trigger, also for changes by hand.';
+COMMENT ON COLUMN jobs.changed_xid IS 'Transaction that last changed the row, for the scheduler to find what changed since it last looked. Kept by a trigger.';
+COMMENT ON COLUMN jobs.created_at IS 'When the job was made. Kept by a trigger.';
+COMMENT ON COLUMN jobs.updated_at IS 'When the job was last changed. Kept by a trigger.';
+
+CREATE TABLE job_tombstones (
+    job_id text NOT NULL,
+    changed_xid xid8 NOT NULL,
+    deleted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (job_id, changed_xid)
+);
+CREATE INDEX job_tombstones_changed_xid ON job_tombstones (changed_xid);
+COMMENT ON TABLE job_tombstones IS 'Jobs that were deleted, for a scheduler that looks for what changed since it last looked. Written by a trigger on jobs, pruned by scheduld.';
+COMMENT ON COLUMN job_tombstones.job_id IS 'The id that the job had. There may be a job with this id again.';
+COMMENT ON COLUMN job_tombstones.changed_xid IS 'Transaction that deleted it.';
+COMMENT ON COLUMN job_tombstones.deleted_at IS 'When it was deleted.';
+
+
+-- What the triggers keep. AFTER triggers are by statement: a statement that changes many jobs costs one hint, not
+-- one for each, as a listener is faster in reading all jobs than in reading thousands one by one.
+
+CREATE FUNCTION jobs_stamp() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.id <> OLD.id THEN
+        RAISE EXCEPTION 'the id of a job cannot change'
+            USING ERRCODE = 'check_violation', TABLE = 'jobs', CONSTRAINT = 'jobs_id_is_for_ever',
+                HINT = 'Insert a job with the new id and delete the old one.';
+    END IF;
+    NEW.revision := nextval('jobs_revision');
+    NEW.changed_xid := pg_current_xact_id();
+    NEW.created_at := CASE TG_OP WHEN 'INSERT' THEN now() ELSE OLD.created_at END;
+    NEW.updated_at := now();
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION jobs_stamp IS 'Keeps revision, changed_xid, created_at and updated_at of jobs.';
+
+CREATE FUNCTION jobs_tell() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM changed LIMIT 1001) AS few) > 1000 THEN
+        PERFORM pg_notify('ecss_jobs', '');
+    ELSE
+        PERFORM pg_notify('ecss_jobs', id) FROM changed;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION jobs_tell IS 'NOTIFY ecss_jobs with the id of each job that a statement changed; more than 1000: once, without an id, which means all.';
+
+-- Runs as the owner of the tables, as who deletes a job may not write tombstones.
+CREATE FUNCTION jobs_bury() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO job_tombstones (job_id, changed_xid)
+    SELECT id, pg_current_xact_id() FROM changed
+    ON CONFLICT DO NOTHING; -- deleted, made and deleted again in one transaction
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION jobs_bury IS 'Writes a tombstone for each job that a statement deleted.';
+
+CREATE FUNCTION jobs_truncated() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('ecss_jobs', '');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION jobs_truncated IS 'NOTIFY ecss_jobs without an id, which means all jobs, after TRUNCATE.';
+
+CREATE TRIGGER jobs_stamp BEFORE INSERT OR UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION jobs_stamp();
+CREATE TRIGGER jobs_tell_insert AFTER INSERT ON jobs REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_tell();
+CREATE TRIGGER jobs_tell_update AFTER UPDATE ON jobs REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_tell();
+CREATE TRIGGER jobs_tell_delete AFTER DELETE ON jobs REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_tell();
+CREATE TRIGGER jobs_bury AFTER DELETE ON jobs REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION jobs_bury();
+CREATE TRIGGER jobs_truncated AFTER TRUNCATE ON jobs FOR EACH STATEMENT EXECUTE FUNCTION jobs_truncated();
+
+
+-- Written at each fire. Nothing but the key is indexed and pages have room, so that updates stay on their page (HOT).
+CREATE TABLE job_state (
+    job_id text PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+    cursor timestamptz,
+    next_run timestamptz,
+    last_run timestamptz,
+    last_run_tasks jsonb,
+    problem text,
+    armed_revision bigint,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT job_state_last_run_tasks_is_an_array CHECK (jsonb_typeof(last_run_tasks) = 'array'),
+    CONSTRAINT job_state_problem_has_1_to_1024_bytes CHECK (octet_length(problem) BETWEEN 1 AND 1024)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+COMMENT ON TABLE job_state IS 'How far each job is: one row a job, written by scheduld only.';
+COMMENT ON COLUMN job_state.job_id IS 'The job. The row goes when the job is deleted.';
+COMMENT ON COLUMN job_state.cursor IS 'Last fire time that was acted on: planned, skipped or recorded as missed.';
+COMMENT ON COLUMN job_state.next_run IS 'Fire time that the job is armed for; NULL: none (suspended, ended, or see problem).';
+COMMENT ON COLUMN job_state.last_run IS 'Fire time of the last run that started a task (API: lastRun).';
+COMMENT ON COLUMN job_state.last_run_tasks IS 'Tasks of that run, [{"taskId": "arn:...", "hostId": "arn:..."}] (API: lastRunTasks).';
+COMMENT ON COLUMN job_state.problem IS 'Why the job cannot be armed, as a schedule that does not parse; NULL: all is well.';
+COMMENT ON COLUMN job_state.armed_revision IS 'The jobs.revision that next_run and problem were computed from; another one there means that the scheduler has not seen the change yet.';
+COMMENT ON COLUMN job_state.updated_at IS 'When the row was last written.';
+
+CREATE TABLE runs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    job_id text NOT NULL,
+    fire_at timestamptz NOT NULL,
+    state text NOT NULL,
+    requested_by text NOT NULL DEFAULT 'schedule',
+    coalesced integer NOT NULL DEFAULT 0,
+    wanted integer,
+    running integer,
+    needed integer,
+    request jsonb,
+    chunks jsonb NOT NULL DEFAULT '[]',
+    tasks jsonb NOT NULL DEFAULT '[]',
+    error text,
+    epoch bigint NOT NULL,
+    planned_at timestamptz NOT NULL DEFAULT now(),
+    launched_at timestamptz,
+    finished_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT runs_job_id_fire_at_key UNIQUE (job_id, fire_at),
+    CONSTRAINT runs_job_id_is_a_name CHECK (job_name_valid(job_id)),
+    CONSTRAINT runs_state_is_known CHECK (state IN ('planned', 'launching', 'started', 'not_needed',
+        'launch_failed', 'missed', 'skipped', 'succeeded', 'failed')),
+    CONSTRAINT runs_requested_by_has_1_to_255_characters CHECK (length(requested_by) BETWEEN 1 AND 255),
+    CONSTRAINT runs_coalesced_is_not_negative CHECK (coalesced >= 0),
+    CONSTRAINT runs_wanted_is_0_to_50 CHECK (wanted BETWEEN 0 AND 50),
+    CONSTRAINT runs_running_is_not_negative CHECK (running >= 0),
+    CONSTRAINT runs_needed_is_0_to_50 CHECK (needed BETWEEN 0 AND 50),
+    CONSTRAINT runs_request_is_an_object CHECK (jsonb_typeof(request) = 'object'),
+    CONSTRAINT runs_chunks_is_an_array CHECK (jsonb_typeof(chunks) = 'array'),
+    CONSTRAINT runs_tasks_is_an_array CHECK (jsonb_typeof(tasks) = 'array'),
+    CONSTRAINT runs_error_has_1_to_1024_bytes CHECK (octet_length(error) BETWEEN 1 AND 1024),
+    CONSTRAINT runs_epoch_is_positive CHECK (epoch >= 1)
+) WITH (fillfactor = 80);
+CREATE INDEX runs_fire_at ON runs (fire_at);
+CREATE INDEX runs_open ON runs (fire_at) WHERE state IN ('planned', 'launching');
+COMMENT ON TABLE runs IS 'The ledger: one row for each fire of a job, written before anything is launched, by scheduld only. A run outlives its job. Read recent_runs, failed_runs and running_tasks first.';
+COMMENT ON COLUMN runs.id IS 'Number of the run.';
+COMMENT ON COLUMN runs.job_id IS 'The job that fired; it may have been deleted since.';
+COMMENT ON COLUMN runs.fire_at IS 'The instant at which the schedule said that the job is due. A job has one run for it, ever.';
+COMMENT ON COLUMN runs.state IS 'planned (decided, nothing sent) > launching (RunTask sent, or to be sent again) > started (tasks run) > succeeded or failed; launch_failed (ECS started nothing, or not all); not_needed (enough tasks ran or the queue was empty); missed (nobody could act within the grace); skipped (the run before was still launching).';
+COMMENT ON COLUMN runs.requested_by IS 'Who wanted the run: schedule.';
+COMMENT ON COLUMN runs.coalesced IS 'Earlier fire times that passed while nobody could act and that this run stands for.';
+COMMENT ON COLUMN runs.wanted IS 'Tasks that the trigger or task_count asked for; NULL: it was not asked.';
+COMMENT ON COLUMN runs.running IS 'Tasks of this job that ran when it was checked; NULL: it was not checked.';
+COMMENT ON COLUMN runs.needed IS 'Tasks to start: wanted less running, at least 0; NULL: it was not decided.';
+COMMENT ON COLUMN runs.request IS 'Parameters of RunTask as planned: a repeat sends the very same, even if the job was edited since. May hold secrets (overrides).';
+COMMENT ON COLUMN runs.chunks IS 'Calls of RunTask, at most 10 tasks each: count, attempt, token and outcome of each.';
+COMMENT ON COLUMN runs.tasks IS 'Tasks that were started: [{"taskId": "arn:...", "hostId": "arn:..."}].';
+COMMENT ON COLUMN runs.error IS 'Why the run failed, was missed or was skipped; NULL: no error.';
+COMMENT ON COLUMN runs.epoch IS 'Epoch of the leader that last wrote the row (see scheduler.epoch).';
+COMMENT ON COLUMN runs.planned_at IS 'When the row was written.';
+COMMENT ON COLUMN runs.launched_at IS 'When RunTask was first sent; NULL: never.';
+COMMENT ON COLUMN runs.finished_at IS 'When the last task stopped, or the run ended without one; NULL: not yet.';
+COMMENT ON COLUMN runs.updated_at IS 'When the row was last written.';
+
+CREATE TABLE scheduler (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    installation uuid NOT NULL DEFAULT gen_random_uuid(),
+    epoch bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
+    holder text CHECK (length(holder) BETWEEN 1 AND 255),
+    since timestamptz,
+    heartbeat timestamptz
+) WITH (fillfactor = 10);
+INSERT INTO scheduler DEFAULT VALUES;
+COMMENT ON TABLE scheduler IS 'Who leads: one row, written by the scheduld that holds the advisory lock.';
+COMMENT ON COLUMN scheduler.only_row IS 'Always true, so that there can be no second row.';
+COMMENT ON COLUMN scheduler.installation IS 'Name of this installation, part of every client token: two installations on one ECS cluster never take each other''s launches for their own.';
+COMMENT ON COLUMN scheduler.epoch IS 'Grows by one each time that a scheduld becomes the leader; a write with an older one changes nothing.';
+COMMENT ON COLUMN scheduler.holder IS 'The leader: host and process; NULL: nobody leads.';
+COMMENT ON COLUMN scheduler.since IS 'When it became the leader.';
+COMMENT ON COLUMN scheduler.heartbeat IS 'When it last said that it is alive.';
+
+
+-- For people, in psql.
+
+-- A zone that PostgreSQL does not know must not break a view for all other jobs.
+CREATE FUNCTION job_local_time(at timestamptz, zone text) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN to_char(at AT TIME ZONE coalesce(nullif(zone, ''), 'UTC'), 'YYYY-MM-DD HH24:MI:SS ')
+        || coalesce(nullif(zone, ''), 'UTC');
+EXCEPTION
+    WHEN invalid_parameter_value THEN
+        RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION job_local_time IS 'The time in a zone, and the zone; NULL if PostgreSQL does not know the zone.';
+
+CREATE VIEW job_status AS
+SELECT
+    j.id,
+    CASE
+        WHEN j.suspended THEN 'suspended'
+        WHEN s.armed_revision IS DISTINCT FROM j.revision THEN 'not seen by the scheduler yet'
+        WHEN s.problem IS NOT NULL THEN 'problem'
+        WHEN s.next_run IS NULL THEN 'ended'
+        WHEN s.next_run < now() - interval '10 seconds' THEN 'overdue'
+        ELSE 'armed'
+    END AS status,
+    s.problem,
+    j.schedule,
+    coalesce(nullif(j.timezone, ''), 'UTC') AS timezone,
+    s.next_run AT TIME ZONE 'UTC' AS next_run_utc,
+    job_local_time(s.next_run, j.timezone) AS next_run_local,
+    date_trunc('second', s.next_run - now()) AS next_run_in,
+    s.last_run AT TIME ZONE 'UTC' AS last_run_utc,
+    job_local_time(s.last_run, j.timezone) AS last_run_local,
+    jsonb_array_length(s.last_run_tasks) AS last_run_tasks,
+    r.fire_at AT TIME ZONE 'UTC' AS last_fire_utc,
+    r.state AS last_fire_state,
+    r.error AS last_fire_error,
+    j.task_definition,
+    j.task_count,
+    j.max_count,
+    j.updated_at
+FROM jobs j
+LEFT JOIN job_state s ON s.job_id = j.id
+LEFT JOIN LATERAL (
+    SELECT fire_at, state, error FROM runs WHERE job_id = j.id ORDER BY fire_at DESC LIMIT 1
+) r ON true
+ORDER BY j.ordinal;
+COMMENT ON VIEW job_status IS 'How each job fares, and if it does not fire, why. One job: SELECT * FROM job_status WHERE id = ''nightly'' \gx';
+COMMENT ON COLUMN job_status.id IS 'The job.';
+COMMENT ON COLUMN job_status.status IS 'armed; overdue (its time passed more than 10 s ago: does a scheduld lead? see scheduler); suspended; ended (no fire time is left); problem; not seen by the scheduler yet.';
+COMMENT ON COLUMN job_status.problem IS 'Why the job cannot be armed.';
+COMMENT ON COLUMN job_status.schedule IS 'When: second minute hour day_of_week week day month year.';
+COMMENT ON COLUMN job_status.timezone IS 'Zone of the schedule.';
+COMMENT ON COLUMN job_status.next_run_utc IS 'Next fire time, in UTC.';
+COMMENT ON COLUMN job_status.next_run_local IS 'Next fire time, in the zone of the job.';
+COMMENT ON COLUMN job_status.next_run_in IS 'How long until then; negative: so late it is.';
+COMMENT ON COLUMN job_status.last_run_utc IS 'Fire time of the last run that started a task, in UTC.';
+COMMENT ON COLUMN job_status.last_run_local IS 'Fire time of the last run that started a task, in the zone of the job.';
+COMMENT ON COLUMN job_status.last_run_tasks IS 'Number of tasks that it started.';
+COMMENT ON COLUMN job_status.last_fire_utc IS 'Last fire time on record in runs, whatever came of it, in UTC.';
+COMMENT ON COLUMN job_status.last_fire_state IS 'What came of it, see runs.state.';
+COMMENT ON COLUMN job_status.last_fire_error IS 'Why, if it failed.';
+COMMENT ON COLUMN job_status.task_definition IS 'ECS task definition that a run starts.';
+COMMENT ON COLUMN job_status.task_count IS 'Tasks that shall run.';
+COMMENT ON COLUMN job_status.max_count IS 'Most tasks that the trigger may ask for.';
+COMMENT ON COLUMN job_status.updated_at IS 'When the job was last changed.';
+
+CREATE VIEW upcoming_runs AS
+SELECT
+    s.next_run AT TIME ZONE 'UTC' AS fire_utc,
+    job_local_time(s.next_run, j.timezone) AS fire_local,
+    date_trunc('second', s.next_run - now()) AS fires_in,
+    j.id AS job_id,
+    j.task_definition,
+    j.task_count,
+    j.trigger ->> 'queueName' AS queue,
+    j.schedule
+FROM jobs j
+JOIN job_state s ON s.job_id = j.id AND s.armed_revision = j.revision
+WHERE s.next_run IS NOT NULL AND j.suspended IS NOT TRUE
+ORDER BY s.next_run, j.id;
+COMMENT ON VIEW upcoming_runs IS 'The next fire of each job that is armed, soonest first. SELECT * FROM upcoming_runs LIMIT 20';
+COMMENT ON COLUMN upcoming_runs.fire_utc IS 'Next fire time, in UTC.';
+COMMENT ON COLUMN upcoming_runs.fire_local IS 'Next fire time, in the zone of the job.';
+COMMENT ON COLUMN upcoming_runs.fires_in IS 'How long until then; negative: so late it is.';
+COMMENT ON COLUMN upcoming_runs.job_id IS 'The job.';
+COMMENT ON COLUMN upcoming_runs.task_definition IS 'ECS task definition that the run starts.';
+COMMENT ON COLUMN upcoming_runs.task_count IS 'Tasks that shall run.';
+COMMENT ON COLUMN upcoming_runs.queue IS 'SQS queue that decides whether any are started; NULL: none does.';
+COMMENT ON COLUMN upcoming_runs.schedule IS 'When: second minute hour day_of_week week day month year.';
+
+CREATE VIEW recent_runs AS
+SELECT
+    r.fire_at AT TIME ZONE 'UTC' AS fire_utc,
+    job_local_time(r.fire_at, j.timezone) AS fire_local,
+    r.job_id,
+    r.state,
+    r.wanted,
+    r.running,
+    r.needed,
+    jsonb_array_length(r.tasks) AS started,
+    round(extract(epoch FROM r.launched_at - r.fire_at), 3) AS late_s,
+    round(extract(epoch FROM r.finished_at - r.launched_at), 3) AS took_s,
+    r.coalesced,
+    r.error,
+    r.requested_by,
+    r.id AS run_id
+FROM runs r
+LEFT JOIN jobs j ON j.id = r.job_id
+ORDER BY r.fire_at DESC, r.job_id;
+COMMENT ON VIEW recent_runs IS 'All runs on record, latest first. SELECT * FROM recent_runs WHERE job_id = ''nightly'' LIMIT 20';
+COMMENT ON COLUMN recent_runs.fire_utc IS 'When the job was due, in UTC.';
+COMMENT ON COLUMN recent_runs.fire_local IS 'When the job was due, in the zone of the job; in UTC if it was deleted.';
+COMMENT ON COLUMN recent_runs.job_id IS 'The job.';
+COMMENT ON COLUMN recent_runs.state IS 'What came of it, see runs.state.';
+COMMENT ON COLUMN recent_runs.wanted IS 'Tasks that were asked for.';
+COMMENT ON COLUMN recent_runs.running IS 'Tasks of this job that ran already.';
+COMMENT ON COLUMN recent_runs.needed IS 'Tasks to start.';
+COMMENT ON COLUMN recent_runs.started IS 'Tasks that were started.';
+COMMENT ON COLUMN recent_runs.late_s IS 'Seconds from the fire time until RunTask was sent.';
+COMMENT ON COLUMN recent_runs.took_s IS 'Seconds from then until the run was finished.';
+COMMENT ON COLUMN recent_runs.coalesced IS 'Earlier fire times that this run stands for.';
+COMMENT ON COLUMN recent_runs.error IS 'Why the run failed, was missed or was skipped.';
+COMMENT ON COLUMN recent_runs.requested_by IS 'Who wanted the run.';
+COMMENT ON COLUMN recent_runs.run_id IS 'Number of the run.';
+
+CREATE VIEW failed_runs AS
+SELECT
+    r.fire_at AT TIME ZONE 'UTC' AS fire_utc,
+    job_local_time(r.fire_at, j.timezone) AS fire_local,
+    r.job_id,
+    r.state,
+    r.error,
+    r.needed,
+    jsonb_array_length(r.tasks) AS started,
+    round(extract(epoch FROM r.launched_at - r.fire_at), 3) AS late_s,
+    r.coalesced,
+    r.chunks,
+    r.id AS run_id
+FROM runs r
+LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.state IN ('failed', 'launch_failed', 'missed', 'skipped')
+ORDER BY r.fire_at DESC, r.job_id;
+COMMENT ON VIEW failed_runs IS 'Runs that failed, were missed or were skipped, latest first, with the reason. SELECT * FROM failed_runs LIMIT 20';
+COMMENT ON COLUMN failed_runs.fire_utc IS 'When the job was due, in UTC.';
+COMMENT ON COLUMN failed_runs.fire_local IS 'When the job was due, in the zone of the job; in UTC if it was deleted.';
+COMMENT ON COLUMN failed_runs.job_id IS 'The job.';
+COMMENT ON COLUMN failed_runs.state IS 'failed, launch_failed, missed or skipped, see runs.state.';
+COMMENT ON COLUMN failed_runs.error IS 'The reason.';
+COMMENT ON COLUMN failed_runs.needed IS 'Tasks to start.';
+COMMENT ON COLUMN failed_runs.started IS 'Tasks that were started all the same.';
+COMMENT ON COLUMN failed_runs.late_s IS 'Seconds from the fire time until RunTask was sent.';
+COMMENT ON COLUMN failed_runs.coalesced IS 'Earlier fire times that this run stands for.';
+COMMENT ON COLUMN failed_runs.chunks IS 'Calls of RunTask and their outcomes.';
+COMMENT ON COLUMN failed_runs.run_id IS 'Number of the run.';
+
+CREATE VIEW running_tasks AS
+SELECT
+    r.job_id,
+    task.value ->> 'taskId' AS task,
+    task.value ->> 'hostId' AS host,
+    r.fire_at AT TIME ZONE 'UTC' AS fire_utc,
+    job_local_time(r.fire_at, j.timezone) AS fire_local,
+    date_trunc('second', now() - coalesce(r.launched_at, r.planned_at)) AS runs_for,
+    r.state,
+    r.id AS run_id
+FROM runs r
+CROSS JOIN LATERAL jsonb_array_elements(r.tasks) AS task (value)
+LEFT JOIN jobs j ON j.id = r.job_id
+WHERE r.state IN ('launching', 'started') AND r.finished_at IS NULL
+ORDER BY r.fire_at DESC, r.job_id;
+COMMENT ON VIEW running_tasks IS 'Tasks that were started and are not known to have stopped, latest first.';
+COMMENT ON COLUMN running_tasks.job_id IS 'The job.';
+COMMENT ON COLUMN running_tasks.task IS 'ARN of the ECS task.';
+COMMENT ON COLUMN running_tasks.host IS 'ARN of the container instance that it was placed on; NULL on Fargate.';
+COMMENT ON COLUMN running_tasks.fire_utc IS 'When the job was due, in UTC.';
+COMMENT ON COLUMN running_tasks.fire_local IS 'When the job was due, in the zone of the job; in UTC if it was deleted.';
+COMMENT ON COLUMN running_tasks.runs_for IS 'How long ago it was started.';
+COMMENT ON COLUMN running_tasks.state IS 'State of its run, see runs.state.';
+COMMENT ON COLUMN running_tasks.run_id IS 'Number of its run.';
+
+
+-- One writer per table.
+REVOKE ALL ON schema_migrations, jobs, job_tombstones, job_state, runs, scheduler FROM PUBLIC;
+GRANT SELECT ON schema_migrations, jobs, job_tombstones, job_state, runs, scheduler,
+    job_status, upcoming_runs, recent_runs, failed_runs, running_tasks
+    TO ecs_scheduler_webapid, ecs_scheduler_scheduld;
+
+GRANT INSERT, UPDATE, DELETE ON jobs TO ecs_scheduler_webapid;
+GRANT USAGE ON SEQUENCE jobs_revision TO ecs_scheduler_webapid;
+
+GRANT INSERT, UPDATE, DELETE ON job_state, runs TO ecs_scheduler_scheduld;
+GRANT DELETE ON job_tombstones TO ecs_scheduler_scheduld;
+GRANT UPDATE (epoch, holder, since, heartbeat) ON scheduler TO ecs_scheduler_scheduld;
