@@ -22,7 +22,8 @@ enum daemon_exit {
     DAEMON_EXIT_USAGE = 64,       /* an option that does not exist */
     DAEMON_EXIT_UNAVAILABLE = 69, /* --migrate: the database cannot be reached */
     DAEMON_EXIT_CONFIG = 78,      /* settings, or a schema that does not fit: starting again does not help */
-    /* A second SIGTERM or SIGINT ends the process at once: 128 and the signal's number. */
+    /* A second SIGTERM or SIGINT ends the process at once, as that signal does (a shell says 128 and its
+       number). */
 };
 
 /* An option of one daemon alone, without an argument, as --migrate. */
