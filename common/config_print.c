@@ -177,7 +177,7 @@ static void print_url(const char *url, FILE *out)
 {
     AUTO_BUF struct buf text = {0};
 
-    buf_init(&text, 2 * CONFIG_VALUE_MAX);
+    buf_init(&text, (size_t)2 * CONFIG_VALUE_MAX);
     config_mask_url(url, &text);
     fputs(text.data, out);
 }

@@ -53,7 +53,7 @@ class Demo:
     def __init__(self, stack, port):
         self.stack, self.port = stack, port
         self.begun = time.monotonic()
-        self.calls_shown = 0
+        self.last_call = self.calls = 0
 
     def step(self, text):
         say(f"[{time.monotonic() - self.begun:4.1f} s] {text}")
@@ -65,6 +65,7 @@ class Demo:
         self.step(f"the stand-in for Amazon ECS and SQS listens on {stack.aws.url}")
         stack.start_webapid(self.port)
         self.step(f"webapid serves the API on http://127.0.0.1:{self.port}")
+        stack.aws.life(JOB["taskDefinition"], run_s=2)
         stack.start_scheduld()
         self.step("scheduld leads")
         say()
@@ -78,11 +79,16 @@ class Demo:
 
     def show_calls(self):
         """Prints the RunTask calls that have arrived since the last time; returns how many have arrived at all."""
-        calls = self.stack.aws.run_task_calls()
-        for call in calls[self.calls_shown:]:
-            self.step(f"ECS got {bold('RunTask')} {call}")
-        self.calls_shown = len(calls)
-        return self.calls_shown
+        for call in self.stack.aws.calls("RunTask", after=self.last_call):
+            self.last_call = call["number"]
+            self.calls += 1
+            body = call["body"]
+            said = f"ECS got {bold('RunTask')} of {body['count']} × {body['taskDefinition']}"
+            if call["tasks"]:
+                self.step(f"{said}: started {' '.join(task.rpartition('/')[2] for task in call['tasks'])}")
+            else:
+                self.step(f"{said}: {call['error'] or call['failures']}")
+        return self.calls
 
     def watch(self):
         """One look at everything: what ended by itself is an error."""

@@ -66,7 +66,8 @@ class StandIn:
 
     def start(self) -> StandIn:
         """Start the process and wait for its address."""
-        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        # In a session of its own, Ctrl-C in the terminal does not end it before those who call it have ended.
+        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, start_new_session=True)
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], self.start_s)
         self.url = self.process.stdout.readline().strip() if ready else ""

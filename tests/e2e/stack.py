@@ -22,11 +22,14 @@ import tempfile
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(SOURCE / "tests" / "pg"))
+sys.path[:0] = [str(SOURCE / "tests" / "pg"), str(SOURCE / "tests" / "aws")]
+from client import StandIn  # noqa: E402
 from cluster import Cluster, die_with_parent  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("ECSS_BUILD_DIR", SOURCE / "build" / "dev"))
 DATABASE = "scheduler"
+ECS_CLUSTER = "test-cluster"
+TASK_DEFINITIONS = ("hello:main",)  # FAMILY:CONTAINER,...
 USERS = {"webapid": "web", "scheduld": "sched"}
 DEADLINE_S = 60  # generous: sanitizers, valgrind, and a busy machine
 KEPT_ENVIRONMENT = ("PATH", "LANG", "TZ", "TZDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
@@ -102,11 +105,13 @@ class Daemon:
 
 
 class Stack:
-    def __init__(self, build=BUILD, aws=True, wrap=(), **settings):
-        """aws: with the stand-in. wrap: words that go before a daemon's command, as valgrind's. settings: PostgreSQL's."""
-        self.build, self.with_aws, self.wrap = pathlib.Path(build), aws, list(wrap)
+    def __init__(self, build=BUILD, wrap=(), task_definitions=TASK_DEFINITIONS, queues=(), **settings):
+        """wrap: words that go before a daemon's command, as valgrind's. task_definitions and queues: what the stand-in
+        for AWS has, as its README says. settings: PostgreSQL's."""
+        self.build, self.wrap = pathlib.Path(build), list(wrap)
         self.cluster = Cluster(**settings)
-        self.dir = self.aws = self.address = None
+        self.aws = StandIn(clusters=[ECS_CLUSTER], task_definitions=list(task_definitions), queues=list(queues))
+        self.dir = self.address = None
         self.daemons = []
         self.started = 0
 
@@ -128,8 +133,7 @@ class Stack:
             self.migrate()
             for daemon, user in USERS.items():
                 self.cluster.psql(f"CREATE ROLE {user} LOGIN IN ROLE ecs_scheduler_{daemon}")
-            if self.with_aws:
-                self.start_aws()
+            self.aws.start()
         except BaseException:
             self.stop(check=False)
             raise
@@ -142,9 +146,7 @@ class Stack:
                 daemon.stop()
             except AssertionError as failure:
                 failures.append(str(failure))
-        if self.aws is not None:
-            self.aws.stop()
-            self.aws = None
+        self.aws.stop()
         self.cluster.stop()
         if self.dir is not None:
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -192,7 +194,8 @@ class Stack:
 
     def start_scheduld(self, lead=True, **env):
         """Returns when it leads, or, with lead=False, at once."""
-        settings = {"ECSS_DATABASE_URL": self.cluster.url(DATABASE, USERS["scheduld"]), **self.aws_environment()}
+        settings = {"ECSS_DATABASE_URL": self.cluster.url(DATABASE, USERS["scheduld"]), "ECSS_ECS_CLUSTER": ECS_CLUSTER,
+                    **self.aws.environment()}
         before = self.epoch()
         daemon = self.spawn("scheduld", self.environment(**{**settings, **env}))
         if lead:
