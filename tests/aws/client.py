@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import select
+import ssl
 import subprocess
 import time
 from collections.abc import Callable
@@ -27,6 +28,19 @@ PROGRAM = Path(__file__).resolve().parent / "standin.py"
 Call = dict[str, Any]
 
 
+def make_certificate(folder: Path) -> Path:
+    """A self-signed certificate for 127.0.0.1 and localhost, key and all in one PEM file; it is its own CA, too."""
+    key, path = folder / "key.pem", folder / "stand-in.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=stand-in", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+                    "-keyout", str(key), "-out", str(path)], check=True, capture_output=True)
+    with path.open("a") as file:
+        file.write(key.read_text())
+    key.unlink()
+    path.chmod(0o600)
+    return path
+
+
 class StandInError(Exception):
     """The stand-in did not start, or refused what it was told."""
 
@@ -37,7 +51,7 @@ class StandIn:
     def __init__(self, *, clusters: list[str] | None = None, task_definitions: list[str] | None = None,
                  queues: list[str] | None = None, region: str = "us-east-1", access_key: str = "AKIDEXAMPLE",
                  secret: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", listen: str = "127.0.0.1:0",
-                 cross_check: bool = False, options: list[str] | None = None, start_s: float = 60.0) -> None:
+                 cross_check: bool = False, tls_certificate: Path | None = None, options: list[str] | None = None, start_s: float = 60.0) -> None:
         self.region = region
         self.access_key = access_key
         self.secret = secret
@@ -56,6 +70,9 @@ class StandIn:
             self._command += ["--queue", name]
         if cross_check:
             self._command.append("--cross-check")
+        if tls_certificate is not None:
+            self._command += ["--tls-certificate", str(tls_certificate)]
+        self._tls = tls_certificate
         self._command += options or []
 
     def __enter__(self) -> StandIn:
@@ -227,7 +244,11 @@ class StandIn:
         return self._ask("POST", path, json.dumps(body), 0.0)
 
     def _ask(self, method: str, path: str, body: str | None, wait_s: float) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait_s + 60)
+        if self._tls is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait_s + 60)
+        else:
+            context = ssl.create_default_context(cafile=str(self._tls))
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=wait_s + 60, context=context)
         try:
             connection.request(method, f"/_standin/{path}", body, {"Connection": "close"})
             answer = connection.getresponse()

@@ -10,7 +10,6 @@ import asyncio
 import json
 import sys
 import traceback
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from stand.clock import Clock
 from stand.ecs import Arns, Ecs, Wish
 from stand.errors import AwsError, throttled
 from stand.faults import Buckets, Faults, Rule
+from stand.imds import OPERATIONS as METADATA_OPERATIONS
 from stand.imds import Metadata
 from stand.journal import Call, Journal
 from stand.keys import AccessKey, KeyRing
@@ -65,7 +65,7 @@ class App:
         self.keys = KeyRing(AccessKey(settings.access_key, settings.secret))
         self.verifier = sigv4.Verifier(self.keys, settings.region, self.clock)
         self.models = {name: Service(name, settings.models) for name in ("ecs", "sqs", "sts")}
-        self.journal = Journal(self.clock)
+        self.journal = Journal()
         self.faults = Faults()
         self.buckets = Buckets(self.clock)
         self.ecs = Ecs(Arns(settings.region, settings.account), self.clock)
@@ -85,7 +85,8 @@ class App:
         try:
             if metadata is not None:
                 call.service, call.operation, call.protocol = metadata.partition(":")[0].lower(), metadata, "http"
-                return self._with_faults(call, {}, lambda wish: self.metadata.answer(request), self._plain_error)
+                return self._with_faults(call, {}, lambda wish: self.metadata.answer(request),
+                                         lambda error: self._plain_error(call, error))
             work = self._route(request, call)
             refusal = work if isinstance(work, Reply) else self._admit(work)
             if refusal is not None:
@@ -95,6 +96,10 @@ class App:
                                      lambda error: self._fail(work, error))
         except Exception:  # pylint: disable=broad-except
             return self._bug(call)
+
+    def operations(self) -> set[str]:
+        """What faults can be ordered for."""
+        return {*self.ecs.operations, *self.sqs.operations, *self.sts.operations, *METADATA_OPERATIONS}
 
     def refused(self, peer: str, connection: int, why: str, head: bytes) -> None:
         """Note what was no request."""
@@ -163,6 +168,8 @@ class App:
             work.params = call.body = self._parse(work)
             if self.settings.cross_check:
                 self._cross_check(work)
+            if work.service == "sqs":
+                self.sqs.check_names(work.params)
             self.models[work.service].check_input(work.operation, work.params)
             if work.service == "ecs":
                 limits.check(work.operation, work.params)
@@ -289,11 +296,12 @@ class App:
         if work.operation == "RunTask":
             work.call.tasks = [task["taskArn"] for task in answer["tasks"]]
             work.call.failures = len(answer["failures"])
+            work.call.effect = self.ecs.launches[-1].call == work.call.number  # not for a repeated clientToken
         model = self.models[work.service]
         if self.settings.cross_check and work.protocol == "json":
             for problem in model.output_problems(work.operation, answer):
                 self.bug(f"the answer to {work.operation} is not as the model wants it: {problem}")
-        request_id = str(uuid.UUID(int=work.call.number << 64 | 0x4000_8000_0000_0000_0000))
+        request_id = _request_id(work.call)
         if work.protocol == "query":
             body = query.success(work.operation, model.output_shape(work.operation), answer, work.namespace, request_id)
         else:
@@ -305,21 +313,21 @@ class App:
         call.service, call.protocol = work.service, work.protocol
         call.operation = call.operation or work.operation or "(unknown)"
         call.error, call.message = error.code, error.message
-        request_id = str(uuid.UUID(int=call.number << 64 | 0x4000_8000_0000_0000_0000))
+        request_id = _request_id(call)
         headers = [("x-amzn-RequestId", request_id)]
         if work.protocol == "query":
             reply = Reply(error.in_query()[1], query.failure(error, work.namespace, request_id), "text/xml", headers)
         else:
-            kind = f"com.amazonaws.sqs#{error.code}" if work.service == "sqs" else error.code
             if work.service == "sqs":
                 headers.append(("x-amzn-query-error", error.sqs_query_error()))
-            body = {"__type": kind, "message": error.message, **error.members}
+            body = error.as_json(work.service)
             reply = Reply(error.status, json.dumps(body).encode(), work.content_type, headers)
         return reply
 
     @staticmethod
-    def _plain_error(error: AwsError) -> Reply:
+    def _plain_error(call: Call, error: AwsError) -> Reply:
         """An error of the metadata endpoints, which have no names for them."""
+        call.error, call.message = error.code, error.message
         return Reply(error.status, json.dumps({"Code": error.code, "Message": error.message}).encode())
 
     def _bug(self, call: Call) -> Reply:
@@ -327,6 +335,11 @@ class App:
         call.status, call.error = 500, "InternalFailure"
         body = {"__type": "InternalFailure", "message": "a fault of the stand-in, see its stderr"}
         return Reply(500, json.dumps(body).encode())
+
+
+def _request_id(call: Call) -> str:
+    """x-amzn-RequestId: like AWS's in form, and it leads back to the journal."""
+    return f"00000000-0000-4000-8000-{call.number:012x}"
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from stand.ecs import Launch
 
 def report(app: Any, by: str) -> dict[str, Any]:
     """Launches grouped by clientToken, family, startedBy, group or env:NAME (a variable of the overrides)."""
+    if by not in ("clientToken", "family", "startedBy", "group") and not by.startswith("env:"):
+        raise ValueError(f"by is {by!r}, not clientToken, family, startedBy, group or env:NAME")
     groups: dict[str, dict[str, int]] = {}
     without = 0
     for launch in app.ecs.launches:
@@ -39,12 +41,9 @@ def _names(launch: Launch, by: str) -> Iterator[str]:
     params = launch.params
     if by == "family":
         yield launch.params["taskDefinition"]
-    elif by in ("clientToken", "startedBy", "group"):
-        if params.get(by):
-            yield params[by]
     elif by.startswith("env:"):
         found = {item.get("value") for container in (params.get("overrides") or {}).get("containerOverrides") or []
                  for item in container.get("environment") or [] if item.get("name") == by[4:]}
         yield from (value for value in found if value is not None)
-    else:
-        raise ValueError("by is clientToken, family, startedBy, group or env:NAME")
+    elif params.get(by):
+        yield params[by]

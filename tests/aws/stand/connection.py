@@ -63,7 +63,9 @@ class Connection(asyncio.Protocol):
         self.buffer = bytearray()
         self.request: Request | None = None  # its head is read, its body not yet
         self.busy = False
+        self.hung = False
         self.closing = False
+        self.half_closed = False
         self.count = 0
         self.peer = ""
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
@@ -94,8 +96,9 @@ class Connection(asyncio.Protocol):
         if self.request is not None or self.buffer:
             head = bytes(self.buffer[:400]) if self.request is None else self.request.target.encode("latin-1")
             self.server.application.refused(self.peer, self.number, "the request was cut off", head)
-        self.closing = not self.busy
-        return self.busy  # an answer is still owed to who only closed its sending side
+        self.half_closed = True
+        self.closing = not self.busy or self.hung
+        return not self.closing  # an answer is still owed to who only closed its sending side
 
     def drop(self, reset: bool) -> None:
         """End it now: with RST, or with FIN."""
@@ -160,12 +163,15 @@ class Connection(asyncio.Protocol):
         if self.closing or done.cancelled():
             return
         self._answer(request, done.result())
+        if self.half_closed and not self.closing:
+            self.drop(False)
+            return
         self.transport.resume_reading()
         self._advance()
 
     def _answer(self, request: Request, reply: Reply) -> None:
         if reply.mode == "hang":
-            self.busy = True  # and never again not: the client has to give up
+            self.busy = self.hung = True  # for good: the client has to give up
             return
         if reply.mode in ("reset", "close"):
             self.drop(reply.mode == "reset")

@@ -37,6 +37,7 @@ class Control:
     def __init__(self, app: App, server: Server) -> None:
         self.app = app
         self.server = server
+        self.asking = 0  # the connection of the request in hand
         self.gets: dict[str, Callable[[dict[str, str]], Answer | asyncio.Future[Answer]]] = {
             "": self.overview, "calls": self.calls, "faults": self.faults, "tasks": self.tasks,
             "queues": self.queues, "keys": self.keys, "audit": self.audit, "buckets": self.buckets,
@@ -52,6 +53,7 @@ class Control:
 
     def __call__(self, request: Request) -> Reply | asyncio.Future[Reply]:
         name = request.path.removeprefix("/_standin").strip("/")
+        self.asking = request.connection
         try:
             if request.method == "GET" and name in self.gets:
                 answer = self.gets[name](dict(parse_qsl(request.query, keep_blank_values=True)))
@@ -140,6 +142,12 @@ class Control:
 
     def add_faults(self, body: Any) -> Answer:
         """POST /_standin/faults: one rule or a list."""
+        known = self.app.operations()
+        for rule in _list(body):
+            named = rule.get("operation", "*")
+            unknown = {named} - {"*"} - known if isinstance(named, str) else set(named) - known
+            if unknown:
+                raise BadRule(f"no such operation: {', '.join(sorted(unknown))}")
         return [self.app.faults.add(rule).show() for rule in _list(body)]
 
     def clear_faults(self, body: Any) -> Answer:
@@ -245,8 +253,8 @@ class Control:
         return {name: getattr(place, name) for name, place in places.items()}
 
     def close_connections(self, body: Any) -> Answer:
-        """POST /_standin/connections/close {reset}: all but the one that asks, which is closed by its client."""
-        return {"closed": self.server.close_all(bool(body.get("reset")))}
+        """POST /_standin/connections/close {reset}: all but the one that asks."""
+        return {"closed": self.server.close_all(bool(body.get("reset")), but=self.asking)}
 
     def reset(self, body: Any) -> Answer:
         """POST /_standin/reset: as at the start, but for clusters, task definitions and queues, which stay (empty)."""

@@ -12,7 +12,7 @@ from stand.clock import Clock
 from stand.errors import AwsError
 from stand.placement import Definition
 from stand.tasks import Life, Task, TaskStore, new_id
-from stand.taskview import describe
+from stand.taskview import INSTANCE, describe
 
 TARGET = "AmazonEC2ContainerServiceV20141113"
 TOKEN_LIFE_S = 24 * 3600.0
@@ -205,6 +205,7 @@ class Ecs:
         task = Task(self.arns.tasks(cluster) + new_id(), cluster, definition, params, life, self.clock.now(),
                     self.clock.age())
         task.fargate = choice.fargate
+        task.launch_type = "FARGATE" if choice.fargate else params.get("launchType") or "EC2"
         task.provider = choice.provider
         self.store.add(task)
         return task
@@ -239,6 +240,8 @@ class Ecs:
     def list_tasks(self, params: dict[str, Any]) -> dict[str, Any]:
         """ListTasks."""
         cluster = self._cluster(params)
+        if params.get("serviceName") is not None or params.get("daemonName") is not None:
+            raise AwsError("ServiceNotFoundException", "Service not found.")  # there are none here
         desired = params.get("desiredStatus") or "RUNNING"
         found = [] if desired == "PENDING" else self.store.listing(cluster, params.get("family"), desired == "STOPPED")
         wanted, launch_type = params.get("startedBy"), params.get("launchType")
@@ -247,8 +250,8 @@ class Ecs:
         arns = [task.arn for task in found
                 if task.born_age <= born_until
                 and (wanted is None or task.params.get("startedBy") == wanted)
-                and (launch_type is None or (launch_type == "FARGATE") == task.fargate)
-                and (instance is None or not task.fargate)]
+                and (launch_type is None or launch_type == task.launch_type)
+                and (instance is None or (not task.fargate and instance.rpartition("/")[2] == INSTANCE))]
         page, token = self._page(arns, params)
         return {"taskArns": page, **token}
 

@@ -20,6 +20,10 @@ _QUERY_NAMES = {
     "UnrecognizedClientException": ("InvalidClientTokenId", 403),
 }
 
+# Errors that no service has of its own come from the layer before it, which writes their names so.
+_COMMON = {"ExpiredTokenException", "IncompleteSignatureException", "InvalidSignatureException",
+           "MissingAuthenticationTokenException", "UnknownOperationException", "UnrecognizedClientException"}
+
 # What SQS tells in x-amzn-query-error, for clients that knew it before JSON.
 _SQS_QUERY_ERROR = {"QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue"}
 
@@ -38,6 +42,13 @@ class AwsError(Exception):
         """The name and status of this error in the query protocol."""
         name, status = _QUERY_NAMES.get(self.code, (self.code, self.status))
         return name, (self.status if self.status >= 500 else status)
+
+    def as_json(self, service: str) -> dict[str, object]:
+        """The body of this error in the JSON protocols. AWS is not of one mind on names, nor is this."""
+        prefix = "com.amazon.coral.service#" if self.code in _COMMON else (
+            "com.amazonaws.sqs#" if service == "sqs" else "")
+        text = "Message" if self.code == "AccessDeniedException" else "message"
+        return {"__type": prefix + self.code, text: self.message, **self.members}
 
     def sqs_query_error(self) -> str:
         """The value of x-amzn-query-error that SQS sends beside its JSON errors."""

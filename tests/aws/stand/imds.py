@@ -15,6 +15,8 @@ from stand.keys import AccessKey, KeyRing
 from stand.sts import iso
 from stand.wire import Reply, Request
 
+OPERATIONS = ("IMDS:Token", "IMDS:Get", "IMDS:Credentials", "Container:Credentials")
+
 _TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = "x-aws-ec2-metadata-token"
 _ROLES = "/latest/meta-data/iam/security-credentials/"

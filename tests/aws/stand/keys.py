@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass
@@ -28,7 +28,7 @@ class KeyRing:
 
     def __init__(self, first: AccessKey) -> None:
         self._first = first
-        self._keys = {first.key_id: first}
+        self.reset()
 
     def find(self, key_id: str) -> AccessKey | None:
         """The key by its id."""
@@ -53,6 +53,5 @@ class KeyRing:
                                   secrets.token_urlsafe(120) + "==", expires, principal, denied or set()))
 
     def reset(self) -> None:
-        """Only the key of the start, allowed everything."""
-        self._first.denied.clear()
-        self._keys = {self._first.key_id: self._first}
+        """Only the key of the start, as it was then."""
+        self._keys = {self._first.key_id: replace(self._first, denied=set())}

@@ -19,6 +19,9 @@ from stand.errors import AwsError
 
 EXTRAS = Path(__file__).resolve().parent.parent / "models"
 
+# How each service calls an input that has the right form and a value that cannot be.
+_NOT_ALLOWED = {"ecs": "InvalidParameterException", "sqs": "InvalidParameterValue", "sts": "ValidationError"}
+
 Checker = Callable[[Any, str, "Problems"], None]
 
 
@@ -31,12 +34,12 @@ class Problems:
         self.types: list[str] = []
         self.values: list[str] = []
 
-    def raise_if_any(self) -> None:
-        """AwsError with all of them, if there are any."""
+    def raise_if_any(self, code: str) -> None:
+        """AwsError with all of them, if there are any; `code` is for what is merely not allowed."""
         if self.types:
             raise AwsError("SerializationException", "; ".join(self.types))
         if self.values:
-            raise AwsError("InvalidParameterException", "; ".join(self.values))
+            raise AwsError(code, "; ".join(self.values))
 
 
 class Service:
@@ -73,7 +76,7 @@ class Service:
             checker = self._checkers[operation] = self._compile(shape) if shape else _check_empty
         problems = Problems()
         checker(value, "", problems)
-        problems.raise_if_any()
+        problems.raise_if_any(_NOT_ALLOWED[self.name])
 
     def output_problems(self, operation: str, value: Any) -> list[str]:
         """What is wrong with an answer of ours."""
@@ -159,7 +162,7 @@ def _scalar(shape: Shape) -> Checker:
 
 
 def _string(shape: Shape) -> Checker:
-    allowed = frozenset(shape.enum)
+    allowed = frozenset(shape.metadata.get("enum", ()))
     pattern = _pattern(shape.metadata.get("pattern"))
     size_check = _size(shape, "characters")
 

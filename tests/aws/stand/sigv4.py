@@ -156,8 +156,11 @@ def string_to_sign(canonical: str, date: str, scope: str) -> str:
 
 
 def check_with_botocore(request: Request, names: list[str]) -> str | None:
-    """What botocore thinks the canonical request is, when it thinks otherwise than we; None when they agree."""
-    from botocore.auth import SigV4Auth
+    """What botocore thinks the canonical request is, when it thinks otherwise than we; None when they agree.
+
+    botocore never signs a few headers that others may sign: it has no opinion on requests with those.
+    """
+    from botocore.auth import SIGNED_HEADERS_BLACKLIST, SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.compat import HTTPHeaders
 
@@ -168,11 +171,10 @@ def check_with_botocore(request: Request, names: list[str]) -> str | None:
         for value in request.named.get(name, []):
             theirs.headers.add_header(name, value.strip(" \t"))
     theirs.context["payload_signing_enabled"] = True
-    signer = SigV4Auth(None, "any", "any")
-    ours = canonical_request(request, names)
-    # Plain http makes botocore take the hash from this header if it is there, which S3 alone means so.
-    other = signer.canonical_request(theirs)
-    return None if other == ours else other
+    if set(names) & set(SIGNED_HEADERS_BLACKLIST):
+        return None
+    other = SigV4Auth(None, "any", "any").canonical_request(theirs)
+    return None if other == canonical_request(request, names) else other
 
 
 def incomplete(message: str) -> AwsError:

@@ -22,6 +22,15 @@ NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\Z|[A-Za-z0-9_-]{1,75}\.fifo\Z")
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
            "ApproximateNumberOfMessagesDelayed")
+_ATTRIBUTES = {
+    *_COUNTS, "All", "ContentBasedDeduplication", "CreatedTimestamp", "DeduplicationScope", "DelaySeconds", "FifoQueue",
+    "FifoThroughputLimit", "KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "LastModifiedTimestamp",
+    "MaximumMessageSize", "MessageRetentionPeriod", "Policy", "QueueArn", "ReceiveMessageWaitTimeSeconds",
+    "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout",
+    # of a message, which ReceiveMessage takes under the same name
+    "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", "SequenceNumber",
+    "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn",
+}
 
 
 @dataclass
@@ -72,6 +81,14 @@ class Sqs:
     def call(self, operation: str, params: dict[str, Any], host: str) -> dict[str, Any] | asyncio.Future[Any]:
         """Do one checked call; `host` goes into queue URLs."""
         return self.operations[operation](params, host)
+
+    @staticmethod
+    def check_names(params: dict[str, Any]) -> None:
+        """SQS has an error of its own for attributes that it does not know."""
+        names = params.get("AttributeNames")
+        for name in names if isinstance(names, list) else []:
+            if isinstance(name, str) and name not in _ATTRIBUTES:
+                raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
 
     def set_queue(self, name: str, account: str | None = None, visible: int = 0, in_flight: int = 0,
                   delayed: int = 0) -> Queue:

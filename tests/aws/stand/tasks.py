@@ -35,7 +35,7 @@ class Task:
 
     __slots__ = ("arn", "ident", "cluster", "definition", "params", "fargate", "provider", "containers", "life",
                  "born_at", "born_age", "ends_age", "gone_age", "stop_code", "stopped_reason", "exit_codes",
-                 "token", "foreign")
+                 "token", "foreign", "launch_type")
 
     def __init__(self, arn: str, cluster: str, definition: Any, params: dict[str, Any], life: Life,
                  now: float, age: float) -> None:
@@ -45,6 +45,7 @@ class Task:
         self.definition = definition
         self.params = params
         self.fargate = False
+        self.launch_type = "EC2"
         self.provider: str | None = None
         self.life = life
         self.born_at = now

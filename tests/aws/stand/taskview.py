@@ -44,7 +44,7 @@ def describe(task: Task, age: float, arns: Any, tags: bool = False) -> dict[str,
         shown["containerInstanceArn"] = arns.instance(task.cluster, INSTANCE)
     if task.provider is not None:
         shown["capacityProviderName"] = task.provider
-    shown["launchType"] = "FARGATE" if task.fargate else task.params.get("launchType") or "EC2"
+    shown["launchType"] = task.launch_type
     if task.params.get("startedBy"):
         shown["startedBy"] = task.params["startedBy"]
     _times(task, age, last, desired, shown)
