@@ -1,0 +1,74 @@
+/*
+ * Calls of AWS's JSON services: signs, sends, reads the answer, tells errors apart and repeats what may help.
+ * ECS and SQS are built on it (ecs.h, sqs.h); nothing here knows either.
+ *
+ * One call is up to AWS_ATTEMPTS_MAX requests: throttles, 5xx, lost connections and answers that cannot be
+ * read are repeated after a random wait (full jitter); each request is signed anew. Credentials that AWS does
+ * not take are looked up again, and a clock that is wrong is made up for, once a call. At most
+ * `max_in_flight` requests are on the wire; more wait their turn, unsigned.
+ */
+#pragma once
+
+#include "aws_error.h"
+#include "clock.h"
+#include "config.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct aws_call;
+struct aws_client;
+struct event_base;
+struct json_object;
+
+enum { AWS_ATTEMPTS_MAX = 3 };
+
+struct aws_client_options {
+    struct event_base *base;     /* lent */
+    const struct clock *clock;   /* lent; NULL: clock_system */
+    config_getenv_fn *getenv_fn; /* NULL: config_getenv. Lent, for credentials are looked up again later */
+    void *getenv_arg;            /* lent */
+    const char *user_agent;      /* NULL: ecs-scheduler/VERSION */
+    int64_t connect_timeout_ms;  /* 0: 5000 */
+    int64_t timeout_ms;          /* of one request; 0: 30000 */
+    size_t max_in_flight;        /* 0: 64 */
+};
+
+/* Reads region, endpoints and files (aws_config.h); credentials are looked up at the first call. Fails
+ * (ERR_INVALID) if no region is set, or a setting or file is wrong. */
+bool aws_client_new(const struct aws_client_options *options, struct aws_client **ret, struct err *err);
+
+/* Answers what is pending with AWS_CANCELLED, from inside; so free who uses it afterwards. Not from one of
+ * its callbacks. NULL is fine. */
+void aws_client_free(struct aws_client *client);
+
+/* Calls that have no answer yet. */
+size_t aws_client_pending(const struct aws_client *client);
+
+const char *aws_client_region(const struct aws_client *client);
+
+/* A service's constants, one `static const` in the file that speaks to it. */
+struct aws_service {
+    const char *name;         /* "ecs": in the signature, the endpoint and AWS_ENDPOINT_URL_ECS */
+    const char *target;       /* X-Amz-Target's part before the point */
+    const char *content_type; /* "application/x-amz-json-1.1" */
+};
+
+struct aws_call_spec {
+    const struct aws_service *service; /* lent until the answer */
+    const char *operation;             /* lent until the answer: a literal */
+    const char *body;                  /* copied */
+    size_t body_len;
+    /* Takes what is wanted from the answer. False: the answer makes no sense, which counts as none
+     * (AWS_UNKNOWN, repeated). May be called again after it said false. NULL: any object will do. */
+    bool (*decode)(void *arg, const struct json_object *answer, struct err *err);
+    /* Exactly once, from the loop. error is lent, NULL: it went well, and decode has had the answer. */
+    void (*done)(void *arg, const struct aws_error *error);
+    void *arg;
+};
+
+struct aws_call *aws_call(struct aws_client *client, const struct aws_call_spec *spec);
+
+/* Forgets a call that has not been answered: `done` does not come. It may take effect all the same. */
+void aws_call_cancel(struct aws_call *call);
