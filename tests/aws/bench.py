@@ -3,8 +3,9 @@
 
     bench.py [--calls 10000] [--connections 8] [--count 1] [--least 0]
 
-The requests are signed beforehand and sent over keep-alive connections, each call with its own clientToken. The CPU time
-of the stand-in per call is the figure that counts on a shared machine; --least N makes it fail below N calls per CPU second.
+The requests are signed beforehand and sent over keep-alive connections, each call with its own clientToken.
+The CPU time of the stand-in per call is the figure that counts on a shared machine; --least N makes it fail
+below N calls per CPU second.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def make_requests(aws: StandIn, calls: int, count: int) -> list[bytes]:
     made = []
     for number in range(calls):
         body = {"cluster": "bench", "taskDefinition": "bench", "count": count, "startedBy": "ecs-scheduler",
-                "clientToken": f"{number:040x}", "overrides": {"containerOverrides": [{"name": "main", "environment": [
+                "clientToken": f"{number:040x}",
+                "overrides": {"containerOverrides": [{"name": "main", "environment": [
                     {"name": "SLEEP_SECONDS", "value": "10"},
                     {"name": "ECS_SCHEDULER_OVERRIDE_TAG", "value": "bench"}]}]}}
         made.append(signer.ecs("RunTask", body))
@@ -88,10 +90,12 @@ def main() -> int:
         run(aws, requests, options.connections)
         cpu, wall = cpu_s(pid) - cpu, time.monotonic() - wall
         audit = aws.audit()
-    if audit["launches"] != options.calls or audit["tasks"] != options.calls * options.count or audit["duplicates"]:
+    wanted = (options.calls, options.calls * options.count, [])
+    if (audit["launches"], audit["tasks"], audit["duplicates"]) != wanted:
         raise SystemExit(f"{audit['launches']} launches, {audit['tasks']} tasks of {options.calls} calls")
     per_cpu = options.calls / cpu
-    print(json.dumps({"calls": options.calls, "connections": options.connections, "tasks_per_call": options.count,
+    print(json.dumps({"calls": options.calls, "connections": options.connections,
+                      "tasks_per_call": options.count,
                       "calls_per_s": round(options.calls / wall), "calls_per_cpu_s": round(per_cpu),
                       "cpu_us_per_call": round(1e6 * cpu / options.calls), "load": os.getloadavg()[0]}))
     return 0 if per_cpu >= options.least else 1

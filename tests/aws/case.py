@@ -1,4 +1,4 @@
-"""What the stand-in's own tests share: one stand-in per class with the cross-check on, boto3 clients, raw sockets."""
+"""What the stand-in's own tests share: a stand-in per class (cross-checking), boto3 clients, raw sockets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class Answer:
         head, self.separator, self.body = raw.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         self.status = int(lines[0].split(" ")[1]) if lines[0].startswith("HTTP/1.1 ") else None
-        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        fields = (line.partition(":") for line in lines[1:])
+        self.headers = {name.lower(): value.strip() for name, _, value in fields}
 
     @property
     def json(self) -> Any:
@@ -102,7 +103,8 @@ class Case(unittest.TestCase):
     def setUpClass(cls) -> None:
         Case.bugs_seen = 0
         cls.aws = StandIn(clusters=["c", "other"], task_definitions=[
-            "plain", "fam:c1,c2", "big", "fg:app@fargate", "lax:app@fargate-lax"], queues=["q"], cross_check=True)
+            "plain", "fam:c1,c2", "big", "fg:app@fargate", "lax:app@fargate-lax"], queues=["q"],
+                          cross_check=True)
         cls.aws.start()
 
     @classmethod
@@ -125,7 +127,8 @@ class Case(unittest.TestCase):
                                         read_timeout=settings.pop("read_timeout", TIMEOUT_S), proxies={})
         made = boto3.session.Session(**{
             "aws_access_key_id": self.aws.access_key, "aws_secret_access_key": self.aws.secret,
-            "region_name": self.aws.region, **settings}).client(service, endpoint_url=self.aws.url, config=config)
+            "region_name": self.aws.region, **settings}).client(service, endpoint_url=self.aws.url,
+                                                                config=config)
         self.addCleanup(made.close)
         return made
 

@@ -29,10 +29,11 @@ Call = dict[str, Any]
 
 
 def make_certificate(folder: Path) -> Path:
-    """A self-signed certificate for 127.0.0.1 and localhost, key and all in one PEM file; it is its own CA, too."""
+    """A self-signed certificate for 127.0.0.1 and localhost with its key in one PEM file, its own CA."""
     key, path = folder / "key.pem", folder / "stand-in.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=stand-in", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-days", "2", "-subj", "/CN=stand-in",
+                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
                     "-keyout", str(key), "-out", str(path)], check=True, capture_output=True)
     with path.open("a") as file:
         file.write(key.read_text())
@@ -51,7 +52,8 @@ class StandIn:
     def __init__(self, *, clusters: list[str] | None = None, task_definitions: list[str] | None = None,
                  queues: list[str] | None = None, region: str = "us-east-1", access_key: str = "AKIDEXAMPLE",
                  secret: str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", listen: str = "127.0.0.1:0",
-                 cross_check: bool = False, tls_certificate: Path | None = None, options: list[str] | None = None, start_s: float = 60.0) -> None:
+                 cross_check: bool = False, tls_certificate: Path | None = None,
+                 options: list[str] | None = None, start_s: float = 60.0) -> None:
         self.region = region
         self.access_key = access_key
         self.secret = secret
@@ -84,7 +86,8 @@ class StandIn:
     def start(self) -> StandIn:
         """Start the process and wait for its address."""
         # In a session of its own, Ctrl-C in the terminal does not end it before those who call it have ended.
-        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
         assert self.process.stdout is not None
         ready, _, _ = select.select([self.process.stdout], [], [], self.start_s)
         self.url = self.process.stdout.readline().strip() if ready else ""
@@ -158,7 +161,7 @@ class StandIn:
             seen = newer[-1]["number"] if newer else seen
 
     def audit(self, by: str = "clientToken") -> dict[str, Any]:
-        """Launches and tasks grouped by clientToken, family, startedBy, group or env:NAME, and which came twice."""
+        """Launches and tasks by clientToken, family, startedBy, group or env:NAME, and which came twice."""
         return self.get(f"audit?{urlencode({'by': by})}")
 
     def overview(self) -> dict[str, Any]:
@@ -202,7 +205,8 @@ class StandIn:
 
     def task_definitions(self, *families: str | dict[str, Any]) -> None:
         """Register task definitions: names, or {family, containers, fargate}."""
-        self.post("task-definitions", [{"family": each} if isinstance(each, str) else each for each in families])
+        self.post("task-definitions",
+                  [{"family": each} if isinstance(each, str) else each for each in families])
 
     def queue(self, name: str, visible: int = 0, in_flight: int = 0, delayed: int = 0,
               account: str | None = None) -> None:
@@ -248,7 +252,8 @@ class StandIn:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait_s + 60)
         else:
             context = ssl.create_default_context(cafile=str(self._tls))
-            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=wait_s + 60, context=context)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=wait_s + 60,
+                                                     context=context)
         try:
             connection.request(method, f"/_standin/{path}", body, {"Connection": "close"})
             answer = connection.getresponse()

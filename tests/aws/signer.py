@@ -14,7 +14,7 @@ ECS_TARGET = "AmazonEC2ContainerServiceV20141113"
 
 
 class Signer:
-    """Builds the bytes of signed requests from nothing but hashlib: a third opinion beside the stand-in and botocore."""
+    """Builds signed requests with hashlib only: a third opinion beside the stand-in and botocore."""
 
     def __init__(self, aws: StandIn, token: str | None = None) -> None:
         self.host = f"127.0.0.1:{aws.port}"
@@ -47,12 +47,14 @@ class Signer:
             headers.append(("X-Amz-Security-Token", self.token))
         sent = {name.lower(): value for name, value in headers}
         signed = sorted((set(sent) - set(leave_out)) | set(also_sign))
-        part = {"date": date[:8], "region": self.region, "service": service, "end": "aws4_request", **(scope or {})}
+        part = {"date": date[:8], "region": self.region, "service": service, "end": "aws4_request",
+                **(scope or {})}
         path, _, query = target.partition("?")
         canonical = "\n".join([method, path, query, *(f"{name}:{sent.get(name, '')}" for name in signed), "",
                                ";".join(signed), hashlib.sha256(body).hexdigest()])
         where = f"{part['date']}/{part['region']}/{part['service']}/{part['end']}"
-        to_sign = "\n".join(["AWS4-HMAC-SHA256", date, where, hashlib.sha256(canonical.encode("latin-1")).hexdigest()])
+        to_sign = "\n".join(["AWS4-HMAC-SHA256", date, where,
+                             hashlib.sha256(canonical.encode("latin-1")).hexdigest()])
         key = ("AWS4" + (secret or self.secret)).encode()
         for text in (part["date"], part["region"], part["service"], part["end"]):
             key = hmac.new(key, text.encode(), hashlib.sha256).digest()

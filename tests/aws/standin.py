@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A strict stand-in for ECS, SQS, STS and the metadata endpoints, for tests and for ./quickstart. See README.md.
+"""A strict stand-in for ECS, SQS, STS and the metadata endpoints, for tests and ./quickstart; see README.md.
 
 It prints its address when it is ready, and ends with exit code 0 on SIGTERM or SIGINT.
 """
@@ -37,19 +37,23 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--task-definition", action="append", default=[],
                         metavar="FAMILY[:CONTAINER,...][@fargate|@fargate-lax]")
     parser.add_argument("--queue", action="append", default=[], metavar="NAME[=MESSAGES]")
-    parser.add_argument("--models", type=Path, metavar="DIR", help="check against ecs.json, sqs.json, sts.json there "
+    parser.add_argument("--models", type=Path, metavar="DIR",
+                        help="check against ecs.json, sqs.json, sts.json there "
                         "in place of botocore's own")
-    parser.add_argument("--cross-check", action="store_true", help="a second opinion on each signature and answer by "
+    parser.add_argument("--cross-check", action="store_true",
+                        help="a second opinion on each signature and answer by "
                         "botocore (slower)")
     parser.add_argument("--log", action="store_true", help="print a line per call")
     parser.add_argument("--stay-with", type=int, metavar="PID", help="end when this process ends")
-    parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="PEM of certificate and key: speak HTTPS")
+    parser.add_argument("--tls-certificate", type=Path, metavar="FILE",
+                        help="PEM of certificate and key: speak HTTPS")
     return parser.parse_args(argv)
 
 
 def make_app(options: argparse.Namespace) -> App:
     """The application with what the command line says is there."""
-    app = App(Settings(options.region, options.account, options.access_key, options.secret, options.cross_check,
+    app = App(Settings(options.region, options.account, options.access_key, options.secret,
+                       options.cross_check,
                        options.models))
     for name in options.cluster or ["default"]:
         app.ecs.add_cluster(name)
@@ -71,7 +75,8 @@ def make_app(options: argparse.Namespace) -> App:
 def print_call(call: Call) -> None:
     """A line for people to watch."""
     body = call.body if isinstance(call.body, dict) else {}
-    what = " ".join(f"{name}={body[name]}" for name in ("taskDefinition", "family", "count", "clientToken", "QueueName")
+    what = " ".join(f"{name}={body[name]}"
+                    for name in ("taskDefinition", "family", "count", "clientToken", "QueueName")
                     if name in body)
     outcome = call.error or call.status or call.fault
     print(f"{call.number} {call.operation} {what} -> {outcome}", flush=True)

@@ -53,7 +53,8 @@ class Tokens(Ecs):
         for other in ({"count": 3}, {"taskDefinition": "fam"}, {"startedBy": "me"}, {}):
             with self.subTest(other=other):
                 error = self.refused("ConflictException", self.ecs.run_task,
-                                     **{"cluster": "c", "taskDefinition": "plain", "clientToken": "t1", **other})
+                                     **{"cluster": "c", "taskDefinition": "plain", "clientToken": "t1",
+                                        **other})
                 self.assertEqual(error.response["resourceIds"], arns)
         self.assertEqual(self.aws.audit()["groups"]["t1"]["conflicts"], 4)
 
@@ -83,11 +84,13 @@ class Tokens(Ecs):
             self.assertEqual((answer["tasks"], len(answer["failures"])), ([], 1))
 
     def test_a_refused_call_keeps_no_token(self) -> None:
-        self.refused("ClientException", self.ecs.run_task, cluster="c", taskDefinition="nope", clientToken="t1")
+        self.refused("ClientException", self.ecs.run_task, cluster="c", taskDefinition="nope",
+                     clientToken="t1")
         self.assertEqual(len(self.arns(clientToken="t1")), 1)
 
     def test_audit_by_variable(self) -> None:
-        overrides = {"containerOverrides": [{"name": "plain", "environment": [{"name": "RUN", "value": "7"}]}]}
+        overrides = {"containerOverrides": [{"name": "plain",
+                                             "environment": [{"name": "RUN", "value": "7"}]}]}
         self.arns(clientToken="a", overrides=overrides)
         self.assertEqual(self.aws.audit("env:RUN")["duplicates"], [])
         self.arns(clientToken="b", overrides=overrides)
@@ -145,13 +148,15 @@ class Paging(Ecs):
         self.assertEqual(self.ecs.list_tasks(cluster="c", launchType="FARGATE")["taskArns"], [])
         self.assertEqual(len(self.ecs.list_tasks(cluster="c", launchType="EC2")["taskArns"]), 3)
         self.refused("ServiceNotFoundException", self.ecs.list_tasks, cluster="c", serviceName="s")
-        self.refused("InvalidParameterException", self.ecs.list_tasks, cluster="c", startedBy="me", family="plain")
+        self.refused("InvalidParameterException", self.ecs.list_tasks, cluster="c", startedBy="me",
+                     family="plain")
 
     def test_listing_lags(self) -> None:
         self.aws.settings(list_lag_s=60)
         arn = self.arns()[0]
         self.assertEqual(self.ecs.list_tasks(cluster="c")["taskArns"], [])
-        self.assertEqual(self.ecs.describe_tasks(cluster="c", tasks=[arn])["failures"][0]["reason"], "MISSING")
+        self.assertEqual(self.ecs.describe_tasks(cluster="c", tasks=[arn])["failures"][0]["reason"],
+                         "MISSING")
         self.aws.clock(advance_s=61)
         self.assertEqual(self.ecs.list_tasks(cluster="c")["taskArns"], [arn])
 
@@ -174,7 +179,8 @@ class Life(Ecs):
             seen.append((task["lastStatus"], task["desiredStatus"]))
         self.assertEqual(seen, [("PENDING", "RUNNING"), ("RUNNING", "RUNNING"), ("STOPPING", "STOPPED"),
                                 ("STOPPED", "STOPPED")])
-        self.assertEqual([(each["name"], each["exitCode"]) for each in task["containers"]], [("c1", 3), ("c2", 0)])
+        self.assertEqual([(each["name"], each["exitCode"]) for each in task["containers"]],
+                         [("c1", 3), ("c2", 0)])
         self.assertEqual(task["stopCode"], "EssentialContainerExited")
         self.assertEqual((task["stoppedAt"] - task["stoppingAt"]).total_seconds(), 30)
         self.assertEqual((task["stoppingAt"] - task["startedAt"]).total_seconds(), 100)
@@ -204,7 +210,8 @@ class Life(Ecs):
         self.aws.stop_tasks(family="plain", count=1, exitCode=137, reason="OutOfMemoryError",
                             stopCode="EssentialContainerExited")
         task = self.task(arns[0])
-        self.assertEqual((task["containers"][0]["exitCode"], task["stoppedReason"]), (137, "OutOfMemoryError"))
+        self.assertEqual((task["containers"][0]["exitCode"], task["stoppedReason"]),
+                         (137, "OutOfMemoryError"))
         self.assertEqual(self.ecs.list_tasks(cluster="c")["taskArns"], arns[1:])
 
     def test_spot_interruption(self) -> None:
@@ -240,12 +247,14 @@ class Forms(Ecs):
         task = self.run_task(startedBy="ecs-scheduler")[0]
         self.assertRegex(task["taskArn"], r"^arn:aws:ecs:us-east-1:123456789012:task/c/[0-9a-f]{32}$")
         self.assertRegex(task["containerInstanceArn"], r":container-instance/c/[0-9a-f]{32}$")
-        self.assertEqual((task["launchType"], task["group"], task["startedBy"]), ("EC2", "family:plain", "ecs-scheduler"))
+        self.assertEqual((task["launchType"], task["group"], task["startedBy"]),
+                         ("EC2", "family:plain", "ecs-scheduler"))
         self.assertRegex(task["taskDefinitionArn"], r":task-definition/plain:\d+$")
         self.assertLess(abs(task["createdAt"].timestamp() - time.time()), 30)
 
     def test_overrides_come_back(self) -> None:
-        given = [{"name": "c2", "environment": [{"name": "ECS_SCHEDULER_OVERRIDE_TAG", "value": "x"}], "command": ["a"]}]
+        given = [{"name": "c2", "environment": [{"name": "ECS_SCHEDULER_OVERRIDE_TAG", "value": "x"}],
+                  "command": ["a"]}]
         arn = self.arns(taskDefinition="fam", overrides={"containerOverrides": given, "cpu": "256"})[0]
         shown = self.task(arn)["overrides"]
         self.assertEqual(shown["containerOverrides"], [*given, {"name": "c1"}])
@@ -274,8 +283,10 @@ class Forms(Ecs):
         arn = self.arns()[0]
         for cluster, name in (("c", arn[:-1] + "x"), ("other", arn)):
             answer = self.ecs.describe_tasks(cluster=cluster, tasks=[name])
-            self.assertEqual((answer["tasks"], answer["failures"]), ([], [{"arn": name, "reason": "MISSING"}]))
-        self.assertEqual(len(self.ecs.describe_tasks(cluster="c", tasks=[arn.rpartition("/")[2]])["tasks"]), 1)
+            self.assertEqual((answer["tasks"], answer["failures"]),
+                             ([], [{"arn": name, "reason": "MISSING"}]))
+        self.assertEqual(len(self.ecs.describe_tasks(cluster="c", tasks=[arn.rpartition("/")[2]])["tasks"]),
+                         1)
 
     def test_tags(self) -> None:
         self.ecs.register_task_definition(family="tagged", containerDefinitions=[{"name": "a", "memory": 1}],
@@ -284,21 +295,26 @@ class Forms(Ecs):
                         propagateTags="TASK_DEFINITION")[0]
         self.assertEqual(self.task(arn)["tags"], [])
         tags = self.ecs.describe_tasks(cluster="c", tasks=[arn], include=["TAGS"])["tasks"][0]["tags"]
-        self.assertEqual({tag["key"]: tag["value"] for tag in tags}, {"k": "v", "m": "e", "aws:ecs:clusterName": "c"})
+        self.assertEqual({tag["key"]: tag["value"] for tag in tags},
+                         {"k": "v", "m": "e", "aws:ecs:clusterName": "c"})
 
     def test_clusters_and_definitions(self) -> None:
         self.ecs.create_cluster(clusterName="new")
-        self.assertIn("arn:aws:ecs:us-east-1:123456789012:cluster/new", self.ecs.list_clusters()["clusterArns"])
+        self.assertIn("arn:aws:ecs:us-east-1:123456789012:cluster/new",
+                      self.ecs.list_clusters()["clusterArns"])
         shown = self.ecs.describe_clusters(clusters=["new", "nope"])
-        self.assertEqual((shown["clusters"][0]["status"], shown["failures"][0]["reason"]), ("ACTIVE", "MISSING"))
+        self.assertEqual((shown["clusters"][0]["status"], shown["failures"][0]["reason"]),
+                         ("ACTIVE", "MISSING"))
         self.refused("ClusterNotFoundException", self.ecs.list_tasks, cluster="nope")
-        made = [self.ecs.register_task_definition(family="revs", containerDefinitions=[{"name": "a", "memory": 1}])
+        made = [self.ecs.register_task_definition(family="revs",
+                                                  containerDefinitions=[{"name": "a", "memory": 1}])
                 for _ in range(2)]
         first = made[0]["taskDefinition"]["taskDefinitionArn"]
         self.assertEqual(self.run_task(taskDefinition="revs")[0]["taskDefinitionArn"], first[:-1] + "2")
         for name in ("revs:1", first):
             self.assertEqual(self.run_task(taskDefinition=name)[0]["taskDefinitionArn"], first)
-        self.assertEqual(self.ecs.describe_task_definition(taskDefinition="revs")["taskDefinition"]["revision"], 2)
+        shown = self.ecs.describe_task_definition(taskDefinition="revs")["taskDefinition"]
+        self.assertEqual(shown["revision"], 2)
         self.refused("ClientException", self.ecs.run_task, cluster="c", taskDefinition="revs:3")
         self.refused("ClientException", self.ecs.describe_task_definition, taskDefinition="nope")
 

@@ -152,7 +152,8 @@ class Kinds(case.Case):
         answer = self.run_task(count=3, clientToken="a").json
         self.assertEqual((answer["tasks"], len(answer["failures"])), ([], 3))
         self.assertEqual(answer["failures"][0]["reason"], "RESOURCE:CPU")
-        self.aws.fault("RunTask", "failures", failed=2, reason="Capacity is unavailable at this time", arn=False, count=1)
+        self.aws.fault("RunTask", "failures", failed=2, reason="Capacity is unavailable at this time",
+                       arn=False, count=1)
         answer = self.run_task(count=3, clientToken="b").json
         self.assertEqual((len(answer["tasks"]), answer["failures"]),
                          (1, [{"reason": "Capacity is unavailable at this time"}] * 2))
@@ -163,7 +164,8 @@ class Kinds(case.Case):
         self.aws.fault("GetCallerIdentity", "throttle", count=1)
         self.refused("Throttling", self.client("sts").get_caller_identity)
         self.aws.fault("GetQueueUrl", "error", error="QueueDoesNotExist")
-        self.refused("AWS.SimpleQueueService.NonExistentQueue", self.client("sqs").get_queue_url, QueueName="q")
+        self.refused("AWS.SimpleQueueService.NonExistentQueue", self.client("sqs").get_queue_url,
+                     QueueName="q")
 
     def test_signature_is_judged_before_the_fault(self) -> None:
         self.aws.fault("RunTask", "throttle")
@@ -173,7 +175,8 @@ class Kinds(case.Case):
 
     def test_boto3_recovers_with_one_set_of_tasks(self) -> None:
         for kind, details in (("reset", {"effect": True}), ("status", {"status": 502, "effect": True}),
-                              ("throttle", {}), ("error", {"error": "ServerException", "status": 500, "effect": True})):
+                              ("throttle", {}),
+                              ("error", {"error": "ServerException", "status": 500, "effect": True})):
             with self.subTest(kind=kind):
                 self.aws.reset()
                 self.aws.fault("RunTask", kind, count=1, **details)
@@ -207,7 +210,8 @@ class Rules(case.Case):
 
     def test_match(self) -> None:
         self.aws.fault("ListTasks", "throttle", match={"family": "plain"})
-        self.assertEqual(self.outcomes(1, family="fam") + self.outcomes(1, family="plain") + self.outcomes(1), ".x.")
+        self.assertEqual(self.outcomes(1, family="fam") + self.outcomes(1, family="plain") + self.outcomes(1),
+                         ".x.")
 
     def test_probability_is_by_seed(self) -> None:
         runs = []
@@ -235,8 +239,10 @@ class Rules(case.Case):
 
     def test_bad_rules(self) -> None:
         for operation, kind, details, words in (
-                ("RunTask", "nonsense", {}, "kind is 'nonsense'"), ("RunTasks", "throttle", {}, "no such operation"),
-                ("RunTask", "throttle", {"delay_s": 1}, "takes no delay_s"), ("RunTask", "error", {}, "needs error")):
+                ("RunTask", "nonsense", {}, "kind is 'nonsense'"),
+                ("RunTasks", "throttle", {}, "no such operation"),
+                ("RunTask", "throttle", {"delay_s": 1}, "takes no delay_s"),
+                ("RunTask", "error", {}, "needs error")):
             with self.subTest(kind=kind), self.assertRaises(StandInError) as caught:
                 self.aws.fault(operation, kind, **details)
             self.assertIn(words, str(caught.exception))
@@ -263,7 +269,8 @@ class Limits(case.Case):
 
     def test_permissions(self) -> None:
         self.aws.post("keys", {"accessKeyId": self.aws.access_key, "denied": ["ecs:RunTask", "sts:*"]})
-        error = self.refused("AccessDeniedException", self.client("ecs").run_task, cluster="c", taskDefinition="plain")
+        error = self.refused("AccessDeniedException", self.client("ecs").run_task, cluster="c",
+                             taskDefinition="plain")
         self.assertIn("is not authorized to perform: ecs:RunTask", str(error))
         self.client("ecs").list_tasks(cluster="c")
         self.refused("AccessDenied", self.client("sts").get_caller_identity)

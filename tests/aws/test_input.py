@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What may not be sent: against the model (unknown members, types, required, enums) and against the prose limits."""
+"""What may not be sent: by the model (unknown members, types, required, enums) or by the prose limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class RunTask(case.Case):
         ({"tags": {"a": "b"}}, "tags is an object, not a list"),
         ({"overrides": []}, "overrides is a list, not an object"),
         ({"enableExecuteCommand": "true"}, "enableExecuteCommand is a string, not a boolean"),
-        (override(name="c1", environment={"A": "b"}), "containerOverrides[0].environment is an object, not a list"),
+        (override(name="c1", environment={"A": "b"}),
+         "containerOverrides[0].environment is an object, not a list"),
         (override(name="c1", environment=[{"name": "A", "value": 1}]), "environment[0].value is an integer"),
         (override(name="c1", cpu="5"), "containerOverrides[0].cpu is a string"),
         (override(name="c1", Environment=[]), "containerOverrides[0].Environment is not a member"),
@@ -52,14 +53,17 @@ class RunTask(case.Case):
         ({"startedBy": "a.b"}, "startedBy is not"),
         ({"referenceId": "r"}, "referenceId is reserved"),
         ({"propagateTags": "SERVICE"}, "for services only"),
-        ({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1}]}, "exclude each"),
+        ({"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1}]},
+         "exclude each"),
         ({"launchType": "MANAGED_INSTANCES"}, "needs a capacityProviderStrategy"),
         ({"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 0}]}, "all weights"),
         ({"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1001}]}, "0..1000"),
         ({"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1, "base": 100001}]}, "0..100000"),
-        ({"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1, "base": 1}] * 2}, "have a base"),
+        ({"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1, "base": 1}] * 2},
+         "have a base"),
         ({"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1}] * 21}, "not up to 20"),
-        ({"capacityProviderStrategy": [{"weight": 1}]}, "capacityProviderStrategy[0].capacityProvider is required"),
+        ({"capacityProviderStrategy": [{"weight": 1}]},
+         "capacityProviderStrategy[0].capacityProvider is required"),
         ({"placementConstraints": [{"type": "distinctInstance"}] * 11}, "not up to 10"),
         ({"placementConstraints": [{"type": "memberOf", "expression": "x" * 2001}]}, "longer than 2000"),
         ({"placementConstraints": [{"type": "memberOf"}]}, "needs an expression"),
@@ -77,9 +81,11 @@ class RunTask(case.Case):
         ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"] * 17}}}, "1 to 16"),
         ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": []}}}, "1 to 16"),
         ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["vpc-1"]}}}, "no subnet id"),
-        ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "securityGroups": ["sg-1"] * 6}}},
+        ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"],
+                                                           "securityGroups": ["sg-1"] * 6}}},
          "not up to 5"),
-        ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "yes"}}},
+        ({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-1"],
+                                                           "assignPublicIp": "yes"}}},
          "not one of DISABLED, ENABLED"),
         ({"networkConfiguration": {}}, "Network Configuration is not valid"),
         ({"networkConfiguration": NETWORK}, "not valid for the given networkMode"),
@@ -87,18 +93,24 @@ class RunTask(case.Case):
         ({"launchType": "FARGATE"}, "does not support launch_type FARGATE"),
         (override(environment=[{"name": "A", "value": "b"}]), "needs a name"),
         (override(name="nope"), "nope is not a container"),
-        ({"taskDefinition": "fam", "overrides": {"containerOverrides": [{"name": "c1"}, {"name": "c1"}]}}, "overridden"),
+        ({"taskDefinition": "fam", "overrides": {"containerOverrides": [{"name": "c1"}, {"name": "c1"}]}},
+         "overridden"),
         (override(name="c1", environment=[{"name": "A", "value": "x" * 8200}]), "not up to 8192"),
         (override(name="c1", environment=[{"name": "", "value": "x"}]), "has no name"),
-        (override(name="c1", environmentFiles=[{"value": "arn:aws:s3:::b/a.env", "type": "s3"}] * 11), "not up to 10"),
-        (override(name="c1", environmentFiles=[{"value": "s3://b/a.env", "type": "s3"}]), "no ARN of an .env"),
-        (override(name="c1", environmentFiles=[{"value": "arn:aws:s3:::b/a.env", "type": "S3"}]), "not one of s3"),
+        (override(name="c1", environmentFiles=[{"value": "arn:aws:s3:::b/a.env", "type": "s3"}] * 11),
+         "not up to 10"),
+        (override(name="c1", environmentFiles=[{"value": "s3://b/a.env", "type": "s3"}]),
+         "no ARN of an .env"),
+        (override(name="c1", environmentFiles=[{"value": "arn:aws:s3:::b/a.env", "type": "S3"}]),
+         "not one of s3"),
         (override(name="c1", memory=10, memoryReservation=20), "above its memory"),
         (override(name="c1", resourceRequirements=[{"type": "CPU", "value": "1"}]), "not one of GPU"),
         ({"overrides": {"ephemeralStorage": {"sizeInGiB": 20}}}, "21..200"),
         ({"overrides": {"inferenceAcceleratorOverrides": [{"deviceName": "d"}]}}, "withdrawn"),
-        ({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"sizeInGiB": 1}}]}, "roleArn is required"),
-        ({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "r"}}]}, "sizeInGiB or snapshotId"),
+        ({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"sizeInGiB": 1}}]},
+         "roleArn is required"),
+        ({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "r"}}]},
+         "sizeInGiB or snapshotId"),
         ({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 1,
           "filesystemType": "btrfs"}}]}, "not one of ext3"),
         ({"volumeConfigurations": [{"name": "v", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 1}}]},
@@ -141,15 +153,18 @@ class RunTask(case.Case):
         self.assertEqual(self.aws.audit()["launches"], 0)
 
     def test_every_mistake_is_named_at_once(self) -> None:
-        answer = self.ecs_call("RunTask", {"cluster": "c", "taskDefinition": "plain", "count": 11, "startedBy": "?"})
+        answer = self.ecs_call("RunTask",
+                               {"cluster": "c", "taskDefinition": "plain", "count": 11, "startedBy": "?"})
         self.assertIn("count is 11", answer.message)
         self.assertIn("startedBy is not", answer.message)
 
     def test_limits_themselves_are_fine(self) -> None:
         for params in ({"count": 10}, {"clientToken": "!" * 64}, {"startedBy": "a/b-_" + "x" * 123},
                        {"tags": [{"key": f"k{n}", "value": "v" * 256} for n in range(50)]},
-                       {"placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}] * 5},
-                       {"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1000, "base": 100000}]},
+                       {"placementStrategy": [{"type": "spread",
+                                               "field": "attribute:ecs.availability-zone"}] * 5},
+                       {"capacityProviderStrategy": [{"capacityProvider": "p", "weight": 1000,
+                                                      "base": 100000}]},
                        {"overrides": {"ephemeralStorage": {"sizeInGiB": 200}}},
                        override(name="c1", environment=[{"name": "A", "value": "x" * 7900}], cpu=1, memory=20,
                                 memoryReservation=10, command=["a"], resourceRequirements=[
@@ -164,8 +179,10 @@ class RunTask(case.Case):
         self.client("ecs").register_task_definition(family="vol", volumes=[{"name": "v"}],
                                                     containerDefinitions=[{"name": "a", "memory": 1}])
         volume = {"name": "v", "managedEBSVolume": {"roleArn": "r", "sizeInGiB": 10, "terminationPolicy": {
-            "deleteOnTermination": True}, "tagSpecifications": [{"resourceType": "volume", "tags": [{"key": "k"}]}]}}
-        answer = self.ecs_call("RunTask", {"cluster": "c", "taskDefinition": "vol", "volumeConfigurations": [volume]})
+            "deleteOnTermination": True}, "tagSpecifications": [{"resourceType": "volume",
+                                                                 "tags": [{"key": "k"}]}]}}
+        answer = self.ecs_call("RunTask",
+                               {"cluster": "c", "taskDefinition": "vol", "volumeConfigurations": [volume]})
         self.assertEqual(answer.status, 200, answer.raw)
 
 
@@ -183,12 +200,14 @@ class Others(case.Case):
                 ("StopTask", {}, "task is required")):
             with self.subTest(operation=operation, params=str(params)[:80]):
                 answer = self.ecs_call(operation, {"cluster": "c", **params})
-                self.assertEqual((answer.status, answer.error), (400, "InvalidParameterException"), answer.raw)
+                self.assertEqual((answer.status, answer.error), (400, "InvalidParameterException"),
+                                 answer.raw)
                 self.assertIn(words, answer.message)
 
     def test_definitions(self) -> None:
         ecs = self.client("ecs")
-        refused = [{"family": "a b"}, {"containerDefinitions": []}, {"containerDefinitions": [{"name": "a"}] * 2}]
+        refused = [{"family": "a b"}, {"containerDefinitions": []},
+                   {"containerDefinitions": [{"name": "a"}] * 2}]
         for params in refused:
             self.refused("InvalidParameterException", ecs.register_task_definition,
                          **{"family": "f", "containerDefinitions": [{"name": "a"}], **params})
@@ -198,7 +217,8 @@ class Others(case.Case):
                 {"name": "a"}], requiresCompatibilities=["FARGATE"], **params)
 
     def test_bodies(self) -> None:
-        for body in (b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"cluster":"\xff"}', b'{"cluster":"c","cluster":"c"}'):
+        for body in (b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"cluster":"\xff"}',
+                     b'{"cluster":"c","cluster":"c"}'):
             with self.subTest(body=body):
                 self.assertEqual(self.ecs_call("ListTasks", body).error, "SerializationException")
 
@@ -211,7 +231,8 @@ class Others(case.Case):
                 ([json_1_1, ("X-Amz-Target", f"{ECS_TARGET}.ListTasks")], "/x"),
                 ([json_1_1, ("X-Amz-Target", f"{ECS_TARGET}.ListTasks")], "/?a=b"),
                 ([("Content-Type", "application/json"), ("X-Amz-Target", f"{ECS_TARGET}.ListTasks")], "/"),
-                ([("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", f"{ECS_TARGET}.ListTasks")], "/"),
+                ([("Content-Type", "application/x-amz-json-1.0"),
+                  ("X-Amz-Target", f"{ECS_TARGET}.ListTasks")], "/"),
                 ([json_1_1, ("X-Amz-Target", "AmazonSQS.GetQueueUrl")], "/"),
                 ([json_1_1], "/"),
                 ([("Content-Type", "application/x-www-form-urlencoded")], "/")):
@@ -263,7 +284,8 @@ class Models(unittest.TestCase):
                           options=["--models", str(folder)]) as aws:
             signer = case.Signer(aws)
             for made, status in ((signer.ecs("RunTask", {"cluster": "c", "taskDefinition": "plain"}), 200),
-                                 (signer.ecs("RunTask", {"cluster": "c", "taskDefinition": "plain", "x": 1}), 400),
+                                 (signer.ecs("RunTask", {"cluster": "c", "taskDefinition": "plain", "x": 1}),
+                                  400),
                                  (signer.sqs("GetQueueUrl", {"QueueName": "q"}), 200)):
                 with case.Wire(aws.port) as wire:
                     wire.send(made)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The program and its client module: how it starts, waits, ends; TLS; the aws command, where Debian's is installed."""
+"""The program and its client module: how it starts, waits, ends; TLS; Debian's aws command."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ class Program(unittest.TestCase):
         for options in (["--nonsense"], ["--task-definition", "a@nowhere"], ["--task-definition", "a b"],
                         ["--queue", "a b"], ["--models", "/nonexistent"]):
             with self.subTest(options=options):
-                done = subprocess.run([*PROGRAM, *options], capture_output=True, text=True, timeout=60, check=False)
+                done = subprocess.run([*PROGRAM, *options], capture_output=True, text=True, timeout=60,
+                                      check=False)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertTrue(done.stderr)
 
@@ -142,10 +143,12 @@ class Client(unittest.TestCase):
             aws.reset()
             list_tasks(aws)
             overview = aws.overview()
-            self.assertEqual((overview["tasks"]["running"], overview["faults"], overview["clock_offset_s"]), (0, 0, 0))
+            self.assertEqual((overview["tasks"]["running"], overview["faults"], overview["clock_offset_s"]),
+                             (0, 0, 0))
             self.assertEqual((overview["families"], overview["queues"], len(aws.calls())), (1, ["q"], 1))
             self.assertEqual(aws.get("queues")[0]["visible"], 0)
-            self.assertEqual(aws.post("settings", {}), {"page_size": 100, "list_lag_s": 0.0, "stopped_visible_s": 3600.0,
+            self.assertEqual(aws.post("settings", {}),
+                             {"page_size": 100, "list_lag_s": 0.0, "stopped_visible_s": 3600.0,
                                                         "idle_timeout_s": None, "max_requests": None})
 
     def test_several_at_once(self) -> None:
@@ -168,21 +171,25 @@ class Client(unittest.TestCase):
             certificate = client.make_certificate(Path(folder))
             with StandIn(tls_certificate=certificate) as aws:
                 self.assertTrue(aws.url.startswith("https://"))
-                made = boto3.client("ecs", endpoint_url=aws.url, verify=str(certificate), region_name=aws.region,
+                made = boto3.client("ecs", endpoint_url=aws.url, verify=str(certificate),
+                                    region_name=aws.region,
                                     aws_access_key_id=aws.access_key, aws_secret_access_key=aws.secret)
                 self.assertEqual(made.list_tasks(cluster="default")["taskArns"], [])
                 made.close()
                 aws.fault("ListTasks", "reset")
                 self.assertEqual(aws.overview()["bugs"], [])
                 with self.assertRaises(ssl.SSLError):
-                    ssl.create_default_context().wrap_socket(case.Wire(aws.port).sock, server_hostname="localhost")
+                    ssl.create_default_context().wrap_socket(case.Wire(aws.port).sock,
+                                                             server_hostname="localhost")
 
     @unittest.skipUnless(Path("/usr/bin/aws").exists(), "Debian's awscli is not installed")
     def test_aws_command(self) -> None:
         with StandIn(task_definitions=["plain"]) as aws:
             kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-            done = subprocess.run(["/usr/bin/aws", "--endpoint-url", aws.url, "ecs", "run-task", "--cluster", "default",
-                                   "--task-definition", "plain"], env={**kept, **aws.environment()}, check=True,
+            done = subprocess.run(["/usr/bin/aws", "--endpoint-url", aws.url, "ecs", "run-task", "--cluster",
+                                   "default",
+                                   "--task-definition", "plain"], env={**kept, **aws.environment()},
+                                  check=True,
                                   capture_output=True, text=True)
             self.assertEqual(len(json.loads(done.stdout)["tasks"]), 1)
 

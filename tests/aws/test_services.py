@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""SQS in both protocols, STS, IMDSv2 and the container endpoint; the latter as boto3's own credential providers see them."""
+"""SQS in both protocols, STS, IMDSv2, the container endpoint, also through boto3's credential providers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import botocore.session
 import case
 from case import Answer
 
-COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
+          "ApproximateNumberOfMessagesDelayed"]
 ROLE = "arn:aws:iam::123456789012:role/path/worker"
 
 
@@ -38,7 +39,8 @@ class Sqs(case.Case):
     def test_counts_are_strings(self) -> None:
         self.aws.queue("q", visible=250, in_flight=3, delayed=2)
         self.assertEqual(self.counts(), ["250", "3", "2"])
-        shown = self.client("sqs").get_queue_attributes(QueueUrl=self.url(), AttributeNames=["All"])["Attributes"]
+        shown = self.client("sqs").get_queue_attributes(QueueUrl=self.url(),
+                                                        AttributeNames=["All"])["Attributes"]
         self.assertEqual([shown[name] for name in COUNTS], ["250", "3", "2"])
         self.assertEqual(shown["QueueArn"], "arn:aws:sqs:us-east-1:123456789012:q")
 
@@ -51,8 +53,10 @@ class Sqs(case.Case):
         self.assertEqual(self.call("GetQueueUrl", {"QueueName": "q"}).json, {"QueueUrl": self.url()})
         self.assertEqual(self.client("sqs").get_queue_url(QueueName="q")["QueueUrl"], self.url())
         self.aws.queue("q", account="210987654321", visible=7)
-        url = self.call("GetQueueUrl", {"QueueName": "q", "QueueOwnerAWSAccountId": "210987654321"}).json["QueueUrl"]
-        shown = self.call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": ["All"]}).json["Attributes"]
+        url = self.call("GetQueueUrl",
+                        {"QueueName": "q", "QueueOwnerAWSAccountId": "210987654321"}).json["QueueUrl"]
+        shown = self.call("GetQueueAttributes",
+                          {"QueueUrl": url, "AttributeNames": ["All"]}).json["Attributes"]
         self.assertEqual(shown[COUNTS[0]], "7")
 
     def test_errors(self) -> None:
@@ -60,11 +64,13 @@ class Sqs(case.Case):
                 ("GetQueueUrl", {"QueueName": "nope"}, "QueueDoesNotExist"),
                 ("GetQueueAttributes", {"QueueUrl": self.url("nope")}, "QueueDoesNotExist"),
                 ("GetQueueAttributes", {"QueueUrl": "nonsense"}, "QueueDoesNotExist"),
-                ("GetQueueAttributes", {"QueueUrl": self.url(), "AttributeNames": ["Color"]}, "InvalidAttributeName"),
+                ("GetQueueAttributes", {"QueueUrl": self.url(), "AttributeNames": ["Color"]},
+                 "InvalidAttributeName"),
                 ("GetQueueUrl", {}, "InvalidParameterValue"),
                 ("GetQueueUrl", {"QueueName": "q", "x": 1}, "SerializationException"),
                 ("GetQueueUrl", {"QueueName": 1}, "SerializationException"),
-                ("ReceiveMessage", {"QueueUrl": self.url(), "MaxNumberOfMessages": 11}, "InvalidParameterValue"),
+                ("ReceiveMessage", {"QueueUrl": self.url(), "MaxNumberOfMessages": 11},
+                 "InvalidParameterValue"),
                 ("ReceiveMessage", {"QueueUrl": self.url(), "WaitTimeSeconds": 21}, "InvalidParameterValue"),
                 ("CreateQueue", {"QueueName": "a b"}, "InvalidParameterValue"),
                 ("PurgeQueue", {"QueueUrl": self.url()}, "UnknownOperationException")):
@@ -73,8 +79,10 @@ class Sqs(case.Case):
                 self.assertEqual((answer.status, answer.error), (400, name), answer.raw)
         answer = self.call("GetQueueUrl", {"QueueName": "nope"})
         self.assertEqual(answer.json["__type"], "com.amazonaws.sqs#QueueDoesNotExist")
-        self.assertEqual(answer.headers["x-amzn-query-error"], "AWS.SimpleQueueService.NonExistentQueue;Sender")
-        self.refused("AWS.SimpleQueueService.NonExistentQueue", self.client("sqs").get_queue_url, QueueName="nope")
+        self.assertEqual(answer.headers["x-amzn-query-error"],
+                         "AWS.SimpleQueueService.NonExistentQueue;Sender")
+        self.refused("AWS.SimpleQueueService.NonExistentQueue", self.client("sqs").get_queue_url,
+                     QueueName="nope")
 
     def test_deleted_queue(self) -> None:
         self.aws.queue("gone")
@@ -97,8 +105,10 @@ class Sqs(case.Case):
         self.aws.clock(advance_s=11)
         again = self.call("ReceiveMessage", {"QueueUrl": url, "MaxNumberOfMessages": 10}).json["Messages"]
         self.assertEqual([message["Body"] for message in again], ["zwei ü", "c"])
-        self.assertEqual(self.call("DeleteMessage", {"QueueUrl": url, "ReceiptHandle": again[0]["ReceiptHandle"]}).json, {})
-        self.refused("QueueAlreadyExists", sqs.create_queue, QueueName="work", Attributes={"VisibilityTimeout": "11"})
+        self.assertEqual(self.call("DeleteMessage",
+                                   {"QueueUrl": url, "ReceiptHandle": again[0]["ReceiptHandle"]}).json, {})
+        self.refused("QueueAlreadyExists", sqs.create_queue, QueueName="work",
+                     Attributes={"VisibilityTimeout": "11"})
 
     def test_long_poll_ends_with_the_message(self) -> None:
         wire = self.wire()
@@ -118,17 +128,21 @@ class Sts(case.Case):
 
     def use(self, answer: dict[str, Any]) -> Any:
         keys = answer["Credentials"]
-        return self.client("ecs", aws_access_key_id=keys["AccessKeyId"], aws_secret_access_key=keys["SecretAccessKey"],
+        return self.client("ecs", aws_access_key_id=keys["AccessKeyId"],
+                           aws_secret_access_key=keys["SecretAccessKey"],
                            aws_session_token=keys["SessionToken"])
 
     def test_caller(self) -> None:
-        self.assertEqual(self.client("sts").get_caller_identity()["Arn"], "arn:aws:iam::123456789012:user/tester")
+        self.assertEqual(self.client("sts").get_caller_identity()["Arn"],
+                         "arn:aws:iam::123456789012:user/tester")
 
     def test_assume_role(self) -> None:
         self.aws.post("roles", {"arn": ROLE, "externalId": "x=1"})
         sts = self.client("sts")
-        answer = sts.assume_role(RoleArn=ROLE, RoleSessionName="me@host", ExternalId="x=1", DurationSeconds=900)
-        self.assertEqual(answer["AssumedRoleUser"]["Arn"], "arn:aws:sts::123456789012:assumed-role/worker/me@host")
+        answer = sts.assume_role(RoleArn=ROLE, RoleSessionName="me@host", ExternalId="x=1",
+                                 DurationSeconds=900)
+        self.assertEqual(answer["AssumedRoleUser"]["Arn"],
+                         "arn:aws:sts::123456789012:assumed-role/worker/me@host")
         self.assertAlmostEqual(answer["Credentials"]["Expiration"].timestamp() - time.time(), 900, delta=30)
         self.use(answer).list_tasks(cluster="c")
 
@@ -146,18 +160,22 @@ class Sts(case.Case):
         self.aws.post("roles", {"arn": ROLE, "externalId": "xx"})
         sts = self.client("sts")
         good = {"RoleArn": ROLE, "RoleSessionName": "me", "ExternalId": "xx"}
-        for change, name in (({"RoleArn": ROLE + "2"}, "AccessDenied"), ({"ExternalId": "yy"}, "AccessDenied"),
+        for change, name in (({"RoleArn": ROLE + "2"}, "AccessDenied"),
+                             ({"ExternalId": "yy"}, "AccessDenied"),
                              ({"RoleArn": "arn:aws:iam::1:role/some-thing"}, "ValidationError"),
-                             ({"RoleSessionName": "a b"}, "ValidationError"), ({"DurationSeconds": 1000000}, "ValidationError")):
+                             ({"RoleSessionName": "a b"}, "ValidationError"),
+                             ({"DurationSeconds": 1000000}, "ValidationError")):
             with self.subTest(change=change):
                 self.refused(name, sts.assume_role, **{**good, **change})
 
     def test_web_identity_is_unsigned(self) -> None:
         self.aws.post("roles", {"arn": ROLE, "webTokens": ["right-token"]})
         sts = self.client("sts", aws_access_key_id="AKIDNOBODY")
-        answer = sts.assume_role_with_web_identity(RoleArn=ROLE, RoleSessionName="me", WebIdentityToken="right-token")
+        answer = sts.assume_role_with_web_identity(RoleArn=ROLE, RoleSessionName="me",
+                                                   WebIdentityToken="right-token")
         self.use(answer).list_tasks(cluster="c")
-        self.refused("InvalidIdentityToken", sts.assume_role_with_web_identity, RoleArn=ROLE, RoleSessionName="me",
+        self.refused("InvalidIdentityToken", sts.assume_role_with_web_identity, RoleArn=ROLE,
+                     RoleSessionName="me",
                      WebIdentityToken="wrong-token")
 
 
@@ -217,10 +235,12 @@ class Metadata(case.Case):
 
     def test_token(self) -> None:
         for ttl in ("0", "21601", "x", ""):
-            self.assertEqual(self.ask("PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds=ttl).status, 400)
+            self.assertEqual(self.ask("PUT", "/latest/api/token",
+                                      X_aws_ec2_metadata_token_ttl_seconds=ttl).status, 400)
         self.assertEqual(self.ask("PUT", "/latest/api/token").status, 400)
         self.assertEqual(self.ask("GET", "/latest/api/token").status, 405)
-        forwarded = self.ask("PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds="9", X_Forwarded_For="a")
+        forwarded = self.ask("PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds="9",
+                             X_Forwarded_For="a")
         self.assertEqual(forwarded.status, 403)
 
     def test_token_expires(self) -> None:
@@ -263,7 +283,8 @@ class Metadata(case.Case):
 
     def test_faults(self) -> None:
         self.aws.fault("IMDS:Token", "status", status=403, count=1)
-        self.assertEqual(self.ask("PUT", "/latest/api/token", X_aws_ec2_metadata_token_ttl_seconds="60").status, 403)
+        self.assertEqual(self.ask("PUT", "/latest/api/token",
+                                  X_aws_ec2_metadata_token_ttl_seconds="60").status, 403)
         self.aws.fault("Container:Credentials", "error", error="InternalServerException", status=500, count=1)
         self.assertEqual(self.ask("GET", "/v1/credentials").json["Code"], "InternalServerException")
         token = self.token()

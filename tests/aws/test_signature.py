@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""SigV4: each way of being wrong is refused by its name, and what is right passes. Signed by botocore and by hand."""
+"""SigV4: each way of being wrong is refused by its name, what is right passes; botocore's and by hand."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from stand.errors import AwsError
 from stand.keys import AccessKey, KeyRing
 
 LIST = {"cluster": "c"}
+ZEROS = "0" * 64
 
 
 def find_vectors() -> Path | None:
@@ -42,7 +43,8 @@ class Good(case.Case):
 
     def test_temporary_keys(self) -> None:
         self.aws.post("keys", {"accessKeyId": "ASIATEMP", "secret": "s", "token": "tok/en==", "life_s": 60})
-        client = self.client("ecs", aws_access_key_id="ASIATEMP", aws_secret_access_key="s", aws_session_token="tok/en==")
+        client = self.client("ecs", aws_access_key_id="ASIATEMP", aws_secret_access_key="s",
+                             aws_session_token="tok/en==")
         client.list_tasks(cluster="c")
 
     def test_more_headers_signed_than_needed(self) -> None:
@@ -77,7 +79,8 @@ class Bad(case.Case):
             ({"secret": "wrong"}, invalid, "does not match the signature you provided"),
             ({"signature": "0" * 64}, invalid, "does not match the signature you provided"),
             ({"sent_body": b'{"cluster":"d"}'}, invalid, "does not match the signature you provided"),
-            ({"key_id": "AKIDUNKNOWN"}, "UnrecognizedClientException", "security token included in the request is inv"),
+            ({"key_id": "AKIDUNKNOWN"}, "UnrecognizedClientException",
+             "security token included in the request is inv"),
             ({"scope": {"region": "eu-west-1"}}, invalid, "scoped to a valid region, not 'eu-west-1'"),
             ({"scope": {"service": "sqs"}}, invalid, "scoped to correct service: 'ecs'"),
             ({"scope": {"date": "20200101"}}, invalid, "Date in Credential scope does not match"),
@@ -90,7 +93,8 @@ class Bad(case.Case):
             ({"date": "20261340T000000Z"}, incomplete, "basic format"),
             ({"leave_out": ("host",)}, invalid, "'Host' or ':authority' must be a 'SignedHeader'"),
             ({"leave_out": ("x-amz-date",)}, invalid, "'x-amz-date' was sent, but is not in SignedHeaders"),
-            ({"leave_out": ("x-amz-target",)}, invalid, "'x-amz-target' was sent, but is not in SignedHeaders"),
+            ({"leave_out": ("x-amz-target",)}, invalid,
+             "'x-amz-target' was sent, but is not in SignedHeaders"),
             ({"also_sign": ("expect",)}, incomplete, "names 'expect', which was not sent"),
             ({"names": "x-amz-target;host;x-amz-date;content-type"}, incomplete, "not lower case, sorted"),
             ({"names": "content-type;host;host;x-amz-date;x-amz-target"}, incomplete, "without repeats"),
@@ -98,14 +102,17 @@ class Bad(case.Case):
             ({"authorization": "AWS4-HMAC-SHA512 Credential=a"}, incomplete, "Unsupported AWS 'algorithm'"),
             ({"authorization": "Basic Zm9vOmJhcg=="}, incomplete, "Unsupported AWS 'algorithm'"),
             ({"authorization": "AWS4-HMAC-SHA256 Credential"}, incomplete, "not a valid key=value pair"),
-            ({"authorization": "AWS4-HMAC-SHA256 Credential=a/20260101/r/s/aws4_request, Signature=" + "0" * 64},
+            ({"authorization": f"AWS4-HMAC-SHA256 Credential=a/20260101/r/s/aws4_request, Signature={ZEROS}"},
              incomplete, "requires 'SignedHeaders' parameter"),
             ({"signature": "XYZ"}, incomplete, "not 64 lower case hexadecimal digits"),
             ({"authorization": ""}, "MissingAuthenticationTokenException", "Missing Authentication Token"),
-            ({"unsigned_headers": [("X-Amz-Date", "20260101T000000Z")]}, incomplete, "'x-amz-date' was sent 2 times"),
+            ({"unsigned_headers": [("X-Amz-Date", "20260101T000000Z")]}, incomplete,
+             "'x-amz-date' was sent 2 times"),
             ({"unsigned_headers": [("Host", "elsewhere")]}, incomplete, "'host' was sent 2 times"),
-            ({"unsigned_headers": [("Content-Type", "text/plain")]}, incomplete, "'content-type' was sent 2 times"),
-            ({"unsigned_headers": [("X-Amz-Security-Token", "t")]}, invalid, "'x-amz-security-token' was sent, but"),
+            ({"unsigned_headers": [("Content-Type", "text/plain")]}, incomplete,
+             "'content-type' was sent 2 times"),
+            ({"unsigned_headers": [("X-Amz-Security-Token", "t")]}, invalid,
+             "'x-amz-security-token' was sent, but"),
             ({"unsigned_headers": [("Authorization", "x")]}, incomplete, "'authorization' was sent 2 times"),
         ]
         for wrong, name, words in table:
@@ -113,7 +120,8 @@ class Bad(case.Case):
                 self.check(self.ecs_call("ListTasks", LIST, **wrong), name, words)
 
     def test_payload_hash_header(self) -> None:
-        headers = [("Content-Type", "application/x-amz-json-1.1"), ("X-Amz-Target", f"{ECS_TARGET}.ListTasks"),
+        headers = [("Content-Type", "application/x-amz-json-1.1"),
+                   ("X-Amz-Target", f"{ECS_TARGET}.ListTasks"),
                    ("X-Amz-Content-Sha256", "0" * 64)]
         self.check(self.exchange(self.signer.request("ecs", headers, b"{}")), "InvalidSignatureException",
                    "'x-amz-content-sha256' header does not match")
@@ -135,7 +143,8 @@ class Bad(case.Case):
         answer = self.ecs_call("ListTasks", LIST)
         self.check(answer, "InvalidSignatureException", "Signature expired")
         self.assertEqual(self.ecs_call("ListTasks", LIST, now=time.time() + 3600).status, 200)
-        there = time.mktime(time.strptime(answer.headers["date"], "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
+        there = time.mktime(time.strptime(answer.headers["date"],
+                                          "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
         self.assertAlmostEqual(there - time.time(), 3600, delta=30)
 
     def test_every_bit_of_the_signature_counts(self) -> None:
@@ -147,20 +156,23 @@ class Bad(case.Case):
             self.assertEqual(self.exchange(bytes(flipped)).error, "InvalidSignatureException")
 
     def test_query_protocol_has_the_old_names(self) -> None:
-        self.refused("SignatureDoesNotMatch", self.client("sts", aws_secret_access_key="wrong").get_caller_identity)
-        error = self.refused("InvalidClientTokenId", self.client("sts", aws_access_key_id="AKIDX").get_caller_identity)
+        self.refused("SignatureDoesNotMatch",
+                     self.client("sts", aws_secret_access_key="wrong").get_caller_identity)
+        error = self.refused("InvalidClientTokenId",
+                             self.client("sts", aws_access_key_id="AKIDX").get_caller_identity)
         self.assertEqual(error.response["ResponseMetadata"]["HTTPStatusCode"], 403)
 
 
 @unittest.skipIf(VECTORS is None, "AWS's published vectors are not here")
 class Vectors(unittest.TestCase):
-    """AWS's published suite, where its folder is at hand: the verifier accepts each and refuses it when changed."""
+    """AWS's published suite, where it is at hand: the verifier takes each and refuses it when changed."""
 
     def test_all(self) -> None:
         done = 0
         for folder in sorted(VECTORS.iterdir()):
             context = json.loads((folder / "context.json").read_text())
-            if context["normalize"] and not context.get("omit_session_token"):  # S3's way, and a token not signed
+            # Not S3's way of signing paths, nor tokens that are not signed.
+            if context["normalize"] and not context.get("omit_session_token"):
                 with self.subTest(folder.name):
                     self.verify(folder, context)
                 done += 1
@@ -170,7 +182,8 @@ class Vectors(unittest.TestCase):
         with self.assertRaises(AwsError) as caught:
             folder = VECTORS / "post-sts-header-after"
             self.verify(folder, json.loads((folder / "context.json").read_text()))
-        self.assertIn("'x-amz-security-token' was sent, but is not in SignedHeaders", caught.exception.message)
+        self.assertIn("'x-amz-security-token' was sent, but is not in SignedHeaders",
+                      caught.exception.message)
 
     def verify(self, folder: Path, context: dict[str, Any]) -> None:
         keys = context["credentials"]

@@ -1,7 +1,7 @@
 """From a request to an answer: which service, is it signed, is it well formed, may it pass, what does it do.
 
-The order is AWS's as far as it can be seen: signature, form, permission, throttle, effect. Faults come after the
-permission, so that a test with faults still proves each signature and each body.
+The order is AWS's as far as it can be seen: signature, form, permission, throttle, effect. Faults come before
+the effect only, so that a test with faults still proves each signature and each body.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class App:
         metadata = Metadata.operation(request.path)
         try:
             if metadata is not None:
-                call.service, call.operation, call.protocol = metadata.partition(":")[0].lower(), metadata, "http"
+                call.service, call.protocol, call.operation = "metadata", "http", metadata
                 return self._with_faults(call, {}, lambda wish: self.metadata.answer(request),
                                          lambda error: self._plain_error(call, error))
             work = self._route(request, call)
@@ -131,7 +131,8 @@ class App:
             work = Work(request, call, name, "json", operation, wanted)
             if kind != wanted or prefix not in (ecs_module.TARGET, sqs.TARGET):
                 return self._fail(work, AwsError("UnknownOperationException", f"X-Amz-Target {target} with "
-                                                 f"Content-Type {kind or '(none)'}; {name} takes {wanted}", 404))
+                                                 f"Content-Type {kind or '(none)'}; {name} takes {wanted}",
+                                                 404))
             return self._start(work)
         if kind == "application/x-www-form-urlencoded":
             work = Work(request, call, "sts", "query", "", "text/xml", sts.NAMESPACE)
@@ -142,7 +143,8 @@ class App:
             if fields.get("Version") == sqs.VERSION:
                 work.service, work.namespace = "sqs", sqs.NAMESPACE
             elif fields.get("Version") != sts.VERSION:
-                return self._fail(work, AwsError("UnknownOperationException", "no such Version of any service"))
+                return self._fail(work,
+                                  AwsError("UnknownOperationException", "no such Version of any service"))
             work.operation = fields.get("Action", "")
             return self._start(work)
         work = Work(request, call, "ecs", "json", "", "application/x-amz-json-1.1")
@@ -150,14 +152,18 @@ class App:
                                          f"{request.path} without X-Amz-Target and without a form", 404))
 
     def _start(self, work: Work) -> Work | Reply:
-        work.call.service, work.call.protocol, work.call.operation = work.service, work.protocol, work.operation
-        known = {"ecs": self.ecs.operations, "sqs": self.sqs.operations, "sts": self.sts.operations}[work.service]
+        call = work.call
+        call.service, call.protocol, call.operation = work.service, work.protocol, work.operation
+        known = {"ecs": self.ecs.operations, "sqs": self.sqs.operations,
+                 "sts": self.sts.operations}[work.service]
         path = work.request.path
         if work.request.method != "POST" or work.request.query or (path != "/" and work.protocol == "json"):
-            return self._fail(work, AwsError("UnknownOperationException", "only POST / without a query is taken", 404))
+            return self._fail(work, AwsError("UnknownOperationException",
+                                             "only POST / without a query is taken", 404))
         if work.operation not in known:
             why = "not done by the stand-in" if self.models[work.service].knows(work.operation) else "unknown"
-            return self._fail(work, AwsError("UnknownOperationException", f"operation {work.operation} is {why}"))
+            return self._fail(work,
+                              AwsError("UnknownOperationException", f"operation {work.operation} is {why}"))
         return work
 
     def _admit(self, work: Work) -> Reply | None:
@@ -296,14 +302,16 @@ class App:
         if work.operation == "RunTask":
             work.call.tasks = [task["taskArn"] for task in answer["tasks"]]
             work.call.failures = len(answer["failures"])
-            work.call.effect = self.ecs.launches[-1].call == work.call.number  # not for a repeated clientToken
+            # A clientToken that was there before makes no new launch.
+            work.call.effect = self.ecs.launches[-1].call == work.call.number
         model = self.models[work.service]
         if self.settings.cross_check and work.protocol == "json":
             for problem in model.output_problems(work.operation, answer):
                 self.bug(f"the answer to {work.operation} is not as the model wants it: {problem}")
         request_id = _request_id(work.call)
         if work.protocol == "query":
-            body = query.success(work.operation, model.output_shape(work.operation), answer, work.namespace, request_id)
+            body = query.success(work.operation, model.output_shape(work.operation), answer, work.namespace,
+                                 request_id)
         else:
             body = json.dumps(answer, separators=(",", ":")).encode()
         return Reply(200, body, work.content_type, [("x-amzn-RequestId", request_id)])
@@ -316,7 +324,8 @@ class App:
         request_id = _request_id(call)
         headers = [("x-amzn-RequestId", request_id)]
         if work.protocol == "query":
-            reply = Reply(error.in_query()[1], query.failure(error, work.namespace, request_id), "text/xml", headers)
+            reply = Reply(error.in_query()[1], query.failure(error, work.namespace, request_id), "text/xml",
+                          headers)
         else:
             if work.service == "sqs":
                 headers.append(("x-amzn-query-error", error.sqs_query_error()))

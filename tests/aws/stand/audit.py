@@ -1,4 +1,4 @@
-"""Did every launch happen once? Counts for auditors, from what RunTask really did and not from what was answered."""
+"""Did every launch happen once? Counts for auditors, of what RunTask did and not of what it answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def report(app: Any, by: str) -> dict[str, Any]:
         if not launch.params.get("clientToken"):
             without += 1
         for name in _names(launch, by):
-            group = groups.setdefault(name, {"launches": 0, "tasks": 0, "failures": 0, "repeats": 0, "conflicts": 0})
+            group = groups.setdefault(name, {"launches": 0, "tasks": 0, "failures": 0, "repeats": 0,
+                                             "conflicts": 0})
             group["launches"] += 1
             group["tasks"] += len(launch.tasks)
             group["failures"] += len(launch.failures)
@@ -42,7 +43,8 @@ def _names(launch: Launch, by: str) -> Iterator[str]:
     if by == "family":
         yield launch.params["taskDefinition"]
     elif by.startswith("env:"):
-        found = {item.get("value") for container in (params.get("overrides") or {}).get("containerOverrides") or []
+        containers = (params.get("overrides") or {}).get("containerOverrides") or []
+        found = {item.get("value") for container in containers
                  for item in container.get("environment") or [] if item.get("name") == by[4:]}
         yield from (value for value in found if value is not None)
     elif params.get(by):

@@ -177,11 +177,13 @@ class Connection(asyncio.Protocol):
             self.drop(reply.mode == "reset")
             return
         limit = self.server.max_requests
-        last = request.wants_close() or (limit is not None and self.count >= limit) or reply.mode in ("cut", "raw")
+        spent = limit is not None and self.count >= limit
+        last = request.wants_close() or spent or reply.mode in ("cut", "raw")
         if reply.mode == "raw":
             self.transport.write(reply.body)
         elif reply.mode == "cut":
-            self.transport.write(reply.encode(self.server.clock.now(), False, True) + reply.body[:reply.cut_at])
+            head = reply.encode(self.server.clock.now(), close=False, head_only=True)
+            self.transport.write(head + reply.body[:reply.cut_at])
         elif reply.mode == "drip":
             self._drip(reply.encode(self.server.clock.now(), True), reply.pause_s)
             return

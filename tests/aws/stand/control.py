@@ -1,6 +1,6 @@
 """The stand-in's own paths, /_standin/...: what tests read and change. README.md lists them.
 
-GET paths answer with what is asked for; POST paths take a JSON object (or a list of them where that makes sense).
+GET paths answer with what is asked for; POST paths take a JSON object, or a list where that makes sense.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Control:
         self.posts: dict[str, Callable[[Any], Answer]] = {
             "faults": self.add_faults, "faults/clear": self.clear_faults, "tasks": self.start_tasks,
             "tasks/stop": self.stop_tasks, "life": self.set_life, "clusters": self.add_clusters,
-            "task-definitions": self.add_definitions, "queues": self.set_queues, "queues/delete": self.drop_queues,
+            "task-definitions": self.add_definitions, "queues": self.set_queues,
+            "queues/delete": self.drop_queues,
             "keys": self.set_keys, "keys/delete": self.drop_keys, "roles": self.add_roles,
             "metadata": self.set_metadata, "buckets": self.set_buckets, "clock": self.set_clock,
             "settings": self.settings, "connections/close": self.close_connections, "reset": self.reset,
@@ -122,12 +123,14 @@ class Control:
         """GET /_standin/queues"""
         age = self.app.clock.age()
         return [{"name": queue.name, "account": queue.account, **dict(zip(
-            ("visible", "in_flight", "delayed"), queue.counts(age)))} for queue in self.app.sqs.queues.values()]
+            ("visible", "in_flight", "delayed"), queue.counts(age)))}
+                for queue in self.app.sqs.queues.values()]
 
     def keys(self, query: dict[str, str]) -> Answer:
         """GET /_standin/keys: the keys that are known, without their secrets."""
         return [{"accessKeyId": key.key_id, "expires": key.expires, "principal": key.principal,
-                 "temporary": key.token is not None, "denied": sorted(key.denied)} for key in self.app.keys.all()]
+                 "temporary": key.token is not None, "denied": sorted(key.denied)}
+                for key in self.app.keys.all()]
 
     def audit(self, query: dict[str, str]) -> Answer:
         """GET /_standin/audit?by=clientToken|family|startedBy|group|env:NAME"""
@@ -161,7 +164,7 @@ class Control:
         return [self._show_task(task) for task in self.app.ecs.start_foreign(params, count)]
 
     def stop_tasks(self, body: Any) -> Answer:
-        """POST /_standin/tasks/stop {tasks | cluster, family, startedBy | all; count, exitCode(s), stopCode, reason}"""
+        """POST /_standin/tasks/stop {tasks | cluster, family, startedBy | all; count, exitCode, ...}"""
         chosen = self._to_stop(body)[:body.get("count")]
         codes = body.get("exitCodes") or {"*": body.get("exitCode", 0)}
         for task in chosen:
@@ -183,7 +186,7 @@ class Control:
         return {}
 
     def add_definitions(self, body: Any) -> Answer:
-        """POST /_standin/task-definitions {family, containers, fargate: true|"lax"}: a new revision of each."""
+        """POST /_standin/task-definitions {family, containers, fargate (true, "lax")}: a new revision."""
         made = []
         for item in _list(body):
             add_definition(self.app, item["family"], item.get("containers"), item.get("fargate", False))
@@ -202,7 +205,7 @@ class Control:
         return {"deleted": self.app.sqs.queues.pop(key, None) is not None}
 
     def set_keys(self, body: Any) -> Answer:
-        """POST /_standin/keys {accessKeyId, secret, token, life_s, principal, denied}: new, or changed where known."""
+        """POST /_standin/keys {accessKeyId, secret, token, life_s, principal, denied}: new or changed."""
         for item in _list(body):
             key = self.app.keys.find(item["accessKeyId"])
             if key is None:
@@ -243,7 +246,8 @@ class Control:
     def settings(self, body: Any) -> Answer:
         """POST /_standin/settings {page_size, list_lag_s, stopped_visible_s, idle_timeout_s, max_requests}"""
         ecs, server = self.app.ecs, self.server
-        places = {"page_size": ecs, "list_lag_s": ecs, "stopped_visible_s": ecs.store, "idle_timeout_s": server,
+        places = {"page_size": ecs, "list_lag_s": ecs, "stopped_visible_s": ecs.store,
+                  "idle_timeout_s": server,
                   "max_requests": server}
         unknown = set(body) - set(places)
         if unknown:
@@ -257,7 +261,7 @@ class Control:
         return {"closed": self.server.close_all(bool(body.get("reset")), but=self.asking)}
 
     def reset(self, body: Any) -> Answer:
-        """POST /_standin/reset: as at the start, but for clusters, task definitions and queues, which stay (empty)."""
+        """POST /_standin/reset: as at the start, but clusters, task definitions and (empty) queues stay."""
         app = self.app
         app.journal.forget()
         app.faults.remove(None)
@@ -300,8 +304,9 @@ class Control:
 
 def add_definition(app: App, family: str, containers: list[str] | None, fargate: bool | str) -> None:
     """Register a task definition from little; without containers there is one, named as the family."""
-    params: dict[str, Any] = {"family": family, "containerDefinitions": [
-        {"name": name, "image": f"registry.example/{family}:1", "memory": 128} for name in containers or [family]]}
+    image = f"registry.example/{family}:1"
+    made = [{"name": name, "image": image, "memory": 128} for name in containers or [family]]
+    params: dict[str, Any] = {"family": family, "containerDefinitions": made}
     if fargate is True:
         params.update(requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512")
     if fargate != "lax":

@@ -1,4 +1,4 @@
-"""The Elastic Container Service: clusters, task definitions and tasks, with clientToken as AWS documents it."""
+"""The Elastic Container Service: clusters, task definitions, tasks, and clientToken as AWS documents it."""
 
 from __future__ import annotations
 
@@ -192,7 +192,8 @@ class Ecs:
             launch.repeats += 1
             return self._show_launch(launch)
         launch.conflicts += 1
-        raise AwsError("ConflictException", "The RunTask request could not be processed due to conflicts. The "
+        raise AwsError("ConflictException",
+                       "The RunTask request could not be processed due to conflicts. The "
                        "clientToken was used before with other parameters.",
                        resourceIds=[task.arn for task in launch.tasks])
 
@@ -200,7 +201,8 @@ class Ecs:
         tasks = [describe(task, task.born_age, self.arns, tags=True) for task in launch.tasks]
         return {"tasks": tasks, "failures": launch.failures}
 
-    def _start(self, cluster: str, definition: Definition, params: dict[str, Any], choice: placement.Choice) -> Task:
+    def _start(self, cluster: str, definition: Definition, params: dict[str, Any],
+               choice: placement.Choice) -> Task:
         life = self.lives.get(definition.family) or self.lives.get("*") or Life()
         task = Task(self.arns.tasks(cluster) + new_id(), cluster, definition, params, life, self.clock.now(),
                     self.clock.age())
@@ -223,7 +225,8 @@ class Ecs:
         cluster = self._cluster(params)
         definition = self._definition(params["taskDefinition"], "TaskDefinition not found.")
         fargate = params.get("launchType") == "FARGATE" or definition.fargate_only
-        tasks = [self._start(cluster, definition, params, placement.Choice(fargate, None)) for _ in range(count)]
+        tasks = [self._start(cluster, definition, params, placement.Choice(fargate, None))
+                 for _ in range(count)]
         for task in tasks:
             task.foreign = True
         return tasks
@@ -243,7 +246,9 @@ class Ecs:
         if params.get("serviceName") is not None or params.get("daemonName") is not None:
             raise AwsError("ServiceNotFoundException", "Service not found.")  # there are none here
         desired = params.get("desiredStatus") or "RUNNING"
-        found = [] if desired == "PENDING" else self.store.listing(cluster, params.get("family"), desired == "STOPPED")
+        if desired == "PENDING":
+            return {"taskArns": []}  # no task ever desires that
+        found = self.store.listing(cluster, params.get("family"), desired == "STOPPED")
         wanted, launch_type = params.get("startedBy"), params.get("launchType")
         born_until = self.clock.age() - self.list_lag_s
         instance = params.get("containerInstance")
@@ -271,7 +276,7 @@ class Ecs:
         return {"tasks": tasks, "failures": missing}
 
     def _page(self, items: list[str], params: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
-        """One page of a listing and its nextToken, which names the last item shown: lists change meanwhile."""
+        """One page and its nextToken, which names the last item shown, since lists change meanwhile."""
         start = 0
         if params.get("nextToken"):
             mark = _read_token(params["nextToken"], params)

@@ -1,8 +1,8 @@
 """Faults on demand: rules that say which calls fail, how, and how often; and token buckets that throttle.
 
-A rule is a JSON object. Which calls: operation ("*" or a list too), match (members of the body that must be equal),
-skip (let so many pass first), count (then so many), probability with seed. What: kind and its details, see KINDS.
-Whether the call takes effect all the same: effect (each kind has its usual answer to that).
+A rule is a JSON object. Which calls: operation ("*" or a list too), match (members of the body that must be
+equal), skip (let so many pass first), count (then so many), probability. What: kind and its details,
+see KINDS. Whether the call takes effect all the same: effect (each kind has its usual answer to that).
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Rule:
         self.number = number
         self.given = given
         self.kind: str = kind
-        self.operations = None if operation == "*" else {operation} if isinstance(operation, str) else set(operation)
+        named = {operation} if isinstance(operation, str) else set(operation)
+        self.operations = None if "*" in named else named
         self.match: dict[str, Any] = given.get("match") or {}
         self.skip: int = given.get("skip") or 0
         self.left: int | None = given.get("count")
@@ -103,9 +104,11 @@ class Rule:
     def error(self) -> AwsError | None:
         """The error that the rule answers with, if it is of such a kind."""
         if self.kind == "throttle":
-            return AwsError(self.detail("error", "ThrottlingException"), "Rate exceeded", self.detail("status", 400))
+            return AwsError(self.detail("error", "ThrottlingException"), "Rate exceeded",
+                            self.detail("status", 400))
         if self.kind == "error":
-            return AwsError(self.given["error"], self.detail("message", f"{self.given['error']} by order of the test"),
+            return AwsError(self.given["error"],
+                            self.detail("message", f"{self.given['error']} by order of the test"),
                             self.detail("status", 400), **self.detail("members", {}))
         made = _FIXED.get(self.kind)
         return AwsError(*made) if made else None
@@ -142,14 +145,17 @@ class Rule:
 
 
 _FIXED = {
-    "access_denied": ("AccessDeniedException", "User: arn:aws:iam::123456789012:user/tester is not authorized to "
+    "access_denied": ("AccessDeniedException",
+                      "User: arn:aws:iam::123456789012:user/tester is not authorized to "
                       "perform this operation by order of the test"),
     "expired_token": ("ExpiredTokenException", "The security token included in the request is expired"),
-    "unknown_token": ("UnrecognizedClientException", "The security token included in the request is invalid."),
-    "bad_signature": ("InvalidSignatureException", "The request signature we calculated does not match the signature "
-                      "you provided. Check your AWS Secret Access Key and signing method. Consult the service "
-                      "documentation for details."),
-    "skew": ("InvalidSignatureException", "Signature expired: 20200101T000000Z is now earlier than 20200101T001000Z "
+    "unknown_token": ("UnrecognizedClientException",
+                      "The security token included in the request is invalid."),
+    "bad_signature": ("InvalidSignatureException",
+                      "The request signature we calculated does not match the signature you provided. Check "
+                      "your AWS Secret Access Key and signing method."),
+    "skew": ("InvalidSignatureException",
+             "Signature expired: 20200101T000000Z is now earlier than 20200101T001000Z "
              "(20200101T001500Z - 5 min.)"),
 }
 

@@ -1,7 +1,7 @@
-"""Where daemons on AWS find temporary keys: the instance metadata service (version 2 only) and the container endpoint.
+"""Where daemons on AWS find temporary keys: IMDS (version 2 only) and the container endpoint.
 
-Both are reached by path on the stand-in's own port; clients are pointed here by AWS_EC2_METADATA_SERVICE_ENDPOINT and
-AWS_CONTAINER_CREDENTIALS_FULL_URI.
+Both are reached by path on the stand-in's own port; clients are pointed here by
+AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_CONTAINER_CREDENTIALS_FULL_URI.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Metadata:
         self.reset()
 
     def reset(self) -> None:
-        """A role with keys for six hours, as on an instance; the container endpoint takes any authorization."""
+        """A role with keys for six hours, as on an instance; no Authorization for the container endpoint."""
         self.role: str | None = "instance-role"
         self.life_s = 6 * 3600.0
         self.authorization: str | None = None  # what the container endpoint demands
@@ -107,7 +107,8 @@ class Metadata:
         if request.method != "GET":
             return _text(405, "Method Not Allowed")
         if self.authorization is not None and request.header("authorization") != self.authorization:
-            body = {"code": "InvalidAuthorization", "message": "the Authorization header is not what it has to be"}
+            body = {"code": "InvalidAuthorization",
+                    "message": "the Authorization header is not what it has to be"}
             return Reply(401, json.dumps(body).encode())
         key = self._key("container", "assumed-role/task-role/0123456789abcdef0123456789abcdef")
         body = {"RoleArn": f"arn:aws:iam::{self.account}:role/task-role", **_show(key)}

@@ -12,7 +12,8 @@ class Call:
     """One call. What is not known (yet) is None."""
 
     __slots__ = ("number", "time", "service", "operation", "protocol", "body", "client", "connection", "nth",
-                 "key_id", "attempt", "invocation", "signature", "status", "error", "message", "fault", "effect",
+                 "key_id", "attempt", "invocation", "signature", "status", "error", "message", "fault",
+                 "effect",
                  "tasks", "failures", "method", "target")
 
     def __init__(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Access keys: those given at start, those a test adds, and the temporary ones that STS and the metadata hand out."""
+"""Access keys: the one of the start, those a test adds, the temporary ones of STS and the metadata."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Limits of ECS that the service model tells only in prose, checked on the input of each operation.
 
-Each check yields the words of what is wrong; the caller turns them into an error. What needs the state (clusters,
-task definitions) is in ecs.py.
+Each check yields the words of what is wrong; check() turns them into an error. What depends on the task
+definition is in placement.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from stand.errors import AwsError
 _STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{0,128}\Z")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,64}\Z")
 _TAG = re.compile(r"[\w\s.:/=+\-@]*\Z")
+_SPREAD = re.compile(r"(instanceId|host|attribute:.+)\Z")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}\Z")
 
 # Fargate takes cpu and memory (MiB) in these pairs only.
@@ -106,7 +107,7 @@ def _placement(params: dict[str, Any]) -> Iterator[str]:
             yield "placement strategy binpack needs field cpu or memory"
         if kind == "random" and name:
             yield "placement strategy random takes no field"
-        if kind == "spread" and name not in ("instanceId", "host") and not (name or "").startswith("attribute:"):
+        if kind == "spread" and not _SPREAD.match(name or ""):
             yield "placement strategy spread needs field instanceId, host or attribute:..."
 
 

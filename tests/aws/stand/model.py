@@ -1,8 +1,8 @@
 """AWS's service models, from botocore: what each operation takes and gives.
 
-A checker is compiled once per shape, since thousands of calls a second go through it. Debian's botocore is older
-than some members that the product sends; ../models holds what has to be merged in, in the form botocore's own
-loader takes (service-2.sdk-extras.json), so that boto3 can be given it too (AWS_DATA_PATH).
+A checker is compiled once per shape, since thousands of calls a second go through it. Debian's botocore is
+older than some members that the product sends; ../models holds what has to be merged in, in the form that
+botocore's own loader takes (service-2.sdk-extras.json), so that boto3 can be given it too (AWS_DATA_PATH).
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class Service:
         if known is not None:
             return known
         # Shapes may contain themselves: what is compiled meanwhile looks the finished one up when it runs.
-        self._compiled[shape.name] = lambda value, path, problems: self._compiled[shape.name](value, path, problems)
-        make = {"structure": self._structure, "list": self._list, "map": self._map}.get(shape.type_name, _scalar)
-        self._compiled[shape.name] = made = make(shape)
+        self._compiled[shape.name] = lambda *arguments: self._compiled[shape.name](*arguments)
+        kinds = {"structure": self._structure, "list": self._list, "map": self._map}
+        self._compiled[shape.name] = made = kinds.get(shape.type_name, _scalar)(shape)
         return made
 
     def _structure(self, shape: Shape) -> Checker:
@@ -203,7 +203,7 @@ def _size(shape: Shape, unit: str) -> Callable[[int, str, Problems], None]:
 
     def check(size: int, path: str, problems: Problems) -> None:
         if (low is not None and size < low) or (high is not None and size > high):
-            problems.values.append(f"{path} has {size} {unit}, not {low or 0}..{'any' if high is None else high}")
+            problems.values.append(f"{path} has {size} {unit}, not {low or 0}..{high or 'any'}")
     return check
 
 

@@ -1,4 +1,4 @@
-"""Task definitions, and where a task of one may run: EC2 or Fargate, and what each then demands of RunTask."""
+"""Task definitions, and where their tasks may run, EC2 or Fargate, and what that demands of RunTask."""
 
 from __future__ import annotations
 
@@ -80,12 +80,14 @@ def choose(definition: Definition, params: dict[str, Any]) -> Choice:
     if fargate and "FARGATE" not in definition.compatibilities:
         raise AwsError("InvalidParameterException", "Task definition does not support launch_type FARGATE.")
     if not fargate and definition.fargate_only:
-        raise AwsError("InvalidParameterException", f"Task definition does not support launch_type {launch_type}.")
+        raise AwsError("InvalidParameterException",
+                       f"Task definition does not support launch_type {launch_type}.")
     _check_network(definition, params)
     if fargate:
         _check_fargate(definition, params)
     elif params.get("platformVersion"):
-        raise AwsError("InvalidParameterException", "The platform version must be null when specifying an EC2 "
+        raise AwsError("InvalidParameterException",
+                       "The platform version must be null when specifying an EC2 "
                        "launch type.")
     return Choice(fargate, provider)
 
@@ -101,7 +103,8 @@ def _check_containers(definition: Definition, params: dict[str, Any]) -> None:
     for container in (params.get("overrides") or {}).get("containerOverrides") or []:
         name = container.get("name")
         if name is not None and name not in definition.containers:
-            raise AwsError("InvalidParameterException", f"Override for container named {name} is not a container in "
+            raise AwsError("InvalidParameterException",
+                           f"Override for container named {name} is not a container in "
                            "the TaskDefinition.")
 
 
@@ -109,7 +112,8 @@ def _check_volumes(definition: Definition, params: dict[str, Any]) -> None:
     known = {volume.get("name") for volume in definition.params.get("volumes") or []}
     for volume in params.get("volumeConfigurations") or []:
         if volume["name"] not in known:
-            raise AwsError("InvalidParameterException", f"Volume {volume['name']} is not in the TaskDefinition.")
+            raise AwsError("InvalidParameterException",
+                           f"Volume {volume['name']} is not in the TaskDefinition.")
 
 
 def _check_network(definition: Definition, params: dict[str, Any]) -> None:
@@ -118,7 +122,8 @@ def _check_network(definition: Definition, params: dict[str, Any]) -> None:
         raise AwsError("InvalidParameterException", "Network Configuration must be provided when networkMode "
                        "'awsvpc' is specified.")
     if definition.network_mode != "awsvpc" and given:
-        raise AwsError("InvalidParameterException", "Network Configuration is not valid for the given networkMode "
+        raise AwsError("InvalidParameterException",
+                       "Network Configuration is not valid for the given networkMode "
                        "of this task definition.")
 
 
@@ -134,5 +139,6 @@ def _check_fargate(definition: Definition, params: dict[str, Any]) -> None:
     if wrong is not None:
         raise AwsError("ClientException", wrong)
     if overrides.get("ephemeralStorage") and version == "1.3.0":
-        raise AwsError("PlatformTaskDefinitionIncompatibilityException", "ephemeralStorage needs platform version "
+        raise AwsError("PlatformTaskDefinitionIncompatibilityException",
+                       "ephemeralStorage needs platform version "
                        "1.4.0 or newer.")

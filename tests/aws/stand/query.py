@@ -1,4 +1,4 @@
-"""The query protocol: forms in, XML out, both by the model's shapes. STS speaks it, and old clients of SQS."""
+"""The query protocol: forms in, XML out, by the model's shapes. STS speaks it, and old clients of SQS."""
 
 from __future__ import annotations
 
@@ -60,14 +60,16 @@ def _value(shape: Shape, fields: dict[str, str], name: str, used: set[str]) -> A
         return _structure(shape, fields, name + ".", used) or None
     if shape.type_name == "list":
         start = name if shape.serialization.get("flattened") else f"{name}.member"
-        items = [_value(shape.member, fields, f"{start}.{number}", used) for number in _numbers(fields, start)]
+        items = [_value(shape.member, fields, f"{start}.{number}", used)
+                 for number in _numbers(fields, start)]
         return items or None
     if shape.type_name == "map":
         start = name if shape.serialization.get("flattened") else f"{name}.entry"
         key = shape.key.serialization.get("name", "key")
         item = shape.value.serialization.get("name", "value")
         pairs = {_value(shape.key, fields, f"{start}.{number}.{key}", used):
-                 _value(shape.value, fields, f"{start}.{number}.{item}", used) for number in _numbers(fields, start)}
+                 _value(shape.value, fields, f"{start}.{number}.{item}", used)
+                 for number in _numbers(fields, start)}
         return pairs or None
     if name not in fields:
         return None
@@ -88,11 +90,12 @@ def _scalar(kind: str, text: str) -> Any:
     return text  # also what is no number: the model check says so
 
 
-def success(operation: str, shape: Shape | None, value: dict[str, Any], namespace: str, request_id: str) -> bytes:
+def success(operation: str, shape: Shape | None, value: dict[str, Any], namespace: str,
+            request_id: str) -> bytes:
     """An answer as XML."""
     inner = "" if shape is None else f"<{operation}Result>{_members(shape, value)}</{operation}Result>"
-    return (f'<?xml version="1.0"?>\n<{operation}Response xmlns="{namespace}">{inner}<ResponseMetadata><RequestId>'
-            f"{request_id}</RequestId></ResponseMetadata></{operation}Response>").encode()
+    end = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{operation}Response>"
+    return f'<?xml version="1.0"?>\n<{operation}Response xmlns="{namespace}">{inner}{end}'.encode()
 
 
 def failure(error: AwsError, namespace: str, request_id: str) -> bytes:

@@ -42,8 +42,8 @@ class Authorization:
         for part in rest.split(","):
             name, equals, value = part.strip(" ").partition("=")
             if not equals or name in fields:
-                raise incomplete(f"'{part.strip()}' not a valid key=value pair (missing equal-sign or repeated)"
-                                 " in Authorization header.")
+                raise incomplete(f"'{part.strip()}' not a valid key=value pair (missing equal-sign or "
+                                 "repeated) in Authorization header.")
             fields[name] = value
         for name in ("Credential", "SignedHeaders", "Signature"):
             if not fields.get(name):
@@ -87,11 +87,12 @@ class Verifier:
         key = self._find_key(auth.key_id, request.header("x-amz-security-token"))
         canonical = canonical_request(request, auth.names)
         to_sign = string_to_sign(canonical, date, f"{auth.date}/{auth.region}/{auth.service}/aws4_request")
-        expected = hmac.new(self._signing_key(key, auth), to_sign.encode("latin-1"), hashlib.sha256).hexdigest()
+        expected = hmac.new(self._signing_key(key, auth), to_sign.encode("latin-1"),
+                            hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected, auth.signature):
             raise invalid(
-                "The request signature we calculated does not match the signature you provided. Check your AWS "
-                "Secret Access Key and signing method. Consult the service documentation for details.\n\n"
+                "The request signature we calculated does not match the signature you provided. Check your "
+                "AWS Secret Access Key and signing method. Consult the service documentation for details.\n\n"
                 f"The Canonical String for this request should have been\n'{canonical}'\n\n"
                 f"The String-to-Sign should have been\n'{to_sign}'\n")
         self._check_time(date)
@@ -105,8 +106,8 @@ class Verifier:
         if auth.service != service:
             raise invalid(f"Credential should be scoped to correct service: '{service}'.")
         if auth.date != date[:8]:
-            raise invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-                          f"HTTP: '{auth.date}' != '{date[:8]}', from '{date}'.")
+            raise invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date "
+                          f"from HTTP: '{auth.date}' != '{date[:8]}', from '{date}'.")
 
     def _check_time(self, date: str) -> None:
         try:
@@ -124,7 +125,8 @@ class Verifier:
     def _find_key(self, key_id: str, token: str | None) -> AccessKey:
         key = self.keys.find(key_id)
         if key is None or key.token != token:
-            raise AwsError("UnrecognizedClientException", "The security token included in the request is invalid.")
+            raise AwsError("UnrecognizedClientException",
+                           "The security token included in the request is invalid.")
         return key
 
     def _signing_key(self, key: AccessKey, auth: Authorization) -> bytes:
@@ -195,7 +197,8 @@ def _check_repeats(request: Request) -> None:
 
 def _check_names(request: Request, names: list[str]) -> None:
     if names != sorted(set(names)) or any(name != name.lower() or not name for name in names):
-        raise incomplete(f"SignedHeaders are not lower case, sorted and without repeats: '{';'.join(names)}'.")
+        raise incomplete("SignedHeaders are not lower case, sorted and without repeats: "
+                         f"'{';'.join(names)}'.")
     signed = set(names)
     for name in names:
         if name not in request.named:

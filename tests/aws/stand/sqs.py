@@ -23,12 +23,14 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}\Z|[A-Za-z0-9_-]{1,75}\.fifo\Z")
 _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible",
            "ApproximateNumberOfMessagesDelayed")
 _ATTRIBUTES = {
-    *_COUNTS, "All", "ContentBasedDeduplication", "CreatedTimestamp", "DeduplicationScope", "DelaySeconds", "FifoQueue",
+    *_COUNTS, "All", "ContentBasedDeduplication", "CreatedTimestamp", "DeduplicationScope", "DelaySeconds",
+    "FifoQueue",
     "FifoThroughputLimit", "KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "LastModifiedTimestamp",
     "MaximumMessageSize", "MessageRetentionPeriod", "Policy", "QueueArn", "ReceiveMessageWaitTimeSeconds",
     "RedriveAllowPolicy", "RedrivePolicy", "SqsManagedSseEnabled", "VisibilityTimeout",
     # of a message, which ReceiveMessage takes under the same name
-    "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp", "SequenceNumber",
+    "SenderId", "SentTimestamp", "ApproximateReceiveCount", "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
     "MessageDeduplicationId", "MessageGroupId", "AWSTraceHeader", "DeadLetterQueueSourceArn",
 }
 
@@ -74,7 +76,8 @@ class Sqs:
         self.clock = clock
         self.queues: dict[tuple[str, str], Queue] = {}
         self.operations: dict[str, Callable[[dict[str, Any], str], Any]] = {
-            "CreateQueue": self.create, "GetQueueUrl": self.get_url, "GetQueueAttributes": self.get_attributes,
+            "CreateQueue": self.create, "GetQueueUrl": self.get_url,
+            "GetQueueAttributes": self.get_attributes,
             "SendMessage": self.send, "ReceiveMessage": self.receive, "DeleteMessage": self.delete,
         }
 
@@ -108,7 +111,8 @@ class Sqs:
         name, attributes = params["QueueName"], params.get("Attributes") or {}
         known = self.queues.get((self.account, name))
         if known is not None and any(known.attributes.get(key) != value for key, value in attributes.items()):
-            raise AwsError("QueueAlreadyExists", f"A queue already exists with the same name and a different value "
+            raise AwsError("QueueAlreadyExists",
+                           f"A queue already exists with the same name and a different value "
                            f"for attribute {sorted(attributes)[0]}")
         if known is None:
             self.set_queue(name).attributes = dict(attributes)
@@ -128,8 +132,10 @@ class Sqs:
         every = dict(zip(_COUNTS, map(str, queue.counts(self.clock.age()))))
         every.update({"QueueArn": f"arn:aws:sqs:{self.region}:{queue.account}:{queue.name}",
                       "CreatedTimestamp": str(queue.created), "LastModifiedTimestamp": str(queue.created),
-                      "VisibilityTimeout": "30", "MaximumMessageSize": "262144", "MessageRetentionPeriod": "345600",
-                      "DelaySeconds": "0", "ReceiveMessageWaitTimeSeconds": "0", "SqsManagedSseEnabled": "true"})
+                      "VisibilityTimeout": "30", "MaximumMessageSize": "262144",
+                      "MessageRetentionPeriod": "345600",
+                      "DelaySeconds": "0", "ReceiveMessageWaitTimeSeconds": "0",
+                      "SqsManagedSseEnabled": "true"})
         if queue.name.endswith(".fifo"):
             every["FifoQueue"] = "true"
         every.update(queue.attributes)
@@ -143,7 +149,8 @@ class Sqs:
         queue = self._queue(params)
         body = params["MessageBody"]
         if not body or len(body.encode()) > 262144:
-            raise AwsError("InvalidParameterValue", "One or more parameters are invalid. Reason: Message must be 1 "
+            raise AwsError("InvalidParameterValue",
+                           "One or more parameters are invalid. Reason: Message must be 1 "
                            "to 262144 bytes.")
         delay = params.get("DelaySeconds")
         if delay is None:
@@ -163,17 +170,20 @@ class Sqs:
         if wait is None:
             wait = int(queue.attributes.get("ReceiveMessageWaitTimeSeconds", "0"))
         if not 1 <= count <= 10:
-            raise AwsError("InvalidParameterValue", f"Value {count} for parameter MaxNumberOfMessages is invalid. "
+            raise AwsError("InvalidParameterValue",
+                           f"Value {count} for parameter MaxNumberOfMessages is invalid. "
                            "Reason: Must be between 1 and 10, if provided.")
         if not 0 <= wait <= 20:
-            raise AwsError("InvalidParameterValue", f"Value {wait} for parameter WaitTimeSeconds is invalid. Reason: "
+            raise AwsError("InvalidParameterValue",
+                           f"Value {wait} for parameter WaitTimeSeconds is invalid. Reason: "
                            "Must be >= 0 and <= 20, if provided.")
         answer = self._take(queue, count, params)
         if answer or not wait:
             return answer
         return asyncio.ensure_future(self._receive_later(queue, count, params, wait))
 
-    async def _receive_later(self, queue: Queue, count: int, params: dict[str, Any], wait: float) -> dict[str, Any]:
+    async def _receive_later(self, queue: Queue, count: int, params: dict[str, Any],
+                             wait: float) -> dict[str, Any]:
         arrived = asyncio.get_running_loop().create_future()
         queue.waiting.append(arrived)
         await asyncio.wait([arrived], timeout=wait)
@@ -190,7 +200,8 @@ class Sqs:
                 message.visible_age, message.delayed = age + hidden, False
                 message.receipt = secrets.token_urlsafe(24)
                 message.received += 1
-                taken.append({"MessageId": message.ident, "ReceiptHandle": message.receipt, "Body": message.body,
+                taken.append({"MessageId": message.ident, "ReceiptHandle": message.receipt,
+                              "Body": message.body,
                               "MD5OfBody": hashlib.md5(message.body.encode()).hexdigest()})
         return {"Messages": taken} if taken else {}
 

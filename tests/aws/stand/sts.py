@@ -51,7 +51,8 @@ class Sts:
         role = self.roles.get(params["RoleArn"])
         if operation == "AssumeRole":
             if role is None or role.external_id != params.get("ExternalId"):
-                raise AwsError("AccessDenied", f"User: arn:aws:iam::{self.account}:{key and key.principal} is not "
+                raise AwsError("AccessDenied",
+                               f"User: arn:aws:iam::{self.account}:{key and key.principal} is not "
                                f"authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}", 403)
             return self._issue(role, params, {})
         token = params["WebIdentityToken"]
@@ -59,7 +60,8 @@ class Sts:
             raise AwsError("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403)
         if role.web_tokens is not None and token not in role.web_tokens:
             raise AwsError("InvalidIdentityToken", "The web identity token provided could not be validated.")
-        return self._issue(role, params, {"SubjectFromWebIdentityToken": "system:serviceaccount:default:tester",
+        return self._issue(role, params,
+                           {"SubjectFromWebIdentityToken": "system:serviceaccount:default:tester",
                                           "Provider": "arn:aws:iam::123456789012:oidc-provider/oidc.example",
                                           "Audience": "sts.amazonaws.com"})
 
@@ -93,7 +95,8 @@ class Sts:
         name = f"assumed-role/{match[2].rpartition('/')[2]}/{params['RoleSessionName']}"
         life = role.life_s if role.life_s is not None else params.get("DurationSeconds") or 3600
         key = self.keys.issue(name, self.clock.now() + life, role.denied)
-        return {"Credentials": {"AccessKeyId": key.key_id, "SecretAccessKey": key.secret, "SessionToken": key.token,
+        return {"Credentials": {"AccessKeyId": key.key_id, "SecretAccessKey": key.secret,
+                                "SessionToken": key.token,
                                 "Expiration": iso(key.expires or 0)},
                 "AssumedRoleUser": {"AssumedRoleId": f"AROA00000000000000000:{params['RoleSessionName']}",
                                     "Arn": f"arn:aws:sts::{match[1]}:{name}"},

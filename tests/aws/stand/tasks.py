@@ -1,7 +1,7 @@
 """Tasks of ECS: their life by the clock, and how DescribeTasks shows them.
 
-A task's states follow from the age of the clock, so that nothing has to run while tasks only exist. TaskStore moves
-those that ended from the running to the stopped ones whenever it is asked something (settle()).
+A task's states follow from the age of the clock, so that nothing has to run while tasks only exist. TaskStore
+moves those that ended from the running to the stopped ones whenever it is asked something (settle()).
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from stand.clock import Clock
 
 @dataclass
 class Life:
-    """How tasks of a family live: seconds to start, to run (None: until stopped) and to stop, and how they end."""
+    """How tasks of a family live: seconds to start, run (None: until stopped) and stop; how they end."""
 
     start_s: float = 0.0
     run_s: float | None = None
     stop_s: float = 0.0
-    exit_codes: dict[str, int | None] = field(default_factory=dict)  # by container; "*": the others; None: no code
+    exit_codes: dict[str,
+                     int | None] = field(default_factory=dict)  # by container; "*": the others; None: no code
     stop_code: str = "EssentialContainerExited"
     stopped_reason: str = "Essential container in task exited"
     container_reason: str | None = None
@@ -33,7 +34,8 @@ class Life:
 class Task:
     """One task. Times ending in _at are wall clock seconds, those ending in _age are the clock's age."""
 
-    __slots__ = ("arn", "ident", "cluster", "definition", "params", "fargate", "provider", "containers", "life",
+    __slots__ = ("arn", "ident", "cluster", "definition", "params", "fargate", "provider", "containers",
+                 "life",
                  "born_at", "born_age", "ends_age", "gone_age", "stop_code", "stopped_reason", "exit_codes",
                  "token", "foreign", "launch_type")
 
@@ -50,8 +52,9 @@ class Task:
         self.life = life
         self.born_at = now
         self.born_age = age
-        self.ends_age = None if life.run_s is None else age + life.start_s + life.run_s  # desired status STOPPED
-        self.gone_age = None if self.ends_age is None else self.ends_age + life.stop_s  # last status STOPPED
+        # When its desired status, and when its last status is STOPPED.
+        self.ends_age = None if life.run_s is None else age + life.start_s + life.run_s
+        self.gone_age = None if self.ends_age is None else self.ends_age + life.stop_s
         self.stop_code = life.stop_code
         self.stopped_reason = life.stopped_reason
         self.exit_codes = life.exit_codes
@@ -73,7 +76,8 @@ class Task:
             return "RUNNING", "RUNNING"
         return ("PROVISIONING" if self.fargate and waited < self.life.start_s / 2 else "PENDING"), "RUNNING"
 
-    def stop(self, age: float, code: str, reason: str, exit_codes: dict[str, int | None] | None = None) -> None:
+    def stop(self, age: float, code: str, reason: str,
+             exit_codes: dict[str, int | None] | None = None) -> None:
         """End a task that has not ended."""
         if self.ends_age is not None and age >= self.ends_age:
             return
@@ -109,7 +113,8 @@ class TaskStore:
         self._running.setdefault((task.cluster, task.definition.family), {})[task.arn] = task
         self._watch(task)
 
-    def stop(self, task: Task, code: str, reason: str, exit_codes: dict[str, int | None] | None = None) -> None:
+    def stop(self, task: Task, code: str, reason: str,
+             exit_codes: dict[str, int | None] | None = None) -> None:
         """End a task now."""
         task.stop(self.clock.age(), code, reason, exit_codes)
         self._watch(task)
@@ -144,7 +149,8 @@ class TaskStore:
     def counts(self) -> dict[str, int]:
         """How many run, how many have stopped and are still shown."""
         self.settle()
-        return {"running": sum(map(len, self._running.values())), "stopped": sum(map(len, self._stopped.values()))}
+        return {"running": sum(map(len, self._running.values())),
+                "stopped": sum(map(len, self._stopped.values()))}
 
     def clear(self) -> None:
         """Forget all tasks."""

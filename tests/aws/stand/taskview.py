@@ -1,4 +1,4 @@
-"""How a task looks in the answers of RunTask, DescribeTasks and StopTask: the EC2 form and the Fargate form."""
+"""How a task looks in the answers of RunTask, DescribeTasks and StopTask: in EC2's form and in Fargate's."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def _fell(task: Task) -> bool:
 
 def _container(task: Task, name: str, last: str, arns: Any) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "containerArn": f"{arns.of('container')}/{task.cluster}/{task.ident}/{task.definition.containers[name]}",
+        "containerArn": "/".join((arns.of("container"), task.cluster, task.ident,
+                                  task.definition.containers[name])),
         "taskArn": task.arn,
         "name": name,
         "image": task.definition.image(name),

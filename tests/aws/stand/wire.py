@@ -62,8 +62,9 @@ class Request:
 class Reply:
     """One answer, and how to spoil it.
 
-    mode: "send" (all of it), "hang" (nothing, stay connected), "close" (nothing, FIN), "reset" (nothing, RST),
-    "cut" (head and `cut_at` bytes of the body, then FIN), "drip" (a byte now and then), "raw" (the body as it is).
+    mode: "send" (all of it), "hang" (nothing, stay connected), "close" (nothing, FIN), "reset" (nothing,
+    RST), "cut" (head and `cut_at` bytes of the body, then FIN), "drip" (a byte now and then), "raw" (the
+    body as it is).
     """
 
     __slots__ = ("status", "content_type", "body", "headers", "mode", "cut_at", "pause_s")
