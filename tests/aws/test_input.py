@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import random
 import unittest
 from pathlib import Path
 from typing import Any
@@ -217,9 +218,10 @@ class Others(case.Case):
                 {"name": "a"}], requiresCompatibilities=["FARGATE"], **params)
 
     def test_bodies(self) -> None:
-        for body in (b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"cluster":"\xff"}',
-                     b'{"cluster":"c","cluster":"c"}'):
-            with self.subTest(body=body):
+        for body in (b"", b"{", b"[]", b"null", b'"x"', b"{}x", b'{"cluster":"\xff"}', b'{"maxResults":NaN}',
+                     b'{"cluster":"c","cluster":"c"}', b'{"a":' * 100_000, b"[" * 100_000,
+                     b'{"cluster":"\\ud800"}'):
+            with self.subTest(body=body[:40]):
                 self.assertEqual(self.ecs_call("ListTasks", body).error, "SerializationException")
 
     def test_no_such_operation(self) -> None:
@@ -242,6 +244,49 @@ class Others(case.Case):
                 self.assertIn(b"UnknownOperation" if headers[0][1] != "application/x-www-form-urlencoded"
                               else b"InvalidAction", answer.body)
         self.assertEqual(self.exchange(self.signer.request("ecs", [json_1_1], b"", method="GET")).status, 404)
+
+
+class Chance(case.Case):
+    """Inputs made by chance after the model: whatever comes, the stand-in answers and is not broken by it."""
+
+    WORDS = ["plain", "fam", "fg", "c", "c1", "", "FARGATE", "256", "-1", "\u00e4", "\U0001f600", "k" * 300]
+
+    def value(self, shape: Any, depth: int = 0) -> Any:
+        """Something like the shape, mostly."""
+        chance = self.random.random()
+        if chance < 0.03:
+            return self.random.choice([None, 0, -1, 2**70, 1.5, "", [], {}, True, [None], {"": None}])
+        kind = shape.type_name
+        if kind == "structure":
+            often = (0.15, 0.3, 0.2)[min(depth, 2)]
+            return {name: self.value(member, depth + 1) for name, member in shape.members.items()
+                    if name in shape.required_members or self.random.random() < often}
+        if kind == "list":
+            return [self.value(shape.member, depth + 1) for _ in range(self.random.choice([0, 1, 1, 2, 12]))]
+        if kind == "string":
+            return self.random.choice(list(shape.metadata.get("enum", ())) or self.WORDS)
+        if kind == "boolean":
+            return self.random.random() < 0.5
+        return self.random.choice([0, 1, 2, 10, 11, 100])
+
+    def test_by_chance(self) -> None:
+        self.random = random.Random(20)
+        service = Service("ecs")
+        wire = self.wire()
+        seen = set()
+        operations = ("RunTask", "ListTasks", "DescribeTasks", "RegisterTaskDefinition", "StopTask")
+        for operation in operations * 200:
+            params = self.value(service.input_shape(operation))
+            if isinstance(params, dict) and self.random.random() < 0.9:
+                params["cluster"] = "c"
+                if operation == "RunTask":
+                    params["taskDefinition"] = "plain"
+            wire.send(self.signer.ecs(operation, params))
+            answer = wire.answer()
+            self.assertIn(answer.status, (200, 400), (params, answer.raw))
+            seen.add((operation, answer.status))
+        self.assertLessEqual({(name, status) for name in ("RunTask", "ListTasks", "DescribeTasks")
+                              for status in (200, 400)}, seen)
 
 
 class Models(unittest.TestCase):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import random
 import unittest
 
 import case
@@ -109,6 +110,23 @@ class Live(case.Case):
         self.assertEqual(wire_.sock.recv(1000), b"HTTP/1.1 100 Continue\r\n\r\n")
         wire_.send(body)
         self.assertEqual(wire_.answer().status, 200)
+
+    def test_damaged_by_chance(self) -> None:
+        """No damage to a signed request's head does anything else than the request would, or breaks it."""
+        chance = random.Random(7)
+        right = self.signer.ecs("RunTask", {"cluster": "c", "taskDefinition": "plain", "clientToken": "t"})
+        end = right.index(b"\r\n\r\n")
+        passed = 0
+        for _ in range(600):
+            at = chance.randrange(end)
+            with case.Wire(self.aws.port) as wire_:
+                wire_.send(right[:at] + bytes([chance.randrange(256)]) + right[at + 1:])
+                wire_.sock.shutdown(1)
+                answer = wire_.answer()
+            self.assertIn(answer.status, (200, 400, 404, 413, None), answer.raw)
+            passed += answer.status == 200
+        self.assertLessEqual(len(self.aws.tasks()), 1)
+        self.assertLess(passed, 30)  # the same byte again, blanks, the case of names and hexadecimal digits
 
     def test_half_closed(self) -> None:
         self.aws.fault("ListTasks", "delay", delay_s=0.2)

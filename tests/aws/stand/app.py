@@ -29,6 +29,13 @@ from stand.model import Service
 from stand.wire import Reply, Request
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
+
+
 @dataclass
 class Settings:
     """What the stand-in is started with."""
@@ -210,8 +217,10 @@ class App:
             shape = self.models[work.service].input_shape(work.operation)
             return query.from_form(shape, query.parse_form(work.request.body))
         try:
-            value = json.loads(work.request.body.decode("utf-8"))
-        except ValueError as error:
+            value = _JSON.decode(work.request.body.decode("utf-8"))
+            if b"\\ud" in work.request.body.lower():
+                json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        except (ValueError, RecursionError) as error:
             raise AwsError("SerializationException", f"the body is no JSON: {error}") from None
         if type(value) is not dict:
             raise AwsError("SerializationException", "the body is no JSON object")

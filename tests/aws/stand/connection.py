@@ -7,7 +7,6 @@ future of one when the answer takes time (a delay, a long poll).
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import socket
 import struct
@@ -39,7 +38,7 @@ class Server:
         self.idle_timeout_s: float | None = None
         self.max_requests: int | None = None
         self.open: set[Connection] = set()
-        self.serial = itertools.count(1)
+        self.accepted = 0
 
     def reset_limits(self) -> None:
         """Connections live for as long as clients like."""
@@ -59,7 +58,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.number = next(server.serial)
+        server.accepted += 1
+        self.number = server.accepted
         self.buffer = bytearray()
         self.request: Request | None = None  # its head is read, its body not yet
         self.busy = False

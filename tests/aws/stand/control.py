@@ -83,8 +83,7 @@ class Control:
                 "tasks": app.ecs.store.counts(), "launches": len(app.ecs.launches),
                 "clusters": list(app.ecs.clusters), "families": len(app.ecs.families),
                 "queues": [queue.name for queue in app.sqs.queues.values()], "faults": len(app.faults.rules),
-                "connections": len(self.server.open), "connections_ever": max(
-                    (each.number for each in self.server.open), default=0),
+                "connections": len(self.server.open), "connections_accepted": self.server.accepted,
                 "clock_offset_s": app.clock.offset_s, "bugs": app.bugs}
 
     def calls(self, query: dict[str, str]) -> Answer | asyncio.Future[Answer]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -252,11 +253,11 @@ class Ecs:
         wanted, launch_type = params.get("startedBy"), params.get("launchType")
         born_until = self.clock.age() - self.list_lag_s
         instance = params.get("containerInstance")
-        arns = [task.arn for task in found
+        arns = (task.arn for task in found
                 if task.born_age <= born_until
                 and (wanted is None or task.params.get("startedBy") == wanted)
                 and (launch_type is None or launch_type == task.launch_type)
-                and (instance is None or (not task.fargate and instance.rpartition("/")[2] == INSTANCE))]
+                and (instance is None or (not task.fargate and instance.rpartition("/")[2] == INSTANCE)))
         page, token = self._page(arns, params)
         return {"taskArns": page, **token}
 
@@ -275,16 +276,19 @@ class Ecs:
                 tasks.append(describe(task, age, self.arns, tags))
         return {"tasks": tasks, "failures": missing}
 
-    def _page(self, items: list[str], params: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
+    def _page(self, listing: Iterable[str], params: dict[str, Any]) -> tuple[list[str], dict[str, str]]:
         """One page and its nextToken, which names the last item shown, since lists change meanwhile."""
         start = 0
         if params.get("nextToken"):
-            mark = _read_token(params["nextToken"], params)
-            start = items.index(mark[1]) + 1 if mark[1] in items else min(mark[0], len(items))
+            start, last = _read_token(params["nextToken"], params)
+            listing = list(listing)
+            start = listing.index(last) + 1 if last in listing else min(start, len(listing))
         size = min(params.get("maxResults") or 100, self.page_size)
-        page = items[start:start + size]
-        if start + size >= len(items) or not page:
+        # One more than the page tells whether it is the last.
+        page = list(itertools.islice(listing, start, start + size + 1))
+        if len(page) <= size:
             return page, {}
+        page.pop()
         return page, {"nextToken": _make_token(start + size, page[-1], params)}
 
     def reset(self) -> None:

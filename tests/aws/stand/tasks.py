@@ -138,11 +138,11 @@ class TaskStore:
         return task if task is not None and task.cluster == cluster else None
 
     def listing(self, cluster: str, family: str | None, stopped: bool) -> Iterable[Task]:
-        """Tasks of a cluster (and family), oldest first, by desired status."""
+        """Tasks of a cluster (and family), oldest first, by desired status; good until the next call."""
         self.settle()
         index = self._stopped if stopped else self._running
         if family is not None:
-            return list(index.get((cluster, family), {}).values())
+            return index.get((cluster, family), {}).values()
         found = [task for (where, _), tasks in index.items() if where == cluster for task in tasks.values()]
         return sorted(found, key=lambda task: task.born_age)
 
