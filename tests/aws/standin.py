@@ -95,6 +95,7 @@ async def serve(options: argparse.Namespace) -> None:
         stay_with(options.stay_with, stop)
     context = None
     if options.tls_certificate is not None:
+        app.sqs.scheme = "https"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.tls_certificate)
     host, _, port = options.listen.rpartition(":")

@@ -169,14 +169,17 @@ class Client(unittest.TestCase):
     def test_tls(self) -> None:
         with TemporaryDirectory() as folder:
             certificate = client.make_certificate(Path(folder))
-            with StandIn(tls_certificate=certificate) as aws:
+            with StandIn(tls_certificate=certificate, queues=["q"]) as aws:
                 self.assertTrue(aws.url.startswith("https://"))
                 made = boto3.client("ecs", endpoint_url=aws.url, verify=str(certificate),
                                     region_name=aws.region,
                                     aws_access_key_id=aws.access_key, aws_secret_access_key=aws.secret)
                 self.assertEqual(made.list_tasks(cluster="default")["taskArns"], [])
                 made.close()
-                aws.fault("ListTasks", "reset")
+                made = boto3.client("sqs", endpoint_url=aws.url, verify=str(certificate), region_name=aws.region,
+                                    aws_access_key_id=aws.access_key, aws_secret_access_key=aws.secret)
+                self.assertEqual(made.get_queue_url(QueueName="q")["QueueUrl"], f"{aws.url}/123456789012/q")
+                made.close()
                 self.assertEqual(aws.overview()["bugs"], [])
                 with self.assertRaises(ssl.SSLError):
                     ssl.create_default_context().wrap_socket(case.Wire(aws.port).sock,

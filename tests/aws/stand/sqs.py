@@ -74,6 +74,7 @@ class Sqs:
         self.region = region
         self.account = account
         self.clock = clock
+        self.scheme = "http"  # of queue URLs
         self.queues: dict[tuple[str, str], Queue] = {}
         self.operations: dict[str, Callable[[dict[str, Any], str], Any]] = {
             "CreateQueue": self.create, "GetQueueUrl": self.get_url,
@@ -222,7 +223,7 @@ class Sqs:
         return queue
 
     def _url(self, queue: Queue, host: str) -> str:
-        return f"http://{host}/{queue.account}/{queue.name}"
+        return f"{self.scheme}://{host}/{queue.account}/{queue.name}"
 
 
 def _no_queue() -> AwsError:
