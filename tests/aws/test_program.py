@@ -171,13 +171,13 @@ class Client(unittest.TestCase):
             certificate = client.make_certificate(Path(folder))
             with StandIn(tls_certificate=certificate, queues=["q"]) as aws:
                 self.assertTrue(aws.url.startswith("https://"))
+                session = boto3.session.Session(aws.access_key, aws.secret, region_name=aws.region)
                 made = boto3.client("ecs", endpoint_url=aws.url, verify=str(certificate),
                                     region_name=aws.region,
                                     aws_access_key_id=aws.access_key, aws_secret_access_key=aws.secret)
                 self.assertEqual(made.list_tasks(cluster="default")["taskArns"], [])
                 made.close()
-                made = boto3.client("sqs", endpoint_url=aws.url, verify=str(certificate), region_name=aws.region,
-                                    aws_access_key_id=aws.access_key, aws_secret_access_key=aws.secret)
+                made = session.client("sqs", endpoint_url=aws.url, verify=str(certificate))
                 self.assertEqual(made.get_queue_url(QueueName="q")["QueueUrl"], f"{aws.url}/123456789012/q")
                 made.close()
                 self.assertEqual(aws.overview()["bugs"], [])
