@@ -98,7 +98,7 @@ void db_ping(struct db *db, db_fn *done, void *arg);
 /* Listens now and after each connect. on_notify comes from the loop. A channel can be listened to once. */
 void db_listen(struct db *db, const char *channel, db_notify_fn *on_notify, void *arg);
 
-/* Monotonic time (clock.h's) of the last answer of the server; 0: none on this connection. */
+/* Monotonic time (clock.h's) of the last answer of the server; 0: there never was one. */
 int64_t db_last_answer_us(const struct db *db);
 /* Queries that are not answered yet. */
 size_t db_pending(const struct db *db);

@@ -1,0 +1,429 @@
+/*
+ * The queue, the deadlines, and all callbacks. See db.h for what is promised, db_internal.h for how the files
+ * share the work.
+ */
+#include "db_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+static const struct db_stmt ping_stmt = {.name = "db_ping", .sql = "SELECT 1"};
+static const struct db_stmt no_timeout_stmt = {
+    .name = "db_no_timeout",
+    .sql = "SELECT set_config('statement_timeout', '0', true)", /* until the end of the transaction */
+};
+
+int64_t now_ms(void)
+{
+    return clock_monotonic_ms(&clock_system);
+}
+
+void arm_ms(struct event *event, int64_t ms)
+{
+    struct timeval tv = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+    event_add(event, &tv);
+}
+
+void kick(struct db *db)
+{
+    arm_ms(db->kick, 0);
+}
+
+void arm_deadline(struct db *db, int64_t deadline_at)
+{
+    int64_t now;
+
+    if (db->next_deadline_ms != 0 && db->next_deadline_ms <= deadline_at)
+        return;
+    now = now_ms();
+    db->next_deadline_ms = deadline_at;
+    arm_ms(db->deadline, deadline_at > now ? deadline_at - now : 0);
+}
+
+/* One block: the pointers, then the texts. */
+static const char **copy_params(const struct db_stmt *stmt, const char *const *params)
+{
+    size_t count = (size_t)stmt->params, size = count * sizeof *params;
+    const char **copy;
+    char *text;
+
+    if (count == 0)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        size += params[i] == NULL ? 0 : strlen(params[i]) + 1;
+    copy = mem_alloc(size);
+    text = (char *)(copy + count);
+    for (size_t i = 0; i < count; i++) {
+        if (params[i] == NULL)
+            continue;
+        copy[i] = text;
+        text = stpcpy(text, params[i]) + 1;
+    }
+    return copy;
+}
+
+struct query *query_new(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms)
+{
+    struct query *query = mem_alloc(sizeof *query);
+
+    *query = (struct query){.stmt = stmt,
+                            .params = copy_params(stmt, params),
+                            .deadline_ms = deadline_ms,
+                            .deadline_at = now_ms() + deadline_ms};
+    arm_deadline(db, query->deadline_at);
+    return query;
+}
+
+void query_free(struct query *query)
+{
+    PQclear(query->result);
+    free(query->err);
+    free(query->params);
+    free(query);
+}
+
+void query_fail(struct db *db, struct query *query, const struct err *err)
+{
+    PQclear(query->result);
+    query->result = NULL;
+    if (query->err == NULL)
+        query->err = mem_alloc(sizeof *query->err);
+    *query->err = *err;
+    TAILQ_INSERT_TAIL(&db->landed, query, link);
+    kick(db);
+}
+
+void queue_down(struct db *db)
+{
+    struct query *query;
+    struct err err = db->down_err;
+
+    if (db->options.wait_while_down)
+        return;
+    if (db->closing)
+        err_set(&err, ERR_UNAVAILABLE, "the daemon is stopping");
+    else if (err.kind == ERR_NONE)
+        err_set(&err, ERR_UNAVAILABLE, "the database is not reachable: not connected yet");
+    while ((query = TAILQ_FIRST(&db->queue)) != NULL) {
+        TAILQ_REMOVE(&db->queue, query, link);
+        query_fail(db, query, &err);
+    }
+}
+
+/* Puts a query that somebody waits for into the queue. */
+static void ask(struct db *db, struct query *query, db_fn *done, void *arg)
+{
+    size_t max = db->options.queue_max;
+    struct err err;
+
+    query->done = done;
+    query->arg = arg;
+    db->pending++;
+    if (db->pending > max) {
+        err_set(&err, ERR_UNAVAILABLE,
+                "the database is too slow: %zu queries wait for it already; nothing was done", max);
+        query_fail(db, query, &err);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&db->queue, query, link);
+    if (db->state != DB_UP || db->closing)
+        queue_down(db);
+    else if (TAILQ_EMPTY(&db->flight))
+        kick(db);
+}
+
+void db_query_within(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms,
+                     db_fn *done, void *arg)
+{
+    assert(done != NULL && deadline_ms > 0);
+    ask(db, query_new(db, stmt, params, deadline_ms), done, arg);
+}
+
+void db_query(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done, void *arg)
+{
+    db_query_within(db, stmt, params, db->options.deadline_ms, done, arg);
+}
+
+void db_ping(struct db *db, db_fn *done, void *arg)
+{
+    db_query(db, &ping_stmt, NULL, done, arg);
+}
+
+void db_stream(struct db *db, const struct db_stmt *stmt, const char *const *params, db_row_fn *on_row,
+               db_fn *done, void *arg)
+{
+    struct query *query = query_new(db, stmt, params, db->options.deadline_ms);
+
+    query->on_row = on_row;
+    TAILQ_INSERT_TAIL(&db->queue, query_new(db, &no_timeout_stmt, NULL, db->options.deadline_ms), link);
+    ask(db, query, done, arg);
+}
+
+void db_listen(struct db *db, const char *name, db_notify_fn *on_notify, void *arg)
+{
+    struct channel *channel = mem_alloc(sizeof *channel);
+    struct query *query;
+    struct buf sql;
+
+    buf_init(&sql, 1024);
+    buf_puts(&sql, "LISTEN \"");
+    for (const char *p = name; *p != '\0'; p++)
+        buf_printf(&sql, *p == '"' ? "\"\"" : "%c", *p);
+    buf_putc(&sql, '"');
+    *channel = (struct channel){
+        .name = mem_strdup(name), .sql = buf_steal(&sql), .on_notify = on_notify, .arg = arg};
+    channel->stmt = (struct db_stmt){.sql = channel->sql};
+    TAILQ_INSERT_TAIL(&db->channels, channel, link);
+    if (db->state != DB_UP && db->state != DB_SETTING_UP)
+        return;
+    query = query_new(db, &channel->stmt, NULL, db->options.deadline_ms);
+    query->solo = true;
+    TAILQ_INSERT_HEAD(&db->queue, query, link);
+    kick(db);
+}
+
+/* --- deadlines --- */
+
+static void expire(struct db *db, struct query *query)
+{
+    struct err err;
+
+    TAILQ_REMOVE(&db->queue, query, link);
+    if (db->state == DB_UP)
+        err_set(&err, ERR_UNAVAILABLE, "the database had no time for it within %d ms; nothing was done",
+                query->deadline_ms);
+    else
+        err_set(&err, ERR_UNAVAILABLE, "waited %d ms; %s; nothing was done", query->deadline_ms,
+                db->down_err.kind == ERR_NONE ? "the database is not reachable" : db->down_err.text);
+    query_fail(db, query, &err);
+}
+
+static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct db *db = arg;
+    struct query *query, *next;
+    struct err err;
+    int64_t now = now_ms(), earliest = INT64_MAX;
+    const struct query *late = NULL;
+
+    db->next_deadline_ms = 0;
+    for (query = TAILQ_FIRST(&db->queue); query != NULL; query = next) {
+        next = TAILQ_NEXT(query, link);
+        if (query->deadline_at <= now)
+            expire(db, query);
+        else if (query->deadline_at < earliest)
+            earliest = query->deadline_at;
+    }
+    TAILQ_FOREACH(query, &db->flight, link)
+    {
+        if (query->deadline_at <= now)
+            late = query;
+        else if (query->deadline_at < earliest)
+            earliest = query->deadline_at;
+    }
+    if (earliest != INT64_MAX)
+        arm_deadline(db, earliest);
+    if (late != NULL) {
+        err_set(&err, ERR_UNAVAILABLE, "the database has not answered within %d ms", late->deadline_ms);
+        conn_lost(db, &err);
+    }
+    settle(db);
+}
+
+/* --- callbacks --- */
+
+static void db_destroy(struct db *db)
+{
+    struct channel *channel;
+
+    while ((channel = TAILQ_FIRST(&db->channels)) != NULL) {
+        TAILQ_REMOVE(&db->channels, channel, link);
+        free(channel->name);
+        free(channel->sql);
+        free(channel);
+    }
+    db_target_free(db->target);
+    free(db->prepared);
+    free(db->group_err);
+    free(db->application_name);
+    free(db);
+}
+
+static void query_done(struct db *db, struct query *query)
+{
+    struct db_result result = {query->result};
+
+    if (query->done != NULL) {
+        db->pending--;
+        if (query->err != NULL)
+            query->done(query->arg, NULL, query->err);
+        else
+            query->done(query->arg, &result, NULL);
+    }
+    query_free(query);
+}
+
+static void tell_state(struct db *db)
+{
+    if (db->tell_down) {
+        db->tell_down = false;
+        if (db->options.on_down != NULL && !db->closing)
+            db->options.on_down(db->options.arg, &db->down_err);
+    }
+    if (db->tell_up && !db->closing) {
+        db->tell_up = false;
+        if (db->options.on_up != NULL)
+            db->options.on_up(db->options.arg);
+    }
+}
+
+static void tell_notify(struct db *db, const PGnotify *notify)
+{
+    struct channel *channel;
+
+    TAILQ_FOREACH(channel, &db->channels, link)
+    if (strcmp(channel->name, notify->relname) == 0) {
+        channel->on_notify(channel->arg, notify->relname, notify->extra);
+        return;
+    }
+}
+
+static void tell_notifies(struct db *db)
+{
+    PGnotify *notify;
+
+    while (!db->closing && db->pg != NULL && (notify = PQnotifies(db->pg)) != NULL) {
+        tell_notify(db, notify);
+        PQfreemem(notify);
+    }
+}
+
+static void tell_answers(struct db *db)
+{
+    struct query *query;
+
+    while ((query = TAILQ_FIRST(&db->landed)) != NULL) {
+        TAILQ_REMOVE(&db->landed, query, link);
+        query_done(db, query);
+    }
+}
+
+void settle(struct db *db)
+{
+    db->callbacks++;
+    tell_state(db);
+    tell_notifies(db);
+    tell_answers(db);
+    db->callbacks--;
+    if (db->closing && db->callbacks == 0)
+        db_destroy(db);
+    else if (!db->closing && db->state == DB_UP)
+        flight_start(db);
+}
+
+static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    settle(arg);
+}
+
+static void on_more(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct db *db = arg;
+
+    conn_stop_reading(db, false);
+    flight_read(db);
+    settle(db);
+}
+
+/* --- its life --- */
+
+static int or_default(int value, int def)
+{
+    return value == 0 ? def : value;
+}
+
+struct db *db_new(struct event_base *base, const struct db_options *options, struct err *err)
+{
+    struct db *db = mem_alloc(sizeof *db);
+    const char *name = options->application_name == NULL ? "ecs-scheduler" : options->application_name;
+
+    *db = (struct db){.base = base, .options = *options, .application_name = mem_strdup(name)};
+    db->options.application_name = db->application_name;
+    db->options.connect_timeout_ms = or_default(options->connect_timeout_ms, DB_CONNECT_TIMEOUT_DEFAULT_MS);
+    db->options.deadline_ms = or_default(options->deadline_ms, DB_DEADLINE_DEFAULT_MS);
+    if (db->options.queue_max == 0)
+        db->options.queue_max = DB_QUEUE_DEFAULT;
+    TAILQ_INIT(&db->queue);
+    TAILQ_INIT(&db->flight);
+    TAILQ_INIT(&db->landed);
+    TAILQ_INIT(&db->channels);
+    db->target = db_target_new(&db->options, err);
+    db->options.url = db->options.session_options = NULL; /* the target has what they say */
+    if (db->target == NULL) {
+        db_destroy(db);
+        return NULL;
+    }
+    db->kick = evtimer_new(base, on_kick, db);
+    db->more = evtimer_new(base, on_more, db);
+    db->deadline = evtimer_new(base, on_deadline, db);
+    db->step = evtimer_new(base, on_step, db);
+    arm_ms(db->step, 0);
+    return db;
+}
+
+void db_free(struct db *db)
+{
+    struct query *query;
+    struct err err;
+
+    if (db == NULL || db->closing)
+        return;
+    db->closing = true;
+    db->options.wait_while_down = false;
+    conn_close(db);
+    err_set(&err, ERR_UNAVAILABLE, "the daemon is stopping; whether the statement was done is not known");
+    while ((query = TAILQ_FIRST(&db->flight)) != NULL) {
+        TAILQ_REMOVE(&db->flight, query, link);
+        query_fail(db, query, &err);
+    }
+    db->cur = NULL;
+    queue_down(db);
+    db->callbacks++;
+    tell_answers(db);
+    db->callbacks--;
+    event_free(db->kick);
+    event_free(db->more);
+    event_free(db->deadline);
+    event_free(db->step);
+    if (db->callbacks == 0)
+        db_destroy(db);
+}
+
+bool db_is_up(const struct db *db)
+{
+    return db->state == DB_UP;
+}
+
+size_t db_pending(const struct db *db)
+{
+    return db->pending;
+}
+
+int db_backend_pid(const struct db *db)
+{
+    return db->state == DB_UP ? PQbackendPID(db->pg) : 0;
+}
+
+int64_t db_last_answer_us(const struct db *db)
+{
+    return db->last_answer_us;
+}

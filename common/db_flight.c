@@ -1,0 +1,417 @@
+/*
+ * Groups of queries: sending, reading their answers, and running them again one by one after an error. See
+ * db.h.
+ *
+ * What libpq says in pipeline mode, by query: for a Parse and for the query itself one result (of a stream:
+ * one for each row, then an empty one), then NULL; for a sync one PGRES_PIPELINE_SYNC. After an error all are
+ * PGRES_PIPELINE_ABORTED until the sync. We follow by (cur, stage).
+ */
+#include "db_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+enum {
+    READ_MAX_US = 2000, /* reading rows for this long, then the loop has its turn */
+    READ_LOOK_AT_CLOCK = 64,
+};
+
+/* --- sending --- */
+
+static bool is_prepared(const struct db *db, const struct db_stmt *stmt)
+{
+    for (size_t i = 0; i < db->prepared_count; i++)
+        if (db->prepared[i] == stmt)
+            return true;
+    return false;
+}
+
+/* From the Parse on; taken back if it fails. */
+static void set_prepared(struct db *db, const struct db_stmt *stmt)
+{
+    db->prepared = mem_grow(db->prepared, db->prepared_count + 1, sizeof *db->prepared);
+    db->prepared[db->prepared_count++] = stmt;
+}
+
+static void set_unprepared(struct db *db, const struct db_stmt *stmt)
+{
+    for (size_t i = 0; i < db->prepared_count; i++) {
+        if (db->prepared[i] == stmt) {
+            db->prepared[i] = db->prepared[--db->prepared_count];
+            return;
+        }
+    }
+}
+
+static bool send_query(struct db *db, struct query *query)
+{
+    const struct db_stmt *stmt = query->stmt;
+
+    if (stmt->name == NULL)
+        return PQsendQueryParams(db->pg, stmt->sql, stmt->params, NULL, query->params, NULL, NULL, 0) == 1;
+    query->preparing = !is_prepared(db, stmt);
+    if (query->preparing) {
+        if (PQsendPrepare(db->pg, stmt->name, stmt->sql, stmt->params, NULL) != 1)
+            return false;
+        set_prepared(db, stmt);
+    }
+    return PQsendQueryPrepared(db->pg, stmt->name, stmt->params, query->params, NULL, NULL, 0) == 1;
+}
+
+/* Moves the first query of the queue into flight. */
+static bool launch_first(struct db *db, bool ends_group)
+{
+    struct query *query = TAILQ_FIRST(&db->queue);
+
+    TAILQ_REMOVE(&db->queue, query, link);
+    TAILQ_INSERT_TAIL(&db->flight, query, link);
+    query->ends_group = ends_group;
+    return send_query(db, query) && (!ends_group || PQpipelineSync(db->pg) == 1);
+}
+
+static bool is_stream_head(const struct query *query)
+{
+    const struct query *next = TAILQ_NEXT(query, link);
+
+    return query->done == NULL && !query->solo && next != NULL && next->on_row != NULL;
+}
+
+/* The next flight from the queue: a stream; or queries that run alone, one after the other; or one group. */
+static bool launch(struct db *db)
+{
+    struct query *query = TAILQ_FIRST(&db->queue), *next;
+
+    if (is_stream_head(query)) /* which turns the timeout off */
+        return launch_first(db, false) && launch_first(db, true);
+    if (query->on_row != NULL)
+        return launch_first(db, true);
+    if (query->solo) {
+        for (int n = 0; n < DB_GROUP_MAX && query != NULL && query->solo; n++) {
+            if (!launch_first(db, true))
+                return false;
+            if (query->preparing) /* the next one may need to know whether that worked */
+                return true;
+            query = TAILQ_FIRST(&db->queue);
+        }
+        return true;
+    }
+    for (int n = 1;; n++) {
+        next = TAILQ_NEXT(query, link);
+        if (n == DB_GROUP_MAX || next == NULL || next->solo || next->on_row != NULL || is_stream_head(next))
+            return launch_first(db, true);
+        if (!launch_first(db, false))
+            return false;
+        query = next;
+    }
+}
+
+static void send_failed(struct db *db)
+{
+    struct err err;
+
+    err_from_conn(&err, db->pg, "the database connection was lost");
+    conn_lost(db, &err);
+}
+
+void flight_flush(struct db *db)
+{
+    int left = PQflush(db->pg);
+
+    if (left < 0)
+        kick(db); /* the read event tells what happened */
+    else if (left > 0)
+        event_add(db->on_write, NULL);
+}
+
+/* The first answer that we wait for. */
+static void begin(struct db *db)
+{
+    db->cur = TAILQ_FIRST(&db->flight);
+    db->group_failed = false;
+    free(db->group_err);
+    db->group_err = NULL;
+    db->stage = db->cur != NULL && db->cur->preparing ? STAGE_PREPARE : STAGE_ANSWER;
+    if (db->cur != NULL && db->cur->on_row != NULL && !db->cur->preparing)
+        PQsetSingleRowMode(db->pg);
+}
+
+void flight_start(struct db *db)
+{
+    if (!TAILQ_EMPTY(&db->flight) || TAILQ_EMPTY(&db->queue))
+        return;
+    if (!launch(db)) {
+        send_failed(db);
+        return;
+    }
+    begin(db);
+    flight_flush(db);
+}
+
+void flight_listen(struct db *db)
+{
+    struct channel *channel;
+    struct query *query;
+
+    TAILQ_FOREACH(channel, &db->channels, link)
+    {
+        query = query_new(db, &channel->stmt, NULL, db->options.connect_timeout_ms);
+        query->solo = true;
+        TAILQ_INSERT_TAIL(&db->flight, query, link);
+        query->ends_group = true;
+        if (!send_query(db, query) || PQpipelineSync(db->pg) != 1) {
+            send_failed(db);
+            return;
+        }
+    }
+    begin(db);
+    flight_flush(db);
+}
+
+/* --- after the sync --- */
+
+static bool is_alone(const struct db *db)
+{
+    const struct query *query;
+    size_t waiting = 0;
+
+    TAILQ_FOREACH(query, &db->flight, link)
+    {
+        waiting += query->done != NULL;
+        if (query->ends_group)
+            break;
+    }
+    return waiting <= 1;
+}
+
+static void set_err(struct err **into, const struct err *err)
+{
+    if (*into == NULL)
+        *into = mem_alloc(sizeof **into);
+    **into = *err;
+}
+
+static void run_again(struct query *query, struct queries *again)
+{
+    free(query->err);
+    PQclear(query->result);
+    query->err = NULL;
+    query->result = NULL;
+    query->solo = true;
+    query->preparing = query->ends_group = false;
+    TAILQ_INSERT_TAIL(again, query, link);
+}
+
+/* The first group in flight was undone by the server. Who is alone in it gets the error, and who ran too long
+ * must not do so again; all others are run again, in their order, before what came after them. */
+static void undo_group(struct db *db)
+{
+    struct queries again = TAILQ_HEAD_INITIALIZER(again);
+    struct query *query;
+    bool alone = is_alone(db), last = false;
+
+    while (!last && (query = TAILQ_FIRST(&db->flight)) != NULL) {
+        TAILQ_REMOVE(&db->flight, query, link);
+        last = query->ends_group;
+        if (query->done == NULL)
+            query_free(query);
+        else if (alone)
+            query_fail(db, query, query->err != NULL ? query->err : db->group_err);
+        else if (query->err != NULL && query->final)
+            query_fail(db, query, query->err);
+        else
+            run_again(query, &again);
+    }
+    TAILQ_CONCAT(&again, &db->queue, link);
+    TAILQ_CONCAT(&db->queue, &again, link);
+}
+
+static void land_group(struct db *db)
+{
+    struct query *query;
+
+    do {
+        query = TAILQ_FIRST(&db->flight);
+        TAILQ_REMOVE(&db->flight, query, link);
+        TAILQ_INSERT_TAIL(&db->landed, query, link);
+    } while (!query->ends_group);
+}
+
+static void end_group(struct db *db)
+{
+    if (db->group_failed)
+        undo_group(db);
+    else
+        land_group(db);
+    begin(db);
+    if (db->cur == NULL && db->state == DB_SETTING_UP)
+        conn_up(db);
+}
+
+void flight_lost(struct db *db)
+{
+    struct query *query;
+    struct err err;
+
+    if (db->cur != NULL && db->group_failed)
+        undo_group(db);
+    err_set(&err, ERR_UNAVAILABLE, "%s; whether the statement was done is not known", db->down_err.text);
+    while ((query = TAILQ_FIRST(&db->flight)) != NULL) {
+        TAILQ_REMOVE(&db->flight, query, link);
+        if (query->done == NULL)
+            query_free(query);
+        else
+            query_fail(db, query, &err);
+    }
+    db->cur = NULL;
+    db->prepared_count = 0;
+}
+
+/* --- reading --- */
+
+/* Errors after which this connection is of no use: the server is no primary any more, or its memory of our
+ * statements is not what we think. */
+static bool is_useless(const PGresult *result)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    return sqlstate_is(result, "25006") || sqlstate_is(result, "26000") ||
+           (sqlstate_is(result, "0A000") && message != NULL && strstr(message, "cached plan") != NULL);
+}
+
+static bool on_error(struct db *db, const PGresult *result)
+{
+    struct err err;
+
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    err_from_result(&err, result);
+    if (severity != NULL && strcmp(severity, "FATAL") == 0)
+        snprintf(db->fatal, sizeof db->fatal, "%s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    if (is_useless(result))
+        err.kind = ERR_UNAVAILABLE;
+    if (!db->group_failed)
+        set_err(&db->group_err, &err);
+    db->group_failed = true;
+    if (db->stage == STAGE_SYNC)
+        return true;
+    set_err(&db->cur->err, &err);
+    db->cur->final = sqlstate_is(result, "57014");
+    if (db->stage == STAGE_PREPARE)
+        set_unprepared(db, db->cur->stmt);
+    if (is_useless(result) || (db->cur->done == NULL && db->cur->solo)) { /* the latter: no LISTEN, no use */
+        conn_lost(db, &err);
+        return false;
+    }
+    return true;
+}
+
+static void on_aborted(struct db *db)
+{
+    if (db->stage == STAGE_PREPARE)
+        set_unprepared(db, db->cur->stmt);
+}
+
+/* False: the db is closing. */
+static bool on_row(struct db *db, PGresult *result)
+{
+    struct db_result row = {result};
+    struct query *query = db->cur;
+    bool more;
+
+    if (query->enough)
+        return true;
+    db->callbacks++;
+    more = query->on_row(query->arg, &row);
+    db->callbacks--;
+    if (db->closing)
+        return false;
+    query->enough = !more;
+    return true;
+}
+
+static bool on_unexpected(struct db *db, const PGresult *result)
+{
+    struct err err;
+
+    err_set(&err, ERR_INTERNAL, "the statement %s cannot be used here: %s",
+            db->cur->stmt->name == NULL ? "" : db->cur->stmt->name, PQresStatus(PQresultStatus(result)));
+    set_err(&db->cur->err, &err);
+    set_err(&db->group_err, &err);
+    db->group_failed = true; /* closing the connection sees to that */
+    conn_lost(db, &err);
+    return false;
+}
+
+static void end_command(struct db *db)
+{
+    if (db->stage == STAGE_PREPARE) {
+        db->stage = STAGE_ANSWER;
+    } else if (db->stage == STAGE_ANSWER && db->cur->ends_group) {
+        db->stage = STAGE_SYNC;
+        return;
+    } else if (db->stage == STAGE_ANSWER) {
+        db->cur = TAILQ_NEXT(db->cur, link);
+        db->stage = db->cur->preparing ? STAGE_PREPARE : STAGE_ANSWER;
+    }
+    if (db->stage == STAGE_ANSWER && db->cur->on_row != NULL)
+        PQsetSingleRowMode(db->pg);
+}
+
+/* False as flight_read(). Keeps or clears the result. */
+static bool on_result(struct db *db, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    bool good = true;
+
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+        if (db->stage == STAGE_ANSWER) {
+            PQclear(db->cur->result);
+            db->cur->result = result;
+            return true;
+        }
+    } else if (status == PGRES_SINGLE_TUPLE) {
+        good = on_row(db, result);
+    } else if (status == PGRES_PIPELINE_SYNC) {
+        end_group(db);
+    } else if (status == PGRES_PIPELINE_ABORTED) {
+        on_aborted(db);
+    } else if (status == PGRES_FATAL_ERROR) {
+        good = on_error(db, result);
+    } else {
+        good = on_unexpected(db, result);
+    }
+    PQclear(result);
+    return good;
+}
+
+bool flight_read(struct db *db)
+{
+    int64_t start = clock_monotonic_us(&clock_system);
+    PGresult *result;
+
+    for (int n = 1; db->cur != NULL && !PQisBusy(db->pg); n++) {
+        if (n == 1) {
+            db->last_answer_us = start;
+            if (db->cur->on_row != NULL) /* a stream that moves is in time */
+                db->cur->deadline_at = start / 1000 + db->cur->deadline_ms;
+        }
+        if (n % READ_LOOK_AT_CLOCK == 0 && clock_monotonic_us(&clock_system) - start > READ_MAX_US) {
+            conn_stop_reading(db, true); /* reading on would only fill libpq's buffer */
+            arm_ms(db->more, 0);
+            return true;
+        }
+        result = PQgetResult(db->pg);
+        if (result == NULL)
+            end_command(db);
+        else if (!on_result(db, result))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,302 @@
+/*
+ * See migrate.h. This is the one place that talks to PostgreSQL in the foreground: nothing else is going on
+ * in a program that migrates, or that has not begun to serve.
+ */
+#include "migrate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "db.h"
+#include "mem.h"
+
+enum {
+    /* Number of the advisory lock of whoever migrates this database: "ecss" and 1. */
+    LOCK_CLASS = 0x65637373,
+    LOCK_ID = 1,
+};
+
+#define CONNECT_TIMEOUT_S "5"
+
+#define HAS_TABLE_SQL "SELECT to_regclass('schema_migrations') IS NOT NULL, current_schema()"
+#define VERSION_SQL "SELECT coalesce(max(version), 0) FROM schema_migrations"
+
+static const struct db_stmt has_table_stmt = {.sql = HAS_TABLE_SQL}, version_stmt = {.sql = VERSION_SQL};
+
+static void finish_scoped(PGconn **pg)
+{
+    PQfinish(*pg);
+}
+
+static void clear_scoped(PGresult **result)
+{
+    PQclear(*result);
+}
+
+#define AUTO_PG CLEANUP(finish_scoped)
+#define AUTO_RESULT CLEANUP(clear_scoped)
+
+static void one_line(struct err *err)
+{
+    char *out;
+
+    if (err == NULL)
+        return;
+    out = err->text;
+    for (const char *in = err->text; *in != '\0'; in++) {
+        if (*in != '\n' && *in != '\t')
+            *out++ = *in;
+        else if (in[1] != '\0' && in[1] != '\n' && in[1] != '\t')
+            *out++ = ' ';
+    }
+    *out = '\0';
+}
+
+/* The detail of an error may have a row; primary text and hint do not. */
+static bool failed(const PGconn *pg, const PGresult *result, struct err *err)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    if (state == NULL) {
+        err_set(err, ERR_UNAVAILABLE, "the database connection was lost: %s", PQerrorMessage(pg));
+    } else {
+        err_set(err, strcmp(state, "42501") == 0 ? ERR_DENIED : ERR_INTERNAL,
+                "the database says: %s%s%s (SQLSTATE %s)", message, hint == NULL ? "" : "; ",
+                hint == NULL ? "" : hint, state);
+    }
+    one_line(err);
+    return false;
+}
+
+static void ignore_notice(void *arg UNUSED, const PGresult *result UNUSED)
+{
+}
+
+/* Parsed first, so that a wrong URL is told from a server that is away, and libpq's complaint, which may
+ * quote the password, is not shown. */
+static bool check_url(const char *url, struct err *err)
+{
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+
+    if (options == NULL)
+        return err_set(err, ERR_INVALID,
+                       "the database URL is neither a PostgreSQL URI nor a conninfo string");
+    PQconninfoFree(options);
+    return true;
+}
+
+static PGconn *connect_to(const char *url, struct err *err)
+{
+    static const char *const keywords[] = {"connect_timeout",
+                                           "fallback_application_name",
+                                           "target_session_attrs",
+                                           "client_encoding",
+                                           "dbname",
+                                           NULL};
+    const char *values[] = {CONNECT_TIMEOUT_S, "ecs-scheduler migrate", "read-write", "UTF8", url, NULL};
+    PGconn *pg = PQconnectdbParams(keywords, values, 1);
+
+    if (PQstatus(pg) != CONNECTION_OK) {
+        err_set(err, ERR_UNAVAILABLE, "the database is not reachable: %s", PQerrorMessage(pg));
+        one_line(err);
+        PQfinish(pg);
+        return NULL;
+    }
+    PQsetNoticeReceiver(pg, ignore_notice, NULL);
+    return pg;
+}
+
+static PGresult *ask(PGconn *pg, const char *sql, struct err *err)
+{
+    PGresult *result = PQexec(pg, sql);
+
+    if (PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK)
+        return result;
+    failed(pg, result, err);
+    PQclear(result);
+    return NULL;
+}
+
+static bool run(PGconn *pg, const char *sql, struct err *err)
+{
+    AUTO_RESULT PGresult *result = ask(pg, sql, err);
+
+    return result != NULL;
+}
+
+/* 0: there is no schema. */
+static bool read_version(PGconn *pg, int *ret, struct err *err)
+{
+    AUTO_RESULT PGresult *has = ask(pg, HAS_TABLE_SQL, err), *version = NULL;
+
+    if (has == NULL)
+        return false;
+    if (PQgetisnull(has, 0, 1))
+        return err_set(
+            err, ERR_INVALID,
+            "the database user's search_path names no schema that exists, so there is nowhere to put tables");
+    if (PQgetvalue(has, 0, 0)[0] != 't') {
+        *ret = 0;
+        return true;
+    }
+    version = ask(pg, VERSION_SQL, err);
+    if (version == NULL)
+        return false;
+    *ret = atoi(PQgetvalue(version, 0, 0));
+    return true;
+}
+
+static int newest(void)
+{
+    return migrations[migration_count - 1].version;
+}
+
+static enum migrate_state judge(int version, struct err *err)
+{
+    if (version == newest())
+        return MIGRATE_CURRENT;
+    if (version == 0) {
+        err_set(err, ERR_INVALID, "the database has no schema yet; run: webapid --migrate");
+        return MIGRATE_EMPTY;
+    }
+    if (version < newest()) {
+        err_set(err, ERR_INVALID,
+                "the database has schema version %d and this program needs %d; run: webapid --migrate",
+                version, newest());
+        return MIGRATE_OLDER;
+    }
+    err_set(err, ERR_INVALID,
+            "the database has schema version %d and this program knows only up to %d; it is too old for this "
+            "database: "
+            "install the release that migrated it, or a newer one",
+            version, newest());
+    return MIGRATE_NEWER;
+}
+
+static bool apply_one(PGconn *pg, const struct migration *migration, struct err *err)
+{
+    /* Functions keep the search_path of this transaction: the schema itself, with temporary tables last, so
+     * that nobody can put one of his own in the way. */
+    static const char begin_sql[] =
+        "BEGIN; SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)";
+    AUTO_FREE char *record =
+        mem_printf("INSERT INTO schema_migrations (version, name) VALUES (%d, '%s'); COMMIT",
+                   migration->version, migration->name);
+
+    return run(pg, begin_sql, err) && run(pg, migration->sql, err) && run(pg, record, err);
+}
+
+static bool apply_all(PGconn *pg, FILE *out, struct err *err)
+{
+    int version = 0;
+
+    if (!read_version(pg, &version, err))
+        return false;
+    if (version > newest()) {
+        judge(version, err);
+        return false;
+    }
+    for (size_t i = 0; i < migration_count; i++) {
+        if (migrations[i].version <= version)
+            continue;
+        if (!apply_one(pg, &migrations[i], err)) {
+            err_wrap(err, "migration %04d_%s", migrations[i].version, migrations[i].name);
+            return false;
+        }
+        fprintf(out, "applied %04d_%s\n", migrations[i].version, migrations[i].name);
+    }
+    if (version == newest())
+        fprintf(out, "the schema is up to date: version %d\n", version);
+    else
+        fprintf(out, "the schema is now at version %d\n", newest());
+    return true;
+}
+
+bool migrate_apply(const char *url, FILE *out, struct err *err)
+{
+    AUTO_PG PGconn *pg = NULL;
+    AUTO_FREE char *lock = mem_printf("SELECT pg_advisory_lock(%d, %d)", LOCK_CLASS, LOCK_ID);
+
+    if (!check_url(url, err))
+        return false;
+    pg = connect_to(url, err);
+    if (pg == NULL)
+        return false;
+    /* The lock goes with the session. A migration may take long, and what it waits for must not be cut short
+     * by the database's defaults. */
+    return run(pg,
+               "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+               err) &&
+           run(pg, lock, err) && apply_all(pg, out, err);
+}
+
+bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
+{
+    AUTO_PG PGconn *pg = NULL;
+    int version;
+
+    *ret = MIGRATE_UNREACHABLE;
+    if (!check_url(url, err))
+        return false;
+    pg = connect_to(url, err);
+    if (pg == NULL || !read_version(pg, &version, err))
+        return false;
+    *ret = judge(version, err);
+    return *ret == MIGRATE_CURRENT;
+}
+
+/* --- by a connection on the loop --- */
+
+struct check {
+    struct db *db;
+    migrate_fn *done;
+    void *arg;
+};
+
+static void check_done(struct check *check, enum migrate_state state, const struct err *err)
+{
+    struct check copy = *check;
+
+    free(check);
+    copy.done(copy.arg, state, err);
+}
+
+static void on_version(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct err why = {0};
+    enum migrate_state state;
+
+    if (err != NULL) {
+        check_done(arg, MIGRATE_UNREACHABLE, err);
+        return;
+    }
+    state = judge((int)db_int64(result, 0, 0), &why);
+    check_done(arg, state, state == MIGRATE_CURRENT ? NULL : &why);
+}
+
+static void on_has_table(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct check *check = arg;
+    struct err why = {0};
+
+    if (err != NULL) {
+        check_done(check, MIGRATE_UNREACHABLE, err);
+    } else if (!db_bool(result, 0, 0)) {
+        judge(0, &why);
+        check_done(check, MIGRATE_EMPTY, &why);
+    } else {
+        db_query(check->db, &version_stmt, NULL, on_version, check);
+    }
+}
+
+void migrate_check_db(struct db *db, migrate_fn *done, void *arg)
+{
+    struct check *check = mem_alloc(sizeof *check);
+
+    *check = (struct check){.db = db, .done = done, .arg = arg};
+    db_query(db, &has_table_stmt, NULL, on_has_table, check);
+}
