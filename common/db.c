@@ -161,10 +161,11 @@ void db_ping(struct db *db, db_fn *done, void *arg)
 void db_stream(struct db *db, const struct db_stmt *stmt, const char *const *params, db_row_fn *on_row,
                db_fn *done, void *arg)
 {
+    struct query *before = query_new(db, &no_timeout_stmt, NULL, db->options.deadline_ms);
     struct query *query = query_new(db, stmt, params, db->options.deadline_ms);
 
     query->on_row = on_row;
-    TAILQ_INSERT_TAIL(&db->queue, query_new(db, &no_timeout_stmt, NULL, db->options.deadline_ms), link);
+    TAILQ_INSERT_TAIL(&db->queue, before, link);
     ask(db, query, done, arg);
 }
 

@@ -88,8 +88,8 @@ void db_query(struct db *db, const struct db_stmt *stmt, const char *const *para
 void db_query_within(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms,
                      db_fn *done, void *arg);
 /* Row by row in constant memory; alone in its transaction and without statement_timeout. The deadline is for
- * the time without a row. Rows may have come before an error. At most a few milliseconds of rows are read
- * before the loop gets its turn. */
+ * the time without a row. Both callbacks get arg. Rows may have come before an error. At most a few
+ * milliseconds of rows are read before the loop gets its turn. */
 void db_stream(struct db *db, const struct db_stmt *stmt, const char *const *params, db_row_fn *on_row,
                db_fn *done, void *arg);
 /* Asks the server for an answer, with nothing to do for it. */

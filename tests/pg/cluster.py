@@ -43,6 +43,21 @@ def program(name):
     return str(found)
 
 
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def exists(pid):
+    """Whether there is such a process that is not a zombie."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Cluster:
     def __init__(self, **settings):
         """settings: as in postgresql.conf; they go before ours."""
@@ -115,6 +130,8 @@ class Cluster:
         """Ends the server: first asks with this signal, at the end insists."""
         if self.server is None:
             return
+        if self.server.poll() is None:
+            self.thaw()
         for number, seconds in ((first, 20), (signal.SIGQUIT, 10)):
             if self.server.poll() is None:
                 self.server.send_signal(number)
@@ -140,6 +157,42 @@ class Cluster:
     def restart(self):
         self.halt(signal.SIGINT)
         self.launch()
+
+    def shut_down(self):
+        """Ends the server in order; start() brings it back."""
+        self.halt(signal.SIGINT)
+
+    def kill(self):
+        """kill -9 of all of its processes, as if the machine had gone; start() has it recover."""
+        pids = self.pids()
+        for pid in pids:
+            send(pid, signal.SIGKILL)
+        self.server.wait()
+        self.server = None
+        deadline = time.monotonic() + 20
+        while any(map(exists, pids)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def freeze(self):
+        """SIGSTOP to all of its processes: it neither answers nor closes a connection."""
+        for pid in self.pids():
+            send(pid, signal.SIGSTOP)
+
+    def thaw(self):
+        for pid in self.pids():
+            send(pid, signal.SIGCONT)
+
+    def pids(self):
+        """The server's processes, the postmaster first."""
+        found = [self.server.pid]
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if int(fields[1]) == self.server.pid:
+                found.append(int(stat.parent.name))
+        return found
 
     def log(self):
         return (self.dir / "log").read_text(errors="replace")
