@@ -150,30 +150,30 @@ static bool read_version(PGconn *pg, int *ret, struct err *err)
     return true;
 }
 
-static int newest(void)
+static int newest_version(void)
 {
     return migrations[migration_count - 1].version;
 }
 
-static enum migrate_state judge(int version, struct err *err)
+enum migrate_state migrate_judge(int version, int newest, struct err *err)
 {
-    if (version == newest())
+    if (version == newest)
         return MIGRATE_CURRENT;
     if (version == 0) {
         err_set(err, ERR_INVALID, "the database has no schema yet; run: webapid --migrate");
         return MIGRATE_EMPTY;
     }
-    if (version < newest()) {
+    if (version < newest) {
         err_set(err, ERR_INVALID,
                 "the database has schema version %d and this program needs %d; run: webapid --migrate",
-                version, newest());
+                version, newest);
         return MIGRATE_OLDER;
     }
     err_set(err, ERR_INVALID,
             "the database has schema version %d and this program knows only up to %d; it is too old for this "
             "database: "
             "install the release that migrated it, or a newer one",
-            version, newest());
+            version, newest);
     return MIGRATE_NEWER;
 }
 
@@ -196,8 +196,8 @@ static bool apply_all(PGconn *pg, FILE *out, struct err *err)
 
     if (!read_version(pg, &version, err))
         return false;
-    if (version > newest()) {
-        judge(version, err);
+    if (version > newest_version()) {
+        migrate_judge(version, newest_version(), err);
         return false;
     }
     for (size_t i = 0; i < migration_count; i++) {
@@ -209,10 +209,10 @@ static bool apply_all(PGconn *pg, FILE *out, struct err *err)
         }
         fprintf(out, "applied %04d_%s\n", migrations[i].version, migrations[i].name);
     }
-    if (version == newest())
+    if (version == newest_version())
         fprintf(out, "the schema is up to date: version %d\n", version);
     else
-        fprintf(out, "the schema is now at version %d\n", newest());
+        fprintf(out, "the schema is now at version %d\n", newest_version());
     return true;
 }
 
@@ -245,7 +245,7 @@ bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
     pg = connect_to(url, err);
     if (pg == NULL || !read_version(pg, &version, err))
         return false;
-    *ret = judge(version, err);
+    *ret = migrate_judge(version, newest_version(), err);
     return *ret == MIGRATE_CURRENT;
 }
 
@@ -274,7 +274,7 @@ static void on_version(void *arg, const struct db_result *result, const struct e
         check_done(arg, MIGRATE_UNREACHABLE, err);
         return;
     }
-    state = judge((int)db_int64(result, 0, 0), &why);
+    state = migrate_judge((int)db_int64(result, 0, 0), newest_version(), &why);
     check_done(arg, state, state == MIGRATE_CURRENT ? NULL : &why);
 }
 
@@ -286,7 +286,7 @@ static void on_has_table(void *arg, const struct db_result *result, const struct
     if (err != NULL) {
         check_done(check, MIGRATE_UNREACHABLE, err);
     } else if (!db_bool(result, 0, 0)) {
-        judge(0, &why);
+        migrate_judge(0, newest_version(), &why);
         check_done(check, MIGRATE_EMPTY, &why);
     } else {
         db_query(check->db, &version_stmt, NULL, on_version, check);

@@ -34,6 +34,10 @@ enum migrate_state {
     MIGRATE_UNREACHABLE, /* nobody could be asked: try again */
 };
 
+/* What follows from a schema's version (0: there is none) for a program that knows up to newest; err has the
+ * words unless it is MIGRATE_CURRENT. */
+enum migrate_state migrate_judge(int version, int newest, struct err *err);
+
 /* Blocking. Brings the schema up to date and says on out, line by line, what it did. Waits for another one
  * that does the same. */
 bool migrate_apply(const char *url, FILE *out, struct err *err);

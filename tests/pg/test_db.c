@@ -84,7 +84,7 @@ static struct error_case errors[] = {
      "invalid input syntax for type integer: \"x\""},
     {"a missing table is ours to mend", "SELECT * FROM no_such", ERR_INTERNAL,
      "relation \"no_such\" does not exist"},
-    {"no permission is denied", "SET ROLE e_nobody; ", ERR_INTERNAL, "cannot insert multiple commands"},
+    {"two statements are not one", "SELECT 1; SELECT 2", ERR_INTERNAL, "cannot insert multiple commands"},
     {"a deadlock is for later", "DO $$BEGIN RAISE SQLSTATE '40P01'; END$$", ERR_UNAVAILABLE, "40P01"},
     {"no memory is for later", "DO $$BEGIN RAISE SQLSTATE '53200'; END$$", ERR_UNAVAILABLE, "53200"},
     {"a privilege that is missing", "DO $$BEGIN RAISE SQLSTATE '42501'; END$$", ERR_DENIED, "42501"},
