@@ -173,7 +173,7 @@ void db_listen(struct db *db, const char *name, db_notify_fn *on_notify, void *a
 {
     struct channel *channel = mem_alloc(sizeof *channel);
     struct query *query;
-    struct buf sql;
+    AUTO_BUF struct buf sql = {0};
 
     buf_init(&sql, 1024);
     buf_puts(&sql, "LISTEN \"");

@@ -144,7 +144,7 @@ static bool not_a_url(struct err *err, char *complaint)
 
 static char *session_options(const struct db_options *options, const char *of_url)
 {
-    struct buf text;
+    AUTO_BUF struct buf text = {0};
     int statement_ms =
         options->statement_timeout_ms != 0 ? options->statement_timeout_ms : options->deadline_ms;
 
