@@ -8,6 +8,7 @@
  */
 #include "db_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,6 +326,7 @@ static bool on_row(struct db *db, PGresult *result)
     struct query *query = db->cur;
     bool more;
 
+    assert(query->on_row != NULL);
     if (query->enough)
         return true;
     db->callbacks++;

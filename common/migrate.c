@@ -146,7 +146,7 @@ static bool read_version(PGconn *pg, int *ret, struct err *err)
     version = ask(pg, VERSION_SQL, err);
     if (version == NULL)
         return false;
-    *ret = atoi(PQgetvalue(version, 0, 0));
+    *ret = (int)strtol(PQgetvalue(version, 0, 0), NULL, 10);
     return true;
 }
 
@@ -237,7 +237,7 @@ bool migrate_apply(const char *url, FILE *out, struct err *err)
 bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
 {
     AUTO_PG PGconn *pg = NULL;
-    int version;
+    int version = 0;
 
     *ret = MIGRATE_UNREACHABLE;
     if (!check_url(url, err))

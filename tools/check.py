@@ -51,9 +51,9 @@ class Tool:
 
 STEPS = [
     Preset("dev", "gcc, warnings are errors: every test, and what the linters say"),
-    Preset("asan", "address and undefined behaviour sanitizers: every test", ["-LE", "lint|native"]),
+    Preset("asan", "address and undefined behaviour sanitizers: every test", ["-LE", "once"]),
     Preset("tsan", "thread sanitizer: the tests of what runs threads", ["-L", "threads"], release_aslr=True),
-    Preset("clang", "clang, warnings are errors: every test", ["-LE", "lint|native"]),
+    Preset("clang", "clang, warnings are errors: every test", ["-LE", "once"]),
     Preset("release", "gcc, optimised: the tests without a database", ["-L", "unit|fuzz"]),
     Preset("fuzz", "libFuzzer's build of the fuzz targets, on their corpora", ["-L", "fuzz"]),
     Tool("tidy", "clang-tidy on every source file", ["tools/tidy"], preset="clang"),
