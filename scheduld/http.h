@@ -10,6 +10,7 @@
 
 #include "attr.h"
 #include "err.h"
+#include "http_header.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,10 +30,6 @@ struct http_options {
 bool http_new(const struct http_options *options, struct http **ret, struct err *err);
 /* Drops what is under way without calling back. Not from inside a callback. NULL is fine. */
 void http_free(struct http *http);
-
-struct http_header {
-    const char *name, *value;
-};
 
 enum http_outcome {
     HTTP_ANSWERED, /* any status, the whole body */
