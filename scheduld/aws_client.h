@@ -22,8 +22,6 @@ struct aws_client;
 struct event_base;
 struct json_object;
 
-enum { AWS_ATTEMPTS_MAX = 3 };
-
 struct aws_client_options {
     struct event_base *base;     /* lent */
     const struct clock *clock;   /* lent; NULL: clock_system */
@@ -68,7 +66,13 @@ struct aws_call_spec {
     void *arg;
 };
 
+/* The call, to cancel it by; good until `done` is called. */
 struct aws_call *aws_call(struct aws_client *client, const struct aws_call_spec *spec);
+
+/* As a call that has its answer already: done(arg, error) comes from the loop, without decode and without a
+ * request. error is copied; NULL: it went well. */
+struct aws_call *aws_call_decided(struct aws_client *client, const struct aws_call_spec *spec,
+                                  const struct aws_error *error);
 
 /* Forgets a call that has not been answered: `done` does not come. It may take effect all the same. */
 void aws_call_cancel(struct aws_call *call);

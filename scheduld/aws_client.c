@@ -1,0 +1,553 @@
+/*
+ * See aws_client.h.
+ *
+ *     QUEUED --slot--> [KEYS --found-->] SENT --answer--> done
+ *        ^                |                |
+ *        |                | none: done     | may help: WAITING
+ *        +---timer--------------------------+
+ *
+ * A call holds one of max_in_flight slots in KEYS and SENT. Each change of state is in one of the functions
+ * queue(), prepare(), await_keys(), send_request() and wait_a_while(); finish() is the only end.
+ */
+#include "aws_client.h"
+
+#include "aws_config.h"
+#include "aws_creds.h"
+#include "aws_retry.h"
+#include "buf.h"
+#include "http.h"
+#include "json.h"
+#include "limits.h"
+#include "log.h"
+#include "mem.h"
+#include "sigv4.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+enum {
+    CONNECT_TIMEOUT_MS = 5000,
+    TIMEOUT_MS = 30000,
+    MAX_IN_FLIGHT = 64,
+    ENDPOINTS_MAX = 4,
+    SKEW_MIN_S = 240, /* AWS allows 300 */
+    HEADERS = 6,
+};
+
+/* Where a service is, and how far its clock is from ours. */
+struct place {
+    const struct aws_service *service;
+    struct aws_endpoint endpoint;
+    int64_t skew_s; /* its time less ours, if that is too much; else 0 */
+};
+
+enum call_state {
+    CALL_QUEUED,
+    CALL_KEYS,    /* waits for credentials */
+    CALL_SENT,    /* waits for the answer */
+    CALL_WAITING, /* will be queued again by its timer */
+    CALL_DECIDED, /* will be answered by its timer */
+};
+
+struct aws_call {
+    struct aws_client *client; /* lent */
+    enum call_state state;
+    struct aws_call_spec spec; /* its body is ours: the two below */
+    char *body;
+    struct place *place; /* lent */
+    struct http_request *request;
+    struct aws_creds_waiter waiter;
+    struct event *timer;   /* made when it is first needed */
+    struct aws_error last; /* of the last attempt; DECIDED: the answer */
+    int attempts;          /* requests that were tried */
+    int extra;             /* those among them that came after a refresh or a look at the clock */
+    bool may_have_acted;
+    bool refreshed, reset; /* credentials were looked up again; the clock was */
+    uint64_t keys_serial;  /* what the request was signed with, and for which clock */
+    int64_t signed_skew_s;
+    TAILQ_ENTRY(aws_call) entry; /* of all calls */
+    TAILQ_ENTRY(aws_call) turn;  /* QUEUED only */
+};
+
+TAILQ_HEAD(call_list, aws_call);
+
+struct aws_client {
+    struct event_base *base;   /* lent */
+    const struct clock *clock; /* lent */
+    struct aws_config *config; /* owned, as all below */
+    struct http *http;
+    struct aws_creds *creds;
+    struct sigv4 *signer;
+    struct place places[ENDPOINTS_MAX];
+    size_t place_count;
+    int64_t connect_timeout_ms, timeout_ms;
+    size_t max_in_flight, in_flight, pending;
+    bool pumping;
+    bool closing;
+    struct call_list calls, turns;
+};
+
+static void queue(struct aws_call *call);
+
+static bool start_parts(struct aws_client *client, const struct aws_client_options *options, struct err *err)
+{
+    struct http_options http = {.base = options->base,
+                                .user_agent = options->user_agent != NULL ? options->user_agent
+                                                                          : "ecs-scheduler/" ECSS_VERSION};
+
+    if (!aws_config_new(options->getenv_fn != NULL ? options->getenv_fn : config_getenv, options->getenv_arg,
+                        &client->config, err))
+        return false;
+    http.ca_bundle = aws_config_ca_bundle(client->config);
+    if (!http_new(&http, &client->http, err))
+        return err_wrap(err, "AWS_CA_BUNDLE");
+    client->creds = aws_creds_new(&(struct aws_creds_options){
+        .base = client->base, .clock = client->clock, .config = client->config, .http = client->http});
+    client->signer = sigv4_new();
+    return true;
+}
+
+bool aws_client_new(const struct aws_client_options *options, struct aws_client **ret, struct err *err)
+{
+    struct aws_client *client = mem_alloc(sizeof *client);
+
+    client->base = options->base;
+    client->clock = options->clock != NULL ? options->clock : &clock_system;
+    client->connect_timeout_ms =
+        options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+    client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    client->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : MAX_IN_FLIGHT;
+    TAILQ_INIT(&client->calls);
+    TAILQ_INIT(&client->turns);
+    if (!start_parts(client, options, err)) {
+        aws_client_free(client);
+        return false;
+    }
+    *ret = client;
+    return true;
+}
+
+size_t aws_client_pending(const struct aws_client *client)
+{
+    return client->pending;
+}
+
+const char *aws_client_region(const struct aws_client *client)
+{
+    return aws_config_region(client->config);
+}
+
+static struct place *place_of(struct aws_client *client, const struct aws_service *service)
+{
+    struct place *place;
+    struct err err;
+
+    for (size_t i = 0; i < client->place_count; i++)
+        if (client->places[i].service == service)
+            return &client->places[i];
+    assert(client->place_count < ENDPOINTS_MAX);
+    place = &client->places[client->place_count++];
+    place->service = service;
+    if (!aws_config_endpoint(client->config, service->name, &place->endpoint, &err))
+        abort(); /* aws_config_new() has checked it */
+    return place;
+}
+
+static int64_t now_s(const struct aws_client *client, const struct place *place)
+{
+    return clock_wall_s(client->clock) + place->skew_s;
+}
+
+/* Calls that wait for a slot get it, oldest first. */
+
+static void prepare(struct aws_call *call);
+
+static void pump(struct aws_client *client)
+{
+    struct aws_call *call;
+
+    if (client->pumping)
+        return;
+    client->pumping = true;
+    while (client->in_flight < client->max_in_flight && (call = TAILQ_FIRST(&client->turns)) != NULL) {
+        TAILQ_REMOVE(&client->turns, call, turn);
+        client->in_flight++;
+        prepare(call);
+    }
+    client->pumping = false;
+}
+
+static void queue(struct aws_call *call)
+{
+    struct aws_client *client = call->client;
+
+    call->state = CALL_QUEUED;
+    /* One that had a slot before is older than all that wait. */
+    if (call->attempts > 0)
+        TAILQ_INSERT_HEAD(&client->turns, call, turn);
+    else
+        TAILQ_INSERT_TAIL(&client->turns, call, turn);
+    pump(client);
+}
+
+/* Takes back what the call has asked for, whatever it waits for. */
+static void halt(struct aws_call *call)
+{
+    struct aws_client *client = call->client;
+
+    switch (call->state) {
+    case CALL_QUEUED:
+        TAILQ_REMOVE(&client->turns, call, turn);
+        break;
+    case CALL_KEYS:
+        aws_creds_unwait(client->creds, &call->waiter);
+        client->in_flight--;
+        break;
+    case CALL_SENT:
+        if (call->request != NULL)
+            http_cancel(call->request);
+        client->in_flight--;
+        break;
+    case CALL_WAITING:
+    case CALL_DECIDED:
+        break;
+    }
+}
+
+static void call_free(struct aws_call *call)
+{
+    TAILQ_REMOVE(&call->client->calls, call, entry);
+    call->client->pending--;
+    if (call->timer != NULL)
+        event_free(call->timer);
+    aws_error_done(&call->last);
+    free(call->body);
+    free(call);
+}
+
+void aws_call_cancel(struct aws_call *call)
+{
+    struct aws_client *client = call->client;
+
+    halt(call);
+    call_free(call);
+    pump(client);
+}
+
+/* The end of a call; error NULL: it went well. */
+static void finish(struct aws_call *call, const struct aws_error *error)
+{
+    struct aws_client *client = call->client;
+    struct aws_call_spec spec = call->spec;
+    AUTO_AWS_ERROR struct aws_error copy = {0};
+
+    if (error != NULL) {
+        aws_error_copy(&copy, error);
+        copy.attempts = call->attempts;
+        copy.may_have_acted |= call->may_have_acted;
+        snprintf(copy.operation, sizeof copy.operation, "%s", spec.operation);
+    }
+    halt(call);
+    call_free(call);
+    spec.done(spec.arg, error == NULL ? NULL : &copy);
+    if (!client->closing)
+        pump(client);
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct aws_call *call = arg;
+
+    if (call->state == CALL_DECIDED)
+        finish(call, call->last.kind == AWS_OK ? NULL : &call->last);
+    else
+        queue(call);
+}
+
+static void set_timer(struct aws_call *call, int64_t ms)
+{
+    struct timeval in = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    if (call->timer == NULL)
+        call->timer = evtimer_new(call->client->base, on_timer, call);
+    if (call->timer == NULL || event_add(call->timer, &in) != 0)
+        abort(); /* no memory */
+}
+
+/* Gives the slot back and comes again after a while. */
+static void wait_a_while(struct aws_call *call, int64_t ms)
+{
+    call->state = CALL_WAITING;
+    call->client->in_flight--;
+    set_timer(call, ms);
+    pump(call->client);
+}
+
+static double random_fraction(void)
+{
+    return (double)arc4random() / 4294967296.0;
+}
+
+/* Whether the request is to be sent again at once, since what was wrong with it has been put right. */
+static bool mend(struct aws_call *call, const struct aws_error *error, int64_t offset_s)
+{
+    struct place *place = call->place;
+
+    if (error->skewed && !call->reset) {
+        if (llabs(offset_s) > SKEW_MIN_S && offset_s != place->skew_s) {
+            log_warning("aws.clock", "service=%s off_by_s=%lld", place->service->name, (long long)offset_s);
+            place->skew_s = offset_s;
+        }
+        call->reset = place->skew_s != call->signed_skew_s; /* by us, or by another call meanwhile */
+        return call->reset;
+    }
+    if (error->expired && !call->refreshed) {
+        call->refreshed = true;
+        aws_creds_reject(call->client->creds, call->keys_serial);
+        return true;
+    }
+    return false;
+}
+
+/* An attempt has failed: once more, or the end. Takes the error over. */
+static void decide(struct aws_call *call, struct aws_error *error, int64_t offset_s)
+{
+    int64_t ms;
+
+    call->may_have_acted |= error->may_have_acted;
+    aws_error_done(&call->last);
+    call->last = *error;
+    snprintf(call->last.operation, sizeof call->last.operation, "%s", call->spec.operation);
+    if (mend(call, &call->last, offset_s)) {
+        call->extra++;
+        log_info("aws.again", "operation=%s code=%s", call->spec.operation, LOGQ(call->last.code));
+        prepare(call);
+        return;
+    }
+    if (!aws_retry_wanted(&call->last, call->attempts - call->extra)) {
+        finish(call, &call->last);
+        return;
+    }
+    ms = aws_retry_delay_ms(&call->last, call->attempts - call->extra, random_fraction());
+    log_warning("aws.retry", "operation=%s attempt=%d in_ms=%lld code=%s message=%s request_id=%s",
+                call->spec.operation, call->attempts, (long long)ms, LOGQ(call->last.code),
+                LOGQ(call->last.message), LOGQ(call->last.request_id));
+    wait_a_while(call, ms);
+}
+
+/* What an answer is, if it is one that the caller can use; else error says why not. */
+static bool read_answer(struct aws_call *call, const struct http_answer *answer, struct aws_error *error)
+{
+    AUTO_JSON struct json_object *body = NULL;
+    struct err err = {0};
+
+    switch (answer->outcome) {
+    case HTTP_NOT_SENT:
+        aws_error_set(error, AWS_RETRYABLE, "not sent", "%s", answer->reason);
+        return false;
+    case HTTP_LOST:
+        aws_error_set(error, AWS_UNKNOWN, "no answer", "%s", answer->reason);
+        return false;
+    case HTTP_TOO_BIG:
+        aws_error_set(error, AWS_UNKNOWN, "answer too big", "more than %d bytes", AWS_RESPONSE_MAX);
+        return false;
+    case HTTP_ANSWERED:
+        break;
+    }
+    if (answer->status != 200) {
+        aws_error_read(&(struct aws_answer){.status = answer->status,
+                                            .error_type = http_answer_header(answer, "x-amzn-errortype"),
+                                            .query_error = http_answer_header(answer, "x-amzn-query-error"),
+                                            .request_id = http_answer_header(answer, "x-amzn-requestid"),
+                                            .retry_after = http_answer_header(answer, "retry-after"),
+                                            .body = answer->body,
+                                            .body_len = answer->body_len},
+                       error);
+        return false;
+    }
+    if (json_parse(answer->body, answer->body_len, &body, &err)) {
+        if (!json_object_is_type(body, json_type_object))
+            err_set(&err, ERR_INVALID, "it is not an object");
+        else if (call->spec.decode == NULL || call->spec.decode(call->spec.arg, body, &err))
+            return true;
+    }
+    aws_error_set(error, AWS_UNKNOWN, "answer not understood", "%s%s%s", err.field,
+                  err.field[0] != '\0' ? ": " : "", err.text);
+    error->status = answer->status;
+    return false;
+}
+
+/* How far the service's clock is from ours, by the answer's Date; 0 without one. */
+static int64_t offset_of(struct aws_call *call, const struct http_answer *answer)
+{
+    const char *date = http_answer_header(answer, "date");
+    int64_t theirs, offset_s;
+
+    if (date == NULL || !http_date_parse(date, &theirs))
+        return 0;
+    offset_s = theirs - clock_wall_s(call->client->clock);
+    if (call->place->skew_s != 0 && llabs(offset_s) <= SKEW_MIN_S) {
+        log_info("aws.clock", "service=%s off_by_s=0", call->place->service->name);
+        call->place->skew_s = 0;
+    }
+    return offset_s;
+}
+
+static void on_answer(void *arg, const struct http_answer *answer)
+{
+    struct aws_call *call = arg;
+    const char *request_id = http_answer_header(answer, "x-amzn-requestid");
+    struct aws_error error = {0};
+    int64_t offset_s = offset_of(call, answer);
+    bool good = read_answer(call, answer, &error);
+
+    call->request = NULL;
+    log_debug("aws.call", "operation=%s attempt=%d status=%d ms=%lld request_id=%s error=%s",
+              call->spec.operation, call->attempts, answer->status, (long long)answer->took_ms,
+              LOGQ(request_id), LOGQ(good ? NULL : error.code));
+    if (good)
+        finish(call, NULL);
+    else
+        decide(call, &error, offset_s);
+}
+
+static void send_request(struct aws_call *call, const struct aws_keys *keys)
+{
+    struct aws_client *client = call->client;
+    const struct place *place = call->place;
+    AUTO_FREE char *target = mem_printf("%s.%s", place->service->target, call->spec.operation);
+    AUTO_BUF struct buf authorization;
+    char amz_date[SIGV4_DATE_SIZE];
+    struct http_header headers[HEADERS] = {{"Host", place->endpoint.host},
+                                           {"Content-Type", place->service->content_type},
+                                           {"X-Amz-Target", target}};
+    size_t count = 3;
+    struct sigv4_request request = {.method = "POST",
+                                    .path = place->endpoint.path,
+                                    .headers = headers,
+                                    .header_count = count,
+                                    .body = call->body,
+                                    .body_len = call->spec.body_len};
+    struct sigv4_scope scope = {now_s(client, place), aws_config_region(client->config),
+                                place->service->name};
+    struct sigv4_keys with = {keys->access_key_id, keys->secret, keys->token};
+
+    call->state = CALL_SENT;
+    call->attempts++;
+    call->keys_serial = keys->serial;
+    call->signed_skew_s = place->skew_s;
+    buf_init(&authorization, SIZE_MAX);
+    sigv4_sign(client->signer, &request, &scope, &with, amz_date, &authorization);
+    headers[count++] = (struct http_header){"X-Amz-Date", amz_date};
+    headers[count++] = (struct http_header){"Authorization", authorization.data};
+    if (keys->token != NULL)
+        headers[count++] = (struct http_header){"X-Amz-Security-Token", keys->token};
+    call->request = http_start(client->http,
+                               &(struct http_send){.method = "POST",
+                                                   .url = place->endpoint.url,
+                                                   .headers = headers,
+                                                   .header_count = count,
+                                                   .body = call->body,
+                                                   .body_len = call->spec.body_len,
+                                                   .connect_timeout_ms = client->connect_timeout_ms,
+                                                   .timeout_ms = client->timeout_ms,
+                                                   .answer_max = AWS_RESPONSE_MAX},
+                               on_answer, call);
+}
+
+static void on_keys(void *arg, const struct err *err)
+{
+    struct aws_call *call = arg;
+    const struct aws_keys *keys =
+        err != NULL ? NULL : aws_creds_keys(call->client->creds, now_s(call->client, call->place));
+    struct aws_error error;
+
+    if (keys != NULL) {
+        send_request(call, keys);
+        return;
+    }
+    aws_error_set(&error, AWS_AUTH, "no credentials", "%s",
+                  err != NULL ? err->text : "the credentials that were found have expired or were rejected");
+    finish(call, &error);
+}
+
+static void await_keys(struct aws_call *call)
+{
+    call->state = CALL_KEYS;
+    call->waiter.done = on_keys;
+    call->waiter.arg = call;
+    aws_creds_wait(call->client->creds, &call->waiter);
+}
+
+/* Has a slot: sends as soon as there are keys. */
+static void prepare(struct aws_call *call)
+{
+    const struct aws_keys *keys = aws_creds_keys(call->client->creds, now_s(call->client, call->place));
+
+    if (keys != NULL)
+        send_request(call, keys);
+    else
+        await_keys(call);
+}
+
+static struct aws_call *call_new(struct aws_client *client, const struct aws_call_spec *spec)
+{
+    struct aws_call *call = mem_alloc(sizeof *call);
+
+    call->client = client;
+    call->spec = *spec;
+    TAILQ_INSERT_TAIL(&client->calls, call, entry);
+    client->pending++;
+    return call;
+}
+
+struct aws_call *aws_call(struct aws_client *client, const struct aws_call_spec *spec)
+{
+    struct aws_call *call = call_new(client, spec);
+
+    call->body = mem_strndup(spec->body, spec->body_len);
+    call->place = place_of(client, spec->service);
+    queue(call);
+    return call;
+}
+
+struct aws_call *aws_call_decided(struct aws_client *client, const struct aws_call_spec *spec,
+                                  const struct aws_error *error)
+{
+    struct aws_call *call = call_new(client, spec);
+
+    call->state = CALL_DECIDED;
+    if (error != NULL)
+        aws_error_copy(&call->last, error);
+    set_timer(call, 0);
+    return call;
+}
+
+void aws_client_free(struct aws_client *client)
+{
+    struct aws_error error;
+    struct aws_call *call;
+
+    if (client == NULL)
+        return;
+    client->closing = client->pumping =
+        true; /* nothing more is sent, not even for a call that a callback makes */
+    aws_error_set(&error, AWS_CANCELLED, "cancelled", "the AWS client is shutting down");
+    while ((call = TAILQ_FIRST(&client->calls)) != NULL) {
+        /* What is on the wire may take effect. */
+        call->may_have_acted |= call->state == CALL_SENT;
+        finish(call, &error);
+    }
+    aws_creds_free(client->creds);
+    http_free(client->http);
+    sigv4_free(client->signer);
+    for (size_t i = 0; i < client->place_count; i++)
+        aws_endpoint_done(&client->places[i].endpoint);
+    aws_config_free(client->config);
+    free(client);
+}

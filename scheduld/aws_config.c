@@ -1,0 +1,171 @@
+/* See aws_config.h. */
+#include "aws_config.h"
+
+#include "mem.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct aws_config {
+    config_getenv_fn *getenv_fn;
+    void *getenv_arg;
+    struct aws_profiles *profiles; /* owned, as all below */
+    char *region;
+    char *ca_bundle;
+    bool fips, dualstack, ignore_endpoints;
+};
+
+static const char *const services[] = {"ecs", "sqs", "sts"};
+
+const char *aws_config_getenv(const struct aws_config *config, const char *name)
+{
+    const char *value = config->getenv_fn(name, config->getenv_arg);
+
+    return value == NULL || *value == '\0' ? NULL : value;
+}
+
+/* A variable, else a key of the profile. */
+static const char *value_of(const struct aws_config *config, const char *variable, const char *key)
+{
+    const char *value = aws_config_getenv(config, variable);
+
+    return value != NULL ? value : aws_profiles_get(config->profiles, key);
+}
+
+/* As all SDKs have it: "true" in any case is true, all else is not. */
+static bool is_true(const struct aws_config *config, const char *variable, const char *key)
+{
+    const char *value = value_of(config, variable, key);
+
+    return value != NULL && strcasecmp(value, "true") == 0;
+}
+
+static bool find_region(struct aws_config *config, struct err *err)
+{
+    const char *region = aws_config_getenv(config, "AWS_REGION");
+
+    if (region == NULL)
+        region = value_of(config, "AWS_DEFAULT_REGION", "region");
+    if (region == NULL)
+        return err_set(
+            err, ERR_INVALID,
+            "no AWS region: set AWS_REGION or AWS_DEFAULT_REGION, or region in profile \"%s\" of %s",
+            aws_profiles_name(config->profiles), aws_profiles_config_path(config->profiles));
+    config->region = mem_strdup(region);
+    return aws_region_check(region, err);
+}
+
+/* The address that was configured for a service, with where that was; *ret is owned, NULL: none was. */
+static bool find_configured(const struct aws_config *config, const char *service, char **ret,
+                            const char **where, char name[static 64], struct err *err)
+{
+    const char *value;
+
+    *ret = NULL;
+    *where = name;
+    if (config->ignore_endpoints)
+        return true;
+    snprintf(name, 64, "AWS_ENDPOINT_URL_%s", service);
+    for (char *p = name; *p != '\0'; p++)
+        *p = (char)toupper((unsigned char)*p);
+    value = aws_config_getenv(config, name);
+    if (value == NULL) {
+        *where = "AWS_ENDPOINT_URL";
+        value = aws_config_getenv(config, *where);
+    }
+    if (value == NULL) {
+        *where = "endpoint_url in the profile's services";
+        if (!aws_profiles_service_endpoint(config->profiles, service, ret, err))
+            return false;
+        if (*ret != NULL)
+            return true;
+        *where = "endpoint_url in the profile";
+        value = aws_profiles_get(config->profiles, "endpoint_url");
+    }
+    *ret = mem_strdup_or_null(value);
+    return true;
+}
+
+bool aws_config_endpoint(const struct aws_config *config, const char *service, struct aws_endpoint *ret,
+                         struct err *err)
+{
+    AUTO_FREE char *url = NULL;
+    const char *where;
+    char name[64];
+
+    if (!find_configured(config, service, &url, &where, name, err))
+        return false;
+    if (url == NULL) {
+        url = aws_endpoint_for(service, config->region, config->fips, config->dualstack);
+        return aws_endpoint_parse(url, ret, err);
+    }
+    if (config->fips || config->dualstack)
+        return err_set(err, ERR_INVALID, "%s is set together with %s: use one of them", where,
+                       config->fips ? "AWS_USE_FIPS_ENDPOINT (use_fips_endpoint)"
+                                    : "AWS_USE_DUALSTACK_ENDPOINT (use_dualstack_endpoint)");
+    return aws_endpoint_parse(url, ret, err) || err_wrap(err, "%s", where);
+}
+
+static bool load(struct aws_config *config, struct err *err)
+{
+    bool changed;
+
+    if (!aws_profiles_load(config->profiles, &changed, err) || !find_region(config, err))
+        return false;
+    config->fips = is_true(config, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
+    config->dualstack = is_true(config, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
+    config->ignore_endpoints =
+        is_true(config, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
+    config->ca_bundle = mem_strdup_or_null(value_of(config, "AWS_CA_BUNDLE", "ca_bundle"));
+    for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+        struct aws_endpoint endpoint = {0};
+
+        if (!aws_config_endpoint(config, services[i], &endpoint, err))
+            return false;
+        aws_endpoint_done(&endpoint);
+    }
+    return true;
+}
+
+bool aws_config_new(config_getenv_fn *getenv_fn, void *getenv_arg, struct aws_config **ret, struct err *err)
+{
+    struct aws_config *config = mem_alloc(sizeof *config);
+
+    config->getenv_fn = getenv_fn;
+    config->getenv_arg = getenv_arg;
+    config->profiles = aws_profiles_new(getenv_fn, getenv_arg);
+    if (!load(config, err)) {
+        aws_config_free(config);
+        return false;
+    }
+    *ret = config;
+    return true;
+}
+
+void aws_config_free(struct aws_config *config)
+{
+    if (config == NULL)
+        return;
+    aws_profiles_free(config->profiles);
+    free(config->region);
+    free(config->ca_bundle);
+    free(config);
+}
+
+const char *aws_config_region(const struct aws_config *config)
+{
+    return config->region;
+}
+
+const char *aws_config_ca_bundle(const struct aws_config *config)
+{
+    return config->ca_bundle;
+}
+
+struct aws_profiles *aws_config_profiles(struct aws_config *config)
+{
+    return config->profiles;
+}

@@ -1,0 +1,328 @@
+/* See ecs_codec.h. */
+#include "ecs_codec.h"
+
+#include "job_overrides.h"
+#include "json.h"
+#include "limits.h"
+#include "mem.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void task_done(struct ecs_task *task)
+{
+    free(task->arn);
+    free(task->host_arn);
+    free(task->task_definition_arn);
+    free(task->last_status);
+    free(task->desired_status);
+    free(task->started_by);
+    free(task->override_tag);
+}
+
+void ecs_tasks_done(struct ecs_tasks *tasks)
+{
+    for (size_t i = 0; i < tasks->count; i++)
+        task_done(&tasks->items[i]);
+    free(tasks->items);
+    for (size_t i = 0; i < tasks->failure_count; i++) {
+        free(tasks->failures[i].arn);
+        free(tasks->failures[i].reason);
+        free(tasks->failures[i].detail);
+    }
+    free(tasks->failures);
+    *tasks = (struct ecs_tasks){0};
+}
+
+/* Requests. */
+
+static void put_member(struct buf *buf, const char *name, const char *value)
+{
+    buf_puts(buf, buf->data[buf->len - 1] == '{' ? "\"" : ",\"");
+    buf_puts(buf, name);
+    buf_puts(buf, "\":");
+    json_put_string(buf, value);
+}
+
+void ecs_put_plan(struct buf *buf, const struct ecs_plan *plan)
+{
+    buf_putc(buf, '{');
+    put_member(buf, "cluster", plan->cluster);
+    if (plan->overrides != NULL && plan->overrides->count > 0) {
+        buf_puts(buf, ",\"overrides\":");
+        job_overrides_put_ecs(buf, plan->overrides, plan->job_id);
+    }
+    put_member(buf, "startedBy", plan->started_by);
+    put_member(buf, "taskDefinition", plan->task_definition);
+    buf_putc(buf, '}');
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+
+    return strcmp(*x, *y);
+}
+
+static void put_sorted(struct buf *buf, const struct json_object *value);
+
+static void put_sorted_object(struct buf *buf, const struct json_object *obj)
+{
+    size_t count = (size_t)json_object_object_length(obj), n = 0;
+    AUTO_FREE const char **names = mem_array(count, sizeof *names);
+
+    json_object_object_foreach(obj, name, unused)
+    {
+        (void)unused;
+        names[n++] = name;
+    }
+    qsort(names, n, sizeof *names, compare_names);
+    buf_putc(buf, '{');
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_putc(buf, ',');
+        json_put_string(buf, names[i]);
+        buf_putc(buf, ':');
+        put_sorted(buf, json_object_object_get(obj, names[i]));
+    }
+    buf_putc(buf, '}');
+}
+
+/* As json_put_value(), with the members of objects in alphabetical order. */
+static void put_sorted(struct buf *buf, const struct json_object *value)
+{
+    if (json_object_is_type(value, json_type_object)) {
+        put_sorted_object(buf, value);
+        return;
+    }
+    if (!json_object_is_type(value, json_type_array)) {
+        json_put_value(buf, value);
+        return;
+    }
+    buf_putc(buf, '[');
+    for (size_t i = 0; i < json_object_array_length(value); i++) {
+        if (i > 0)
+            buf_putc(buf, ',');
+        put_sorted(buf, json_object_array_get_idx(value, i));
+    }
+    buf_putc(buf, ']');
+}
+
+bool ecs_put_run_task(struct buf *buf, const char *plan, int count, const char *client_token, struct err *err)
+{
+    AUTO_JSON struct json_object *request = NULL;
+
+    if (!json_parse(plan, strlen(plan), &request, err))
+        return err_wrap(err, "the plan of a run");
+    if (!json_object_is_type(request, json_type_object))
+        return err_set(err, ERR_INVALID, "the plan of a run is not a JSON object");
+    if (json_object_object_get_ex(request, "count", NULL) ||
+        json_object_object_get_ex(request, "clientToken", NULL))
+        return err_set(err, ERR_INVALID, "the plan of a run has a count or a clientToken of its own");
+    if (count < 1 || count > RUN_TASK_COUNT_MAX)
+        return err_set(err, ERR_INVALID, "a RunTask starts 1 to %d tasks, not %d", RUN_TASK_COUNT_MAX, count);
+    json_object_object_add(request, "count", json_object_new_int(count));
+    json_object_object_add(request, "clientToken", json_object_new_string(client_token));
+    put_sorted(buf, request);
+    return true;
+}
+
+void ecs_put_list_tasks(struct buf *buf, const char *cluster, const char *family, const char *next_token)
+{
+    buf_putc(buf, '{');
+    put_member(buf, "cluster", cluster);
+    put_member(buf, "desiredStatus", "RUNNING");
+    put_member(buf, "family", family);
+    if (next_token != NULL)
+        put_member(buf, "nextToken", next_token);
+    buf_putc(buf, '}');
+}
+
+void ecs_put_describe_tasks(struct buf *buf, const char *cluster, const char *const *arns, size_t count)
+{
+    buf_putc(buf, '{');
+    put_member(buf, "cluster", cluster);
+    buf_puts(buf, ",\"tasks\":[");
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_putc(buf, ',');
+        json_put_string(buf, arns[i]);
+    }
+    buf_puts(buf, "]}");
+}
+
+/* Answers. */
+
+/* A copy of an optional text; *ret stays NULL without one. */
+static bool copy_text(const struct json_object *obj, const char *key, char **ret, struct err *err)
+{
+    const char *text = NULL;
+
+    if (!json_get_string_opt(obj, key, &text, err))
+        return false;
+    *ret = mem_strdup_or_null(text);
+    return true;
+}
+
+static bool item_at(const struct json_object *list, size_t i, const char *what,
+                    const struct json_object **ret, struct err *err)
+{
+    *ret = json_object_array_get_idx(list, i);
+    if (!json_object_is_type(*ret, json_type_object))
+        return err_set(err, ERR_INVALID, "%s[%zu] is not an object", what, i);
+    return true;
+}
+
+/* The value of JOB_OVERRIDE_TAG in one container's overrides, if it has it. */
+static bool find_tag(const struct json_object *container, char **ret, struct err *err)
+{
+    struct json_object *list = NULL;
+
+    if (!json_get_array_opt(container, "environment", &list, err))
+        return false;
+    for (size_t i = 0; list != NULL && i < json_object_array_length(list) && *ret == NULL; i++) {
+        const struct json_object *pair;
+        const char *name = NULL;
+
+        if (!item_at(list, i, "environment", &pair, err) || !json_get_string_opt(pair, "name", &name, err))
+            return false;
+        if (name != NULL && strcmp(name, JOB_OVERRIDE_TAG) == 0 && !copy_text(pair, "value", ret, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_tag(const struct json_object *task, char **ret, struct err *err)
+{
+    struct json_object *overrides = NULL, *list = NULL;
+
+    if (!json_get_object_opt(task, "overrides", &overrides, err))
+        return false;
+    if (overrides != NULL && !json_get_array_opt(overrides, "containerOverrides", &list, err))
+        return false;
+    for (size_t i = 0; list != NULL && i < json_object_array_length(list) && *ret == NULL; i++) {
+        const struct json_object *container;
+
+        if (!item_at(list, i, "containerOverrides", &container, err) || !find_tag(container, ret, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_task(const struct json_object *obj, struct ecs_task *task, struct err *err)
+{
+    const char *arn;
+
+    if (!json_get_string(obj, "taskArn", &arn, err))
+        return false;
+    task->arn = mem_strdup(arn);
+    return copy_text(obj, "containerInstanceArn", &task->host_arn, err) &&
+           copy_text(obj, "taskDefinitionArn", &task->task_definition_arn, err) &&
+           copy_text(obj, "lastStatus", &task->last_status, err) &&
+           copy_text(obj, "desiredStatus", &task->desired_status, err) &&
+           copy_text(obj, "startedBy", &task->started_by, err) && read_tag(obj, &task->override_tag, err);
+}
+
+/* What may go better later; all else is a matter of configuration. */
+static bool is_retryable(const char *reason)
+{
+    static const char *const words[] = {"Capacity is unavailable", "limit"};
+
+    if (strncmp(reason, "RESOURCE:", 9) == 0 || strcmp(reason, "AGENT") == 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcasestr(reason, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+static bool read_failure(const struct json_object *obj, struct ecs_failure *failure, struct err *err)
+{
+    if (!copy_text(obj, "arn", &failure->arn, err) || !copy_text(obj, "detail", &failure->detail, err) ||
+        !copy_text(obj, "reason", &failure->reason, err))
+        return false;
+    if (failure->reason == NULL)
+        failure->reason = mem_strdup("no reason given");
+    failure->retryable = is_retryable(failure->reason);
+    return true;
+}
+
+bool ecs_read_tasks(const struct json_object *answer, struct ecs_tasks *ret, struct err *err)
+{
+    AUTO_ECS_TASKS struct ecs_tasks tasks = {0};
+    struct json_object *items = NULL, *failures = NULL;
+    const struct json_object *obj;
+
+    if (!json_get_array_opt(answer, "tasks", &items, err) ||
+        !json_get_array_opt(answer, "failures", &failures, err))
+        return false;
+    if (items == NULL && failures == NULL)
+        return err_set(err, ERR_INVALID, "there are neither tasks nor failures in it");
+    if (items != NULL) {
+        tasks.items = mem_array(json_object_array_length(items), sizeof *tasks.items);
+        for (size_t i = 0; i < json_object_array_length(items); i++)
+            if (!item_at(items, i, "tasks", &obj, err) || !read_task(obj, &tasks.items[tasks.count++], err))
+                return false;
+    }
+    if (failures != NULL) {
+        tasks.failures = mem_array(json_object_array_length(failures), sizeof *tasks.failures);
+        for (size_t i = 0; i < json_object_array_length(failures); i++)
+            if (!item_at(failures, i, "failures", &obj, err) ||
+                !read_failure(obj, &tasks.failures[tasks.failure_count++], err))
+                return false;
+    }
+    *ret = tasks;
+    tasks = (struct ecs_tasks){0}; /* the caller's now */
+    return true;
+}
+
+bool ecs_read_list(const struct json_object *answer, char ***arns, size_t *count, char **next_token,
+                   struct err *err)
+{
+    struct json_object *list;
+    const char *token = NULL;
+    size_t n;
+
+    if (!json_get_array(answer, "taskArns", &list, err) ||
+        !json_get_string_opt(answer, "nextToken", &token, err))
+        return false;
+    n = json_object_array_length(list);
+    for (size_t i = 0; i < n; i++)
+        if (!json_object_is_type(json_object_array_get_idx(list, i), json_type_string))
+            return err_set(err, ERR_INVALID, "taskArns[%zu] is not a string", i);
+    *arns = mem_grow(*arns, *count + n, sizeof **arns);
+    for (size_t i = 0; i < n; i++)
+        (*arns)[(*count)++] = mem_strdup(json_object_get_string(json_object_array_get_idx(list, i)));
+    *next_token = token == NULL || *token == '\0' ? NULL : mem_strdup(token);
+    return true;
+}
+
+static bool is_first_of_its_reason(const struct ecs_tasks *tasks, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(tasks->failures[k].reason, tasks->failures[i].reason) == 0)
+            return false;
+    return true;
+}
+
+void ecs_put_failures(struct buf *buf, const struct ecs_tasks *tasks)
+{
+    for (size_t i = 0; i < tasks->failure_count; i++) {
+        const struct ecs_failure *failure = &tasks->failures[i];
+        size_t count = 0;
+
+        if (!is_first_of_its_reason(tasks, i))
+            continue;
+        for (size_t k = i; k < tasks->failure_count; k++)
+            count += strcmp(tasks->failures[k].reason, failure->reason) == 0;
+        if (i > 0)
+            buf_puts(buf, ", ");
+        if (tasks->failure_count > 1)
+            buf_printf(buf, "%zu of ", count);
+        buf_puts(buf, failure->reason);
+        if (failure->detail != NULL)
+            buf_printf(buf, " (%s)", failure->detail);
+    }
+}
