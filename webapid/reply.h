@@ -1,0 +1,33 @@
+/*
+ * The one place that answers. Each of reply_json(), reply_message(), reply_report(), reply_err() and
+ * reply_status() is the one answer to a request: it ends the handler's hold on it (see request.h). May be
+ * called from inside the handler or later, on the worker's thread.
+ *
+ * What every answer gets here: Date, Content-Length, an ETag (and 304 instead, if a GET's If-None-Match has
+ * it), the CORS headers of configured origins, Retry-After on 503, and a line in the access log.
+ */
+#pragma once
+
+#include "attr.h"
+#include "buf.h"
+#include "err.h"
+#include "job_report.h"
+#include "request.h"
+
+/* The media type is application/json; body is copied. */
+void reply_json(struct request *rq, int status, const struct buf *body);
+/* {"message": "..."} */
+void reply_message(struct request *rq, int status, const char *fmt, ...) PRINTF(3, 4);
+/* 400 {"messages": {...}}: the report must not be clean. */
+void reply_report(struct request *rq, const struct job_report *report);
+/* {"message"} with the status that the error's kind stands for: 400, 404, 409, 403, 503 or 500. A 500 is
+ * logged with the error's text, and tells the client nothing of it. */
+void reply_err(struct request *rq, const struct err *err);
+/* No body. */
+void reply_status(struct request *rq, int status);
+
+/* Before the answer: one more header, as Location; both are copied. */
+void reply_header(struct request *rq, const char *name, const char *value);
+/* Before the answer: the tag, with its quotes, as etag_of_job() makes it. Without this the tag is made of the
+ * body. */
+void reply_etag(struct request *rq, const char *tag);

@@ -1,0 +1,40 @@
+/*
+ * From method and path to the handler, by a table. From it also follow 404 for paths that nobody has, 405
+ * with Allow, the answer to OPTIONS (also a preflight), HEAD by the GET handler, 415 and 503 while there is
+ * no database.
+ *
+ *     const struct route api_routes[] = {
+ *         {METHOD_GET, "/jobs", jobs_list, ROUTE_DB},
+ *         {METHOD_PUT, "/jobs/{id}", job_change, ROUTE_DB | ROUTE_JSON},
+ *     };
+ *
+ * Paths match exactly, so `/jobs/` is another path than `/jobs`; {…} stands for one segment that is not
+ * empty.
+ */
+#pragma once
+
+#include "request.h"
+
+#include <stddef.h>
+
+typedef void route_fn(struct request *rq);
+
+enum route_flags {
+    ROUTE_DB = 1,   /* 503 with Retry-After unless the database is there, with the schema that we know */
+    ROUTE_JSON = 2, /* 415 unless the Content-Type is application/json */
+};
+
+struct route {
+    enum method method;
+    const char *pattern; /* at most one {…} */
+    route_fn *handler;
+    unsigned flags;
+};
+
+struct router {
+    const struct route *routes; /* lent */
+    size_t count;
+};
+
+/* Calls the handler, or answers itself. */
+void router_dispatch(const struct router *router, struct request *rq);

@@ -1,0 +1,60 @@
+/*
+ * The HTTP server: N workers (worker.h), each with a listener of its own on every address, so that the kernel
+ * spreads the connections and no two threads share anything.
+ *
+ * Start and stop are called on the main thread, which runs a loop of its own for signals.
+ */
+#pragma once
+
+#include "err.h"
+#include "migrate.h"
+#include "router.h"
+#include "worker.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct server;
+
+struct server_options {
+    const char *const *listen; /* NULL at the end: `host:port`, `[v6]:port`, `unix:/path` */
+    int workers;
+    struct router router;
+    const char *database_url;   /* NULL: no database (tests) */
+    const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
+
+    /* All in milliseconds; 0 stands for the default of settings.c. */
+    int request_timeout_ms; /* from a request's first byte to its last one */
+    int idle_timeout_ms;    /* between requests */
+    int answer_timeout_ms;  /* from its last byte to the answer; then 503 */
+    int drain_timeout_ms;   /* when stopping, for requests in flight */
+    int max_connections;    /* of all workers; 0: the default */
+
+    /* On the worker's thread, before its loop runs and after it has ended: makes and frees worker->app. NULL:
+     * none. */
+    void *(*open)(struct worker *worker);
+    void (*close)(struct worker *worker);
+
+    /* On the main thread's loop. on_schema: a worker found a schema that this program does not know (EMPTY,
+     * OLDER or NEWER); on_stopped: server_stop() is done, all workers have ended. */
+    void (*on_schema)(void *arg, enum migrate_state state, const struct err *err);
+    void (*on_stopped)(void *arg);
+    void *arg;
+};
+
+/* Whether one item of a list of addresses can be understood; for the settings' check. */
+bool server_check_address(const char *address, struct err *err);
+/* Whether it can be reached from another host. */
+bool server_address_is_public(const char *address);
+
+/* Binds every address and starts the workers. Options are copied, but for what they point to, which is lent.
+ * Fails, naming the address, if one cannot be had, also when another process of ours already listens there.
+ */
+struct server *server_start(struct event_base *base, const struct server_options *options, struct err *err);
+/* In order: no new connections, idle ones are closed, requests in flight get their answer or the drain's
+ * deadline. */
+void server_stop(struct server *server);
+/* After on_stopped, or without a server_stop() when nothing runs any more. NULL is fine. */
+void server_free(struct server *server);

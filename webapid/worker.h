@@ -1,0 +1,19 @@
+/*
+ * A worker: one thread with an event loop, its own listeners and its own connection to the database. A
+ * connection and its requests stay on the worker that accepted it, so handlers need no locks: everything that
+ * they reach from here belongs to this thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct db;
+struct event_base;
+
+struct worker {
+    int number;              /* from 0, for logs */
+    struct event_base *base; /* lent */
+    struct db *db;           /* lent; NULL if the server was started without a database (tests) */
+    bool db_ready;           /* connected, and the schema is the one we know */
+    void *app;               /* what server_options.open() returned: the handlers' own, per worker */
+};
