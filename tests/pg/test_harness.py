@@ -4,8 +4,10 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
+from unittest import mock
 
 from cluster import Cluster
 
@@ -20,11 +22,23 @@ def alive(pid):
         return False
 
 
-def folders():
-    return set(pathlib.Path(os.environ.get("TMPDIR", "/tmp")).glob("ecss-pg-*"))
+class Case(unittest.TestCase):
+    """Has a folder of its own for temporary files: other tests put their servers elsewhere at the same time."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="ecss-")
+        self.addCleanup(folder.cleanup)
+        self.tmp = pathlib.Path(folder.name)
+        self.tmp.chmod(0o711)  # the server may be another user
+        for place in (mock.patch.dict(os.environ, TMPDIR=folder.name), mock.patch.object(tempfile, "tempdir", folder.name)):
+            place.start()
+            self.addCleanup(place.stop)
+
+    def assert_nothing_is_left(self):
+        self.assertEqual(list(self.tmp.iterdir()), [])
 
 
-class Server(unittest.TestCase):
+class Server(Case):
     def test_starts_serves_and_leaves_nothing(self):
         with Cluster() as cluster:
             pid, folder = cluster.server.pid, cluster.dir
@@ -36,7 +50,7 @@ class Server(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, 'relation "none" does not exist'):
                 cluster.psql("SELECT * FROM none", "one")
         self.assertFalse(alive(pid))
-        self.assertFalse(folder.exists())
+        self.assert_nothing_is_left()
 
     def test_comes_back_after_a_crash_with_what_was_written(self):
         with Cluster() as cluster:
@@ -50,17 +64,15 @@ class Server(unittest.TestCase):
             self.assertEqual(cluster.psql("SELECT n FROM t"), "1\n")
 
     def test_says_why_it_does_not_start(self):
-        before = folders()
         with self.assertRaisesRegex(RuntimeError, "shared_buffers"):
             Cluster(shared_buffers="many").start()
-        self.assertLessEqual(folders(), before)
+        self.assert_nothing_is_left()
 
     def test_ends_with_the_process_that_started_it(self):
         code = "from cluster import Cluster\nc = Cluster()\nc.start()\nprint(c.server.pid, c.dir, flush=True)\ninput()"
         child = subprocess.Popen([sys.executable, "-B", "-c", code], cwd=HERE, stdin=subprocess.PIPE,
                                  stdout=subprocess.PIPE, text=True)
-        pid, folder = child.stdout.readline().split()
-        self.addCleanup(subprocess.run, ["rm", "-rf", folder])
+        pid, _ = child.stdout.readline().split()
         child.send_signal(signal.SIGKILL)
         child.communicate()
         deadline = time.monotonic() + 30
@@ -69,11 +81,10 @@ class Server(unittest.TestCase):
         self.assertFalse(alive(int(pid)))
 
 
-class WithPg(unittest.TestCase):
+class WithPg(Case):
     def run_with(self, *command):
-        before = folders()
         run = subprocess.run([sys.executable, "-B", HERE / "with_pg.py", "--", *command], capture_output=True, text=True)
-        self.assertLessEqual(folders(), before)
+        self.assert_nothing_is_left()
         return run
 
     def test_the_program_finds_a_database(self):
