@@ -674,6 +674,38 @@ static void it_may_be_freed_as_it_comes_up_or_before(void **state)
     db_free(NULL);
 }
 
+/* --- names of hosts, which a thread looks up --- */
+
+static char *url_with_a_name(void)
+{
+    return mem_printf("host=localhost,%s port=1,5432 user=%s dbname=%s", getenv("PGHOST"), getenv("PGUSER"),
+                      getenv("PGDATABASE"));
+}
+
+static void a_host_that_is_a_name_is_tried_like_others(void **state)
+{
+    AUTO_FREE char *url = url_with_a_name();
+    struct pg *pg = pg_open(&(struct db_options){.url = url});
+
+    (void)state;
+    assert_string_equal(pg_value(pg, "SELECT 7"), "7");
+    pg_close(pg);
+}
+
+static void it_may_be_freed_while_a_name_is_looked_up(void **state)
+{
+    AUTO_FREE char *url = url_with_a_name();
+
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        struct pg *pg = pg_begin(&(struct db_options){.url = url});
+
+        for (int turns = 0; turns < i % 3; turns++) /* before the thread starts, while it runs, after it */
+            event_base_loop(pg->base, EVLOOP_ONCE);
+        pg_close(pg);
+    }
+}
+
 /* --- URLs --- */
 
 struct url_case {
@@ -729,6 +761,8 @@ static const struct CMUnitTest fixed[] = {
     WITH_PG(a_callback_may_free_the_db),
     WITH_PG(freeing_answers_all),
     cmocka_unit_test(it_may_be_freed_as_it_comes_up_or_before),
+    cmocka_unit_test(a_host_that_is_a_name_is_tried_like_others),
+    cmocka_unit_test(it_may_be_freed_while_a_name_is_looked_up),
 };
 
 int main(void)
