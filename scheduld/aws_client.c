@@ -222,6 +222,7 @@ static void halt(struct aws_call *call)
 static void call_free(struct aws_call *call)
 {
     TAILQ_REMOVE(&call->client->calls, call, entry);
+    assert(TAILQ_FIRST(&call->client->calls) != call); /* it was in there once */
     call->client->pending--;
     if (call->timer != NULL)
         event_free(call->timer);

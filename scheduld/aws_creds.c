@@ -60,7 +60,6 @@ static int64_t now_ms(const struct aws_creds *creds)
 static void on_tell(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
     struct aws_creds *creds = arg;
-    TAILQ_HEAD(, aws_creds_waiter) told = TAILQ_HEAD_INITIALIZER(told);
     struct err failure = creds->failure;
     bool failed = creds->failed;
     struct aws_creds_waiter *waiter;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RETRY_AFTER_MAX_S = 3600 };
+enum { RETRY_AFTER_MAX_S = 3600, ERROR_TEXT_MAX = 2 * AWS_MESSAGE_SIZE };
 
 /* What a name means. A text, where there is one, has to be in the message for the row to count. */
 static const struct rule {
@@ -265,7 +265,7 @@ const char *aws_error_text(const struct aws_error *error, char *out, size_t size
 {
     AUTO_BUF struct buf buf;
 
-    buf_init(&buf, 2 * AWS_MESSAGE_SIZE);
+    buf_init(&buf, ERROR_TEXT_MAX);
     if (error->operation[0] != '\0')
         buf_printf(&buf, "%s: ", error->operation);
     buf_puts(&buf, error->code);

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { PART = 4096 }; /* bytes that are read at a time */
+
 /* What tells that a file is another one now; all zero: it is not there. */
 struct stamp {
     dev_t device;
@@ -151,10 +153,10 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-/* All of an open file, at most AWS_INI_MAX and one byte. */
+/* All of an open file, or so much that it is more than AWS_INI_MAX. */
 static bool read_all(int fd, struct buf *buf)
 {
-    char part[4096];
+    char part[PART];
     ssize_t n;
 
     while ((n = read(fd, part, sizeof part)) > 0 && buf->len <= AWS_INI_MAX)
@@ -174,7 +176,7 @@ static bool read_open_file(int fd, const char *path, struct stamp *stamp, struct
         return err_errno(err, ERR_INVALID, "%s", path);
     if (S_ISDIR(st.st_mode))
         return err_set(err, ERR_INVALID, "%s is a folder", path);
-    buf_init(&text, 2 * AWS_INI_MAX);
+    buf_init(&text, AWS_INI_MAX + PART);
     if (!read_all(fd, &text))
         return err_errno(err, ERR_INVALID, "%s", path);
     good = aws_ini_parse(text.data, text.len, ret, err);

@@ -249,32 +249,47 @@ static bool read_failure(const struct json_object *obj, struct ecs_failure *fail
     return true;
 }
 
+static bool read_items(const struct json_object *list, struct ecs_tasks *tasks, struct err *err)
+{
+    size_t n = list == NULL ? 0 : json_object_array_length(list);
+    const struct json_object *obj;
+
+    tasks->items = mem_array(n, sizeof *tasks->items);
+    while (tasks->count < n)
+        if (!item_at(list, tasks->count, "tasks", &obj, err) ||
+            !read_task(obj, &tasks->items[tasks->count++], err))
+            return false;
+    return true;
+}
+
+static bool read_failures(const struct json_object *list, struct ecs_tasks *tasks, struct err *err)
+{
+    size_t n = list == NULL ? 0 : json_object_array_length(list);
+    const struct json_object *obj;
+
+    tasks->failures = mem_array(n, sizeof *tasks->failures);
+    while (tasks->failure_count < n)
+        if (!item_at(list, tasks->failure_count, "failures", &obj, err) ||
+            !read_failure(obj, &tasks->failures[tasks->failure_count++], err))
+            return false;
+    return true;
+}
+
 bool ecs_read_tasks(const struct json_object *answer, struct ecs_tasks *ret, struct err *err)
 {
-    AUTO_ECS_TASKS struct ecs_tasks tasks = {0};
     struct json_object *items = NULL, *failures = NULL;
-    const struct json_object *obj;
+    struct ecs_tasks tasks = {0};
 
     if (!json_get_array_opt(answer, "tasks", &items, err) ||
         !json_get_array_opt(answer, "failures", &failures, err))
         return false;
     if (items == NULL && failures == NULL)
         return err_set(err, ERR_INVALID, "there are neither tasks nor failures in it");
-    if (items != NULL) {
-        tasks.items = mem_array(json_object_array_length(items), sizeof *tasks.items);
-        for (size_t i = 0; i < json_object_array_length(items); i++)
-            if (!item_at(items, i, "tasks", &obj, err) || !read_task(obj, &tasks.items[tasks.count++], err))
-                return false;
-    }
-    if (failures != NULL) {
-        tasks.failures = mem_array(json_object_array_length(failures), sizeof *tasks.failures);
-        for (size_t i = 0; i < json_object_array_length(failures); i++)
-            if (!item_at(failures, i, "failures", &obj, err) ||
-                !read_failure(obj, &tasks.failures[tasks.failure_count++], err))
-                return false;
+    if (!read_items(items, &tasks, err) || !read_failures(failures, &tasks, err)) {
+        ecs_tasks_done(&tasks);
+        return false;
     }
     *ret = tasks;
-    tasks = (struct ecs_tasks){0}; /* the caller's now */
     return true;
 }
 

@@ -168,16 +168,30 @@ static void request_free(struct http_request *request)
     free(request);
 }
 
+static void drop_requests(struct http *http)
+{
+    for (struct http_request *request = LIST_FIRST(&http->requests), *next; request != NULL; request = next) {
+        next = LIST_NEXT(request, entry);
+        request_free(request);
+    }
+}
+
+static void drop_watches(struct http *http)
+{
+    for (struct watch *watch = LIST_FIRST(&http->watches), *next; watch != NULL; watch = next) {
+        next = LIST_NEXT(watch, entry);
+        watch_free(watch);
+    }
+}
+
 void http_free(struct http *http)
 {
     if (http == NULL)
         return;
     assert(!http->calling);
-    while (!LIST_EMPTY(&http->requests))
-        request_free(LIST_FIRST(&http->requests));
+    drop_requests(http);
     curl_multi_cleanup(http->multi);
-    while (!LIST_EMPTY(&http->watches))
-        watch_free(LIST_FIRST(&http->watches));
+    drop_watches(http);
     event_free(http->timer);
     free(http->user_agent);
     free(http->ca_bundle);

@@ -94,10 +94,10 @@ static void put_hex(const unsigned char digest[static DIGEST], char out[static S
     static const char digits[] = "0123456789abcdef";
 
     for (size_t i = 0; i < DIGEST; i++) {
-        out[2 * i] = digits[digest[i] >> 4];
-        out[2 * i + 1] = digits[digest[i] & 15];
+        *out++ = digits[digest[i] >> 4];
+        *out++ = digits[digest[i] & 15];
     }
-    out[2 * DIGEST] = '\0';
+    *out = '\0';
 }
 
 static void hash_hex(struct sigv4 *signer, const void *data, size_t len, char out[static SIGV4_HEX_SIZE])
@@ -158,13 +158,10 @@ void sigv4_put_string_to_sign(struct sigv4 *signer, const struct sigv4_scope *sc
 static void derive_key(struct sigv4 *signer, const char *scope, const char *secret,
                        unsigned char key[static DIGEST])
 {
-    size_t secret_len = strlen(secret);
-    size_t first_len = secret_len + 4;
-    char *first = mem_alloc(first_len + 1);
+    char *first = mem_printf("AWS4%s", secret);
+    size_t first_len = strlen(first);
     const char *part = scope;
 
-    memcpy(first, "AWS4", 4);
-    memcpy(first + 4, secret, secret_len);
     for (size_t i = 0; i < 4; i++) {
         size_t len = strcspn(part, "/");
 

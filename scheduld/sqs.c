@@ -57,10 +57,25 @@ struct sqs *sqs_new(struct aws_client *client)
 
 static void queue_free(struct queue *queue)
 {
-    LIST_REMOVE(queue, entry);
     free(queue->name);
     free(queue->url);
     free(queue);
+}
+
+static void queue_forget(struct queue *queue)
+{
+    LIST_REMOVE(queue, entry);
+    queue_free(queue);
+}
+
+static void bucket_free(struct queue *queue)
+{
+    while (queue != NULL) {
+        struct queue *next = LIST_NEXT(queue, entry);
+
+        queue_free(queue);
+        queue = next;
+    }
 }
 
 void sqs_free(struct sqs *sqs)
@@ -68,8 +83,7 @@ void sqs_free(struct sqs *sqs)
     if (sqs == NULL)
         return;
     for (size_t i = 0; i < BUCKETS; i++)
-        while (!LIST_EMPTY(&sqs->buckets[i]))
-            queue_free(LIST_FIRST(&sqs->buckets[i]));
+        bucket_free(LIST_FIRST(&sqs->buckets[i]));
     free(sqs);
 }
 
@@ -127,7 +141,7 @@ static void on_depth(void *arg, const struct aws_error *error)
     op->asked_again = true;
     queue = queue_find(op->sqs, op->queue_name);
     if (queue != NULL && queue->url != NULL && strcmp(queue->url, op->url) == 0)
-        queue_free(queue);
+        queue_forget(queue);
     ask_url(op);
 }
 
@@ -165,7 +179,7 @@ static void on_url(void *arg, const struct aws_error *error)
 
     TAILQ_CONCAT(&waiters, &queue->waiters, entry);
     if (error != NULL) {
-        queue_free(queue);
+        queue_forget(queue);
         queue = NULL;
     }
     while ((op = TAILQ_FIRST(&waiters)) != NULL) {
