@@ -1,0 +1,162 @@
+/* See job_store.h. */
+#include "job_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMBER_SIZE = 24 };
+
+/* The columns by enum job_field, in this order in every statement; id is first. */
+#define FIELDS                                                                                               \
+    "id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count, max_count,"          \
+    " suspended, trigger, overrides"
+
+enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN, COL_PROBLEM };
+
+/* What the scheduler computed from another revision says nothing about this one. */
+#define SHOWN(from)                                                                                          \
+    "SELECT j.id, j.task_definition, j.schedule, j.schedule_start, j.schedule_end, j.timezone,"              \
+    " j.task_count, j.max_count, j.suspended, j.trigger, j.overrides, j.revision,"                           \
+    " extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,"                                             \
+    " CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE"                                   \
+    " THEN extract(epoch FROM s.next_run)::bigint END,"                                                      \
+    " CASE WHEN s.armed_revision = j.revision THEN s.problem END"                                            \
+    " FROM " from " j LEFT JOIN job_state s ON s.job_id = j.id"
+
+static const struct db_stmt insert = {
+    .name = "job_insert",
+    .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+           " ON CONFLICT (id) DO NOTHING RETURNING revision",
+    .params = JOB_FIELDS,
+};
+
+/* $12 says by bits which of the values are meant, so that one prepared statement is good for any change. That
+ * the row was there is looked up as the statement began: gone in between is MOVED, whose caller looks again.
+ */
+#define SET(column, n, bit)                                                                                  \
+#column " = CASE WHEN $12::integer & " #bit " <> 0 THEN $" #n " ELSE j." #column " END"
+static const struct db_stmt update = {
+    .name = "job_update",
+    .sql = "WITH changed AS (UPDATE jobs j SET " /* clang-format off */
+           SET(task_definition, 2::text, 2) ", "
+           SET(schedule, 3::text, 4) ", "
+           SET(schedule_start, 4::text, 8) ", "
+           SET(schedule_end, 5::text, 16) ", "
+           SET(timezone, 6::text, 32) ", "
+           SET(task_count, 7::integer, 64) ", "
+           SET(max_count, 8::integer, 128) ", "
+           SET(suspended, 9::boolean, 256) ", "
+           SET(trigger, 10::jsonb, 512) ", "
+           SET(overrides, 11::jsonb, 1024) /* clang-format on */
+    " WHERE j.id = $1 AND ($13::bigint[] IS NULL OR j.revision = ANY ($13))"
+    " RETURNING revision, task_count, max_count)"
+    " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
+    " FROM (SELECT) one LEFT JOIN changed ON true",
+    .params = JOB_FIELDS + 2,
+};
+
+static const struct db_stmt delete = {
+    .name = "job_delete",
+    .sql = "WITH gone AS (DELETE FROM jobs j"
+           " WHERE j.id = $1 AND ($2::bigint[] IS NULL OR j.revision = ANY ($2)) RETURNING revision)"
+           " SELECT gone.revision, EXISTS (SELECT FROM jobs WHERE id = $1)"
+           " FROM (SELECT) one LEFT JOIN gone ON true",
+    .params = 2,
+};
+
+static const struct db_stmt get = {
+    .name = "job_get",
+    .sql = SHOWN("jobs") " WHERE j.id = $1",
+    .params = 1,
+};
+
+static const struct db_stmt list = {
+    .name = "job_list",
+    .sql = SHOWN(
+        "(SELECT * FROM jobs ORDER BY ordinal OFFSET $1::bigint LIMIT $2::bigint)") " ORDER BY j.ordinal",
+    .params = 2,
+};
+
+void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg)
+{
+    const char *params[JOB_FIELDS];
+
+    memcpy(params, job->text, sizeof params);
+    params[JOB_ID] = job_draft_id(job);
+    db_query(db, &insert, params, done, arg);
+}
+
+void job_store_update(struct db *db, const char *id, const struct job_draft *change, const char *revisions,
+                      db_fn *done, void *arg)
+{
+    const char *params[JOB_FIELDS + 2];
+    char given[NUMBER_SIZE];
+
+    memcpy(params, change->text, sizeof change->text);
+    snprintf(given, sizeof given, "%" PRIu32, change->given);
+    params[JOB_ID] = id;
+    params[JOB_FIELDS] = given;
+    params[JOB_FIELDS + 1] = revisions;
+    db_query(db, &update, params, done, arg);
+}
+
+void job_store_delete(struct db *db, const char *id, const char *revisions, db_fn *done, void *arg)
+{
+    db_query(db, &delete, (const char *const[]){id, revisions}, done, arg);
+}
+
+void job_store_get(struct db *db, const char *id, db_fn *done, void *arg)
+{
+    db_query(db, &get, (const char *const[]){id}, done, arg);
+}
+
+void job_store_list(struct db *db, const struct page *page, db_fn *done, void *arg)
+{
+    char skip[NUMBER_SIZE], count[NUMBER_SIZE];
+
+    snprintf(skip, sizeof skip, "%" PRId64, page->skip);
+    snprintf(count, sizeof count, "%" PRId64, page->count == 0 ? 0 : page->count + 1);
+    db_query(db, &list, (const char *const[]){skip, count}, done, arg);
+}
+
+struct job_write job_store_written(const struct db_result *result)
+{
+    struct job_write write = {.outcome = JOB_WRITTEN};
+
+    if (db_rows(result) == 0)
+        return (struct job_write){.outcome = JOB_EXISTS}; /* only an insert answers with no row */
+    if (db_is_null(result, 0, 0))
+        return (struct job_write){.outcome = db_bool(result, 0, 1) ? JOB_MOVED : JOB_MISSING};
+    write.revision = db_int64(result, 0, 0);
+    if (db_columns(result) > 2) {
+        write.task_count = (int32_t)db_int64(result, 0, 2);
+        write.max_count = (int32_t)db_int64(result, 0, 3);
+    }
+    return write;
+}
+
+struct job_row job_store_row(const struct db_result *result, int row)
+{
+    struct job_row ret = {
+        .revision = db_int64(result, row, COL_REVISION),
+        .has_last_run = !db_is_null(result, row, COL_LAST_RUN),
+        .last_run_s = db_int64(result, row, COL_LAST_RUN),
+        .last_run_tasks = db_text(result, row, COL_LAST_RUN_TASKS),
+        .has_next_run = !db_is_null(result, row, COL_NEXT_RUN),
+        .next_run_s = db_int64(result, row, COL_NEXT_RUN),
+        .problem = db_text(result, row, COL_PROBLEM),
+    };
+
+    for (int i = 0; i < JOB_FIELDS; i++)
+        ret.text[i] = db_text(result, row, i);
+    return ret;
+}
+
+const struct db_stmt *const *job_store_statements(size_t *count)
+{
+    static const struct db_stmt *const all[] = {&insert, &update, &delete, &get, &list};
+
+    *count = ARRAY_LEN(all);
+    return all;
+}

@@ -1,0 +1,60 @@
+/*
+ * All SQL of the API on jobs. Each call is one statement in whatever group db makes of it, and what is to be
+ * expected is an answer and no error: an id that is taken, a job that is gone, a revision that has moved on.
+ *
+ * Callbacks are db's, with its promises; they read what came by the functions at the end.
+ */
+#pragma once
+
+#include "db.h"
+#include "job_draft.h"
+#include "page.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A job as the API shows it: its row, and what the scheduler says of it. All texts are lent by the result. */
+struct job_row {
+    const char *text[JOB_FIELDS]; /* by enum job_field, NULL if it is not set; suspended is "t" or "f" */
+    int64_t revision;
+    bool has_last_run, has_next_run;
+    int64_t last_run_s, next_run_s;
+    const char *last_run_tasks; /* JSON, as the API has it; NULL: none */
+    const char *problem;        /* NULL: none */
+};
+
+enum job_outcome {
+    JOB_WRITTEN,
+    JOB_EXISTS,  /* insert: there is a job with this id */
+    JOB_MISSING, /* update, delete: there is none */
+    JOB_MOVED,   /* update, delete: it has none of the revisions that were asked for */
+};
+
+struct job_write {
+    enum job_outcome outcome;
+    int64_t revision;              /* if written: of the new row, or of the one that was deleted */
+    int32_t task_count, max_count; /* update, if written: of the row; max_count 0: not set */
+};
+
+/* The draft is a whole job: job_json_read_new() made it. */
+void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg);
+
+/* Changes the fields that the draft has, and no other, in one step. revisions: "{3,4}", it has to be one of
+ * these; NULL: any. */
+void job_store_update(struct db *db, const char *id, const struct job_draft *change, const char *revisions,
+                      db_fn *done, void *arg);
+void job_store_delete(struct db *db, const char *id, const char *revisions, db_fn *done, void *arg);
+
+void job_store_get(struct db *db, const char *id, db_fn *done, void *arg);
+
+/* One row more than the page has tells that there are more. */
+void job_store_list(struct db *db, const struct page *page, db_fn *done, void *arg);
+
+/* What came of an insert, an update or a delete. */
+struct job_write job_store_written(const struct db_result *result);
+
+/* A row of a get or a list. */
+struct job_row job_store_row(const struct db_result *result, int row);
+
+/* Every statement there is, for a test to prepare: count of them. */
+const struct db_stmt *const *job_store_statements(size_t *count);
