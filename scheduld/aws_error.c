@@ -98,6 +98,8 @@ static enum aws_error_kind kind_of(int status, const char *code, const char *mes
             return rules[i].kind;
     if (status == 429)
         return AWS_THROTTLED;
+    if (status < 300) /* a success that no call of ours has: somebody between us and AWS */
+        return AWS_UNKNOWN;
     return status >= 500 || status == 408 ? AWS_RETRYABLE : AWS_REFUSED;
 }
 
@@ -229,7 +231,7 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
     ret->kind = kind_of(ret->status, ret->code, ret->message);
     ret->expired = is_among(ret->code, expired_codes);
     ret->skewed = is_among(ret->code, skew_codes);
-    ret->may_have_acted = ret->status >= 500 || ret->kind == AWS_CONFLICT;
+    ret->may_have_acted = ret->status >= 500 || ret->kind == AWS_CONFLICT || ret->kind == AWS_UNKNOWN;
 }
 
 void aws_error_set(struct aws_error *ret, enum aws_error_kind kind, const char *code, const char *fmt, ...)
