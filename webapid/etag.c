@@ -23,6 +23,29 @@ void etag_of_job(int64_t revision, const char *body, size_t len, char out[static
     snprintf(out, ETAG_SIZE, "\"r%" PRId64 "-%016" PRIx64 "\"", revision, hash_of(body, len));
 }
 
+void etag_of_body(const char *body, size_t len, char out[static ETAG_SIZE])
+{
+    snprintf(out, ETAG_SIZE, "\"%016" PRIx64 "\"", hash_of(body, len));
+}
+
+bool etag_matches(const char *if_none_match, const char *tag)
+{
+    size_t len = strlen(tag);
+
+    if (strcmp(if_none_match + strspn(if_none_match, " \t"), "*") == 0)
+        return true;
+    for (const char *at = if_none_match; (at = strchr(at, '"')) != NULL; at++) {
+        const char *end = strchr(at + 1, '"');
+
+        if (end == NULL)
+            return false;
+        if ((size_t)(end + 1 - at) == len && memcmp(at, tag, len) == 0)
+            return true;
+        at = end;
+    }
+    return false;
+}
+
 /* W/"..." never matches here. */
 static bool is_weak(const char *header, const char *tag)
 {

@@ -1,10 +1,148 @@
 /* webapid: wiring and nothing else. */
-#include "settings.h"
-
 #include <stdio.h>
 
-int main(void)
+#include <event2/event.h>
+
+#include "api.h"
+#include "daemon.h"
+#include "log.h"
+#include "migrate.h"
+#include "server.h"
+#include "settings.h"
+
+enum { OPTION_MIGRATE };
+
+/* The database's own deadline is 10 s (db.h): its words come before ours. */
+enum { ANSWER_TIMEOUT_MS = 15000, DRAIN_TIMEOUT_MS = 10000 };
+
+struct app {
+    struct event_base *base;
+    struct daemon *daemon;
+    struct server *server;
+};
+
+static const struct daemon_option options[] = {
+    [OPTION_MIGRATE] = {"migrate", "bring the database's schema up to date, and end"},
+    {NULL, NULL},
+};
+
+static int migrate(const struct settings *settings)
 {
-    printf("%s %s\n", settings_program(), ECSS_VERSION);
-    return 0;
+    struct err err = {0};
+
+    if (migrate_apply(settings->database_url, stdout, &err))
+        return fflush(stdout) == 0 ? DAEMON_EXIT_OK : DAEMON_EXIT_FAILURE;
+    fflush(stdout);
+    fprintf(stderr, "webapid: %s\n", err.text);
+    return err.kind == ERR_UNAVAILABLE                           ? DAEMON_EXIT_UNAVAILABLE
+           : err.kind == ERR_CONFLICT || err.kind == ERR_INVALID ? DAEMON_EXIT_CONFIG
+                                                                 : DAEMON_EXIT_FAILURE;
+}
+
+static void on_stop(void *arg)
+{
+    struct app *app = arg;
+
+    if (app->server == NULL)
+        event_base_loopbreak(app->base);
+    else
+        server_stop(app->server);
+}
+
+static void on_stopped(void *arg)
+{
+    struct app *app = arg;
+
+    event_base_loopbreak(app->base);
+}
+
+static void on_schema(void *arg, enum migrate_state state, const struct err *err)
+{
+    struct app *app = arg;
+
+    (void)state;
+    log_critical("webapid.schema", "error=%s", LOGQ(err->text));
+    daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
+}
+
+static void warn_of_public(const struct settings *settings)
+{
+    for (size_t i = 0; settings->listen[i] != NULL; i++)
+        if (server_address_is_public(settings->listen[i]))
+            log_warning("webapid.public",
+                        "address=%s risk=\"anyone who reaches it can change jobs, and nothing is encrypted\"",
+                        LOGQ(settings->listen[i]));
+}
+
+static struct server *start(struct app *app, const struct settings *settings, struct err *err)
+{
+    const struct server_options server_options = {
+        .listen = (const char *const *)settings->listen,
+        .workers = (int)settings->workers,
+        .router = {api_routes, api_route_count},
+        .database_url = settings->database_url,
+        .origins = (const char *const *)settings->origins,
+        .request_timeout_ms = (int)settings->request_timeout_s * 1000,
+        .idle_timeout_ms = (int)settings->idle_timeout_s * 1000,
+        .answer_timeout_ms = ANSWER_TIMEOUT_MS,
+        .drain_timeout_ms = DRAIN_TIMEOUT_MS,
+        .max_connections = (int)settings->max_connections,
+        .open = api_open,
+        .close = api_close,
+        .on_schema = on_schema,
+        .on_stopped = on_stopped,
+        .arg = app,
+    };
+
+    return server_start(app->base, &server_options, err);
+}
+
+static int serve(const struct settings *settings)
+{
+    struct app app = {.base = event_base_new()};
+    struct err err = {0};
+    int code = DAEMON_EXIT_FAILURE;
+
+    log_init((enum log_level)settings->log_level, (enum log_format)settings->log_format);
+    app.daemon = daemon_new(app.base, on_stop, NULL, &app);
+    warn_of_public(settings);
+    app.server = start(&app, settings, &err);
+    if (app.server == NULL) {
+        log_critical("webapid.failed", "error=%s", LOGQ(err.text));
+    } else {
+        daemon_notify("READY=1");
+        event_base_dispatch(app.base);
+        code = daemon_exit_code(app.daemon);
+    }
+    server_free(app.server);
+    daemon_free(app.daemon);
+    event_base_free(app.base);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const struct daemon_spec spec = {
+        .program = "webapid",
+        .version = ECSS_VERSION,
+        .what = "Serves the REST API of ECS Scheduler.",
+        .config = settings_config,
+        .other_settings = settings_of_scheduld,
+        .options = options,
+    };
+    struct settings settings = {0};
+    int option, code = DAEMON_EXIT_FAILURE;
+
+    switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) {
+    case DAEMON_EXIT:
+        break;
+    case DAEMON_RUN:
+        code = serve(&settings);
+        break;
+    case DAEMON_RUN_OPTION:
+        code = migrate(&settings);
+        break;
+    }
+    config_done(&settings_config, &settings);
+    return code;
 }

@@ -41,9 +41,9 @@ const char *request_param(const struct request *rq);
  * NULL if it is not there. Of a name that is there twice, the first. Never with a NUL; UTF-8. */
 const char *request_query(const struct request *rq, const char *name);
 
-/* Any case; NULL if it is not there. Of a name that is there twice, the first; lists of If-Match and
- * If-None-Match are joined by commas. */
-const char *request_header(const struct request *rq, const char *name);
+/* Any case; NULL if it is not there. Of a name that is there twice the values are joined by commas, as HTTP
+ * has it. */
+const char *request_header(struct request *rq, const char *name);
 
 /* Ends with a NUL that does not count, and may have others inside. "" if there is none. */
 const char *request_body(const struct request *rq, size_t *len);

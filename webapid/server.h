@@ -18,19 +18,21 @@
 struct event_base;
 struct server;
 
+enum { SERVER_WORKERS_MAX = 64 };
+
 struct server_options {
     const char *const *listen; /* NULL at the end: `host:port`, `[v6]:port`, `unix:/path` */
-    int workers;
+    int workers;               /* 1 to SERVER_WORKERS_MAX */
     struct router router;
     const char *database_url;   /* NULL: no database (tests) */
     const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
 
-    /* All in milliseconds; 0 stands for the default of settings.c. */
+    /* All in milliseconds. */
     int request_timeout_ms; /* from a request's first byte to its last one */
     int idle_timeout_ms;    /* between requests */
     int answer_timeout_ms;  /* from its last byte to the answer; then 503 */
     int drain_timeout_ms;   /* when stopping, for requests in flight */
-    int max_connections;    /* of all workers; 0: the default */
+    int max_connections;    /* of all workers; those beyond are answered 503 */
 
     /* On the worker's thread, before its loop runs and after it has ended: makes and frees worker->app. NULL:
      * none. */

@@ -1,7 +1,56 @@
 /* See settings.h. */
 #include "settings.h"
 
-const char *settings_program(void)
+#include <string.h>
+
+#include "server.h"
+
+static bool check_address(const char *value, struct err *err)
 {
-    return "webapid";
+    return server_check_address(value, err);
 }
+
+/* As a browser sends it: scheme and host, in lower case, nothing behind. */
+static bool check_origin(const char *value, struct err *err)
+{
+    const char *host = strstr(value, "://");
+
+    if (strcmp(value, "*") == 0)
+        return true;
+    if (host == NULL || host == value || host[3] == '\0' || strpbrk(host + 3, "/?# ") != NULL ||
+        strpbrk(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL)
+        return err_set(err, ERR_INVALID,
+                       "must be * or an origin in lower case without a path, as https://example.com");
+    return true;
+}
+
+static const char *const level_names[] = {"debug", "info", "warning", "error", "critical", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+
+static const struct setting table[] = {
+    {"ECSS_DATABASE_URL", SETTING_URL, offsetof(struct settings, database_url), .def = "",
+     .help = "libpq URI or conninfo; without it libpq's own variables and defaults count"},
+    {"ECSS_LISTEN", SETTING_LIST, offsetof(struct settings, listen), .def = "127.0.0.1:8080", .min = 1,
+     .max = 16, .check = check_address,
+     .help = "addresses to listen on: host:port, [v6]:port or unix:/path, with commas between"},
+    {"ECSS_WORKERS", SETTING_INT, offsetof(struct settings, workers), .def = "2", .min = 1,
+     .max = SERVER_WORKERS_MAX, .help = "threads, each with a connection to the database"},
+    {"ECSS_MAX_CONNECTIONS", SETTING_INT, offsetof(struct settings, max_connections), .def = "1000", .min = 1,
+     .max = 100000, .help = "clients at the same time; more are answered 503"},
+    {"ECSS_REQUEST_TIMEOUT_SECONDS", SETTING_INT, offsetof(struct settings, request_timeout_s), .def = "30",
+     .min = 1, .max = 3600, .help = "time for a request to arrive as a whole"},
+    {"ECSS_IDLE_TIMEOUT_SECONDS", SETTING_INT, offsetof(struct settings, idle_timeout_s), .def = "75",
+     .min = 1, .max = 3600, .help = "time between two requests on a connection"},
+    {"ECSS_CORS_ORIGINS", SETTING_LIST, offsetof(struct settings, origins), .check = check_origin,
+     .help = "origins whose pages may use the API, with commas between; * is all; without it none may"},
+    {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",
+     .names = level_names, .help = "the least important lines to log"},
+    {"ECSS_LOG_FORMAT", SETTING_ENUM, offsetof(struct settings, log_format), .def = "text",
+     .names = format_names, .help = "form of the log's lines"},
+};
+
+const struct config settings_config = {table, ARRAY_LEN(table)};
+
+const char *const settings_of_scheduld[] = {
+    "ECSS_ECS_CLUSTER", "ECSS_NAME", "ECSS_MISFIRE_GRACE_SECONDS", "ECSS_RUN_RETENTION_DAYS", NULL,
+};

@@ -1,4 +1,20 @@
 /* The settings of webapid: one table, from which --help, --check-config and the documents follow. */
 #pragma once
 
-const char *settings_program(void);
+#include "config.h"
+
+#include <stdint.h>
+
+struct settings {
+    char *database_url;
+    char **listen;
+    int64_t workers;
+    char **origins;
+    int64_t max_connections;
+    int64_t request_timeout_s, idle_timeout_s;
+    int log_level, log_format; /* enum log_level, enum log_format */
+};
+
+extern const struct config settings_config;
+/* ECSS_ names that are scheduld's; NULL at the end. */
+extern const char *const settings_of_scheduld[];

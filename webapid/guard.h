@@ -1,0 +1,81 @@
+/*
+ * The guard in front of libevhtp. It sits between a connection's bufferevent and evhtp, and is the only file,
+ * beside server*.c which listens, that speaks to evhtp.
+ *
+ * It collects one request, judges it (framing.h), and then gives evhtp a head of its own making: method, path
+ * and whether the connection stays. Nothing else that a client sent reaches evhtp's parser; headers, query
+ * and body stay in struct framing, where the handlers find them. The next request is looked at when the
+ * answer to this one has been written, so pipelined requests are answered in order, and a client that does
+ * not read its answers is not read from.
+ *
+ *     IDLE --first byte--> READING --whole request--> BUSY --answer--> FLUSHING --written--> IDLE | LINGERING
+ *       READING --refused, or too slow--> FLUSHING;   LINGERING: nothing more is sent, until the client
+ * closes, too
+ *
+ * Every state has a deadline, by one timer: idle time, time for a request as a whole, time for the handler's
+ * answer, time to write it, time to linger. Lingering is for the client's sake: a close with bytes unread
+ * would reset the connection, and the answer would be lost on the way.
+ *
+ * While BUSY the evhtp connection is paused (never otherwise may an answer come later), so a client's leaving
+ * is only seen when the answer is written.
+ */
+#pragma once
+
+#include "framing.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct evhtp_connection;
+struct evhtp_request;
+struct guard;
+
+/* What the guards of one worker share. */
+struct guards {
+    int request_timeout_ms, idle_timeout_ms, answer_timeout_ms;
+    const char *const *origins; /* lent: cors.h */
+    atomic_int *connections;    /* lent: of all workers */
+    int max_connections;
+
+    /* A request is there: from now on it is up to the owner to call guard_answer() once, at once or later. */
+    void (*on_request)(void *arg, struct guard *guard);
+    /* The owner takes too long; it is to answer now. */
+    void (*on_late)(void *owner);
+    /* The connection is gone before the answer; the framing is the owner's to free now. */
+    void (*on_gone)(void *owner, struct framing *framing);
+    /* Draining, and no connection is left. */
+    void (*on_drained)(void *arg);
+    void *arg;
+
+    /* Of no use outside. */
+    struct guard *first;
+    struct guard
+        *feeding; /* whose request evhtp is given right now; NULL also when that guard was freed by it */
+    bool draining;
+};
+
+/* For evhtp_set_post_accept_cb() and evhtp_set_gencb(), with the struct guards as arg. */
+uint16_t guard_accept(struct evhtp_connection *conn, void *guards);
+void guard_on_evhtp_request(struct evhtp_request *request, void *guards);
+
+/* No request is taken any more; idle connections are closed, others after their answer. */
+void guards_drain(struct guards *guards);
+/* What is in flight is answered as late, now. */
+void guards_hurry(struct guards *guards);
+/* Closes all. */
+void guards_close(struct guards *guards);
+
+/* While BUSY. */
+const struct framing *guard_framing(const struct guard *guard);
+void guard_set_owner(struct guard *guard, void *owner);
+void guard_header(struct guard *guard, const char *name, const char *value);
+/* The answer is to come from elsewhere, and the owner keeps the framing. */
+struct framing *guard_take_framing(struct guard *guard);
+/* length is what Content-Length says; body may be empty nevertheless (HEAD, 304). The guard may be gone
+ * afterwards. */
+void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length);
+
+const char *guard_remote(const struct guard *guard); /* the client's address, for logs */
+int64_t guard_since_us(const struct guard *guard);   /* monotonic: when the request was whole */

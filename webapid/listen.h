@@ -1,0 +1,39 @@
+/*
+ * Where the server listens: addresses as they are written in settings, and sockets bound to them.
+ */
+#pragma once
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { LISTEN_HOST_MAX = 255, LISTEN_PATH_MAX = 107 };
+
+struct listen_address {
+    bool is_unix;
+    char host[LISTEN_HOST_MAX + 1]; /* without brackets */
+    int port;                       /* 0: any; listen_open() says which one it was */
+    char path[LISTEN_PATH_MAX + 1];
+    dev_t dev; /* of the socket's file, once it is there */
+    ino_t ino;
+};
+
+/* `host:port`, `[v6]:port`, `unix:/path`. */
+bool listen_parse(const char *text, struct listen_address *ret, struct err *err);
+
+/* Whether another host can reach it: neither loopback nor a unix socket. */
+bool listen_is_public(const struct listen_address *address);
+
+/*
+ * Opens count sockets on one address, ready for accept(2), not blocking. For TCP they are sockets of their
+ * own, among which the kernel spreads the connections. That works by SO_REUSEPORT, by which another process
+ * of the same user could listen there as well without either noticing; so the first socket is bound without
+ * it, and gets it only then. A unix socket's file that nobody answers at is from a process that has died, and
+ * is replaced.
+ */
+bool listen_open(struct listen_address *address, int count, int *fds, struct err *err);
+
+/* Removes the file of a unix socket, if it is still the one that was made. */
+void listen_forget(const struct listen_address *address);

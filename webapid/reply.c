@@ -1,0 +1,206 @@
+/* See reply.h. */
+#include "reply.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "clock.h"
+#include "cors.h"
+#include "etag.h"
+#include "http_date.h"
+#include "json.h"
+#include "log.h"
+#include "mem.h"
+#include "request_internal.h"
+
+enum { BODY_MAX = 1 << 20, TEXT_SIZE = 2048 };
+
+static const char retry_after_s[] = "1";
+
+void reply_header(struct request *rq, const char *name, const char *value)
+{
+    assert(rq->header_count < REQUEST_HEADERS_MAX);
+    rq->names[rq->header_count] = mem_strdup(name);
+    rq->texts[rq->header_count++] = mem_strdup(value);
+}
+
+void reply_etag(struct request *rq, const char *tag)
+{
+    free(rq->etag);
+    rq->etag = mem_strdup(tag);
+}
+
+/* A GET whose client has this answer already. */
+static bool is_not_modified(struct request *rq, int status, const char *tag)
+{
+    const char *wanted = request_header(rq, "If-None-Match");
+
+    return status == 200 && request_method(rq) == METHOD_GET && wanted != NULL && etag_matches(wanted, tag);
+}
+
+static void put_cors(struct guard *guard, const struct request *rq)
+{
+    const char *origin = cors_allow(rq->env->origins, framing_header(rq->framing, "Origin", 0, NULL));
+
+    if (rq->env->origins == NULL || rq->env->origins[0] == NULL)
+        return;
+    guard_header(guard, "Vary", "Origin");
+    if (origin == NULL)
+        return;
+    guard_header(guard, "Access-Control-Allow-Origin", origin);
+    guard_header(guard, "Access-Control-Expose-Headers", "ETag, Location, Retry-After");
+}
+
+static void put_headers(struct guard *guard, const struct request *rq, int status, const char *tag)
+{
+    char date[HTTP_DATE_SIZE];
+
+    http_date_now(date);
+    guard_header(guard, "Date", date);
+    guard_header(guard, "Content-Type", "application/json");
+    guard_header(guard, "ETag", tag);
+    if (status == 503)
+        guard_header(guard, "Retry-After", retry_after_s);
+    put_cors(guard, rq);
+    for (size_t i = 0; i < rq->header_count; i++)
+        guard_header(guard, rq->names[i], rq->texts[i]);
+}
+
+static void log_access(const struct request *rq, const struct guard *guard, int status, size_t bytes)
+{
+    int64_t us = clock_monotonic_us(&clock_system) - guard_since_us(guard);
+
+    log_info("http.request", "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s",
+             LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), status, bytes, us / 1000,
+             (int)(us % 1000), guard_remote(guard));
+}
+
+/* Answers to the guard, which may be the request's no more. */
+static void send(struct request *rq, struct guard *guard, int status, const char *body, size_t len)
+{
+    char of_body[ETAG_SIZE];
+    const char *tag = rq->etag;
+    size_t sent = len;
+
+    if (tag == NULL) {
+        etag_of_body(body, len, of_body);
+        tag = of_body;
+    }
+    if (is_not_modified(rq, status, tag))
+        status = 304;
+    if (status == 304 || request_is_head(rq))
+        sent = 0;
+    put_headers(guard, rq, status, tag);
+    log_access(rq, guard, status, sent);
+    guard_answer(guard, status, body, sent, len);
+}
+
+static void finish(struct request *rq, int status, const char *body, size_t len)
+{
+    if (rq->guard != NULL)
+        send(rq, rq->guard, status, body, len);
+    request_free(rq);
+}
+
+void reply_json(struct request *rq, int status, const struct buf *body)
+{
+    if (buf_full(body)) {
+        log_error("http.too_large", "path=%s bytes=%zu", LOGQ(request_path(rq)), body->len);
+        reply_message(rq, 500, "The answer is too large.");
+        return;
+    }
+    finish(rq, status, body->data, body->len);
+}
+
+void reply_status(struct request *rq, int status)
+{
+    finish(rq, status, "", 0);
+}
+
+static void put_message(struct buf *body, const char *text)
+{
+    buf_puts(body, "{\"message\":");
+    json_put_string(body, text);
+    buf_putc(body, '}');
+}
+
+void reply_message(struct request *rq, int status, const char *fmt, ...)
+{
+    AUTO_BUF struct buf body = {0};
+    char text[TEXT_SIZE];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    buf_init(&body, BODY_MAX);
+    put_message(&body, text);
+    finish(rq, status, body.data, body.len);
+}
+
+void reply_report(struct request *rq, const struct job_report *report)
+{
+    AUTO_BUF struct buf body = {0};
+
+    assert(report->messages != NULL);
+    buf_init(&body, BODY_MAX);
+    buf_puts(&body, "{\"messages\":");
+    json_put_value(&body, report->messages);
+    buf_putc(&body, '}');
+    reply_json(rq, 400, &body);
+}
+
+static int status_of(enum err_kind kind)
+{
+    switch (kind) {
+    case ERR_INVALID:
+        return 400;
+    case ERR_NOT_FOUND:
+        return 404;
+    case ERR_CONFLICT:
+        return 409;
+    case ERR_DENIED:
+        return 403;
+    case ERR_UNAVAILABLE:
+        return 503;
+    case ERR_NONE:
+    case ERR_INTERNAL:
+        break;
+    }
+    return 500;
+}
+
+void reply_err(struct request *rq, const struct err *err)
+{
+    int status = status_of(err->kind);
+
+    if (status == 500) {
+        log_error("http.failed", "method=%s path=%s error=%s", LOGQ(request_method_text(rq)),
+                  LOGQ(request_path(rq)), LOGQ(err->text));
+        reply_message(rq, status, "An error occurred on the server; its log says more.");
+    } else if (status == 503) {
+        /* The words are about our database, and not for everybody. */
+        log_warning("http.unavailable", "method=%s path=%s error=%s", LOGQ(request_method_text(rq)),
+                    LOGQ(request_path(rq)), LOGQ(err->text));
+        reply_message(rq, status, "The database does not answer; try again later.");
+    } else {
+        reply_message(rq, status, "%s", err->text);
+    }
+}
+
+void reply_late(struct request *rq)
+{
+    AUTO_BUF struct buf body = {0};
+    struct guard *guard = request_release(rq);
+
+    request_drop_answer(rq); /* what the handler has said so far is about another answer */
+    buf_init(&body, BODY_MAX);
+    put_message(&body, "The answer took too long; try again later.");
+    send(rq, guard, 503, body.data, body.len);
+}

@@ -1,0 +1,68 @@
+/* See router.h; what decides is in route.c. */
+#include "router.h"
+
+#include <string.h>
+
+#include "cors.h"
+#include "reply.h"
+#include "request_internal.h"
+#include "route.h"
+
+enum { ALLOW_MAX = 128 };
+
+static const char not_found[] =
+    "The requested URL was not found on the server. If you entered the URL manually please"
+    " check your spelling and try again.";
+
+/* OPTIONS: Allow, and what a browser asks before it sends a request to another origin. */
+static void answer_options(struct request *rq, const char *allow)
+{
+    const char *origin = framing_header(rq->framing, "Origin", 0, NULL);
+
+    reply_header(rq, "Allow", allow);
+    if (framing_header(rq->framing, "Access-Control-Request-Method", 0, NULL) != NULL &&
+        cors_allow(rq->env->origins, origin) != NULL) {
+        reply_header(rq, "Access-Control-Allow-Methods", allow);
+        reply_header(rq, "Access-Control-Allow-Headers", "Content-Type, If-Match, If-None-Match");
+        reply_header(rq, "Access-Control-Max-Age", "600");
+    }
+    reply_status(rq, 200);
+}
+
+/* The path is one of ours, but has no such method. */
+static void answer_other(const struct router *router, struct request *rq)
+{
+    AUTO_BUF struct buf allow = {0};
+
+    buf_init(&allow, ALLOW_MAX);
+    route_put_allow(router, request_path(rq), &allow);
+    if (strcmp(request_method_text(rq), "OPTIONS") == 0) {
+        answer_options(rq, allow.data);
+        return;
+    }
+    reply_header(rq, "Allow", allow.data);
+    reply_message(rq, 405, "The method is not allowed for the requested URL.");
+}
+
+void router_dispatch(const struct router *router, struct request *rq)
+{
+    struct route_match match = {0};
+
+    if (strcmp(request_path(rq), "*") != 0) { /* OPTIONS *: about the server as a whole */
+        if (!route_find(router, request_method_text(rq), request_path(rq), &match) ||
+            (match.param != NULL && !request_set_param(rq, match.param, match.param_len))) {
+            reply_message(rq, 404, not_found);
+            return;
+        }
+    }
+    if (match.route == NULL)
+        answer_other(router, rq);
+    else if (!request_set_query(rq))
+        reply_message(rq, 400, "The query is not percent-encoded UTF-8.");
+    else if ((match.route->flags & ROUTE_JSON) && !route_is_json(request_header(rq, "Content-Type")))
+        reply_message(rq, 415, "Header Content-Type: application/json required to send a request body.");
+    else if ((match.route->flags & ROUTE_DB) && !request_worker(rq)->db_ready)
+        reply_message(rq, 503, "The database cannot be reached; try again later.");
+    else
+        match.route->handler(rq);
+}

@@ -1,0 +1,239 @@
+/* See server.h. What workers have to say comes by an eventfd, and is read under a lock. */
+#include "server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "attr.h"
+#include "listen.h"
+#include "log.h"
+#include "mem.h"
+#include "server_worker.h"
+
+enum { FDS_PER_PROCESS = 64, FDS_PER_WORKER = 16 };
+
+struct server {
+    struct server_options options;
+    struct listen_address addresses[SERVER_LISTEN_MAX];
+    size_t address_count;
+    struct server_worker *workers; /* owned: options.workers of them */
+    int started;
+    atomic_int connections;
+    bool stopping;
+    struct event *said; /* owned */
+    int said_fd;        /* owned */
+
+    pthread_mutex_t lock; /* of what follows */
+    int ended;
+    bool schema_said;
+    enum migrate_state schema;
+    struct err schema_err;
+};
+
+bool server_check_address(const char *address, struct err *err)
+{
+    struct listen_address unused;
+
+    return listen_parse(address, &unused, err);
+}
+
+bool server_address_is_public(const char *address)
+{
+    struct listen_address parsed;
+
+    return listen_parse(address, &parsed, NULL) && listen_is_public(&parsed);
+}
+
+/* ---- From the workers ---- */
+
+static void wake(struct server *server)
+{
+    if (eventfd_write(server->said_fd, 1) != 0)
+        abort(); /* its counter cannot be full */
+}
+
+void server_say_ended(struct server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->ended++;
+    wake(server);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void server_say_schema(struct server *server, enum migrate_state state, const struct err *err)
+{
+    pthread_mutex_lock(&server->lock);
+    server->schema_said = true;
+    server->schema = state;
+    server->schema_err = *err;
+    wake(server);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void on_said(evutil_socket_t fd, short what UNUSED, void *arg)
+{
+    struct server *server = arg;
+    eventfd_t unused;
+    enum migrate_state schema;
+    struct err err;
+    bool said, ended;
+
+    (void)!eventfd_read(fd, &unused);
+    pthread_mutex_lock(&server->lock);
+    said = server->schema_said;
+    server->schema_said = false;
+    schema = server->schema;
+    err = server->schema_err;
+    ended = server->ended == server->started;
+    pthread_mutex_unlock(&server->lock);
+    if (said && !server->stopping)
+        server->options.on_schema(server->options.arg, schema, &err);
+    if (ended && server->stopping)
+        server->options.on_stopped(server->options.arg);
+}
+
+/* ---- Starting ---- */
+
+/* Each connection is a file descriptor; the default limit is often 1024. */
+static void raise_fd_limit(const struct server_options *options)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)(options->max_connections + FDS_PER_PROCESS + options->workers * FDS_PER_WORKER);
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        log_warning("server.few_files", "wanted=%llu allowed=%llu", (unsigned long long)wanted,
+                    (unsigned long long)limit.rlim_cur);
+}
+
+static bool parse_addresses(struct server *server, struct err *err)
+{
+    for (const char *const *at = server->options.listen; *at != NULL; at++) {
+        if (server->address_count == SERVER_LISTEN_MAX)
+            return err_set(err, ERR_INVALID, "there are more than %d addresses to listen on",
+                           SERVER_LISTEN_MAX);
+        if (!listen_parse(*at, &server->addresses[server->address_count++], err))
+            return err_wrap(err, "cannot listen on %s", *at);
+    }
+    return server->address_count > 0 || err_set(err, ERR_INVALID, "there is no address to listen on");
+}
+
+static void log_listening(const struct listen_address *address)
+{
+    if (address->is_unix)
+        log_info("server.listening", "address=%s", LOGQ(address->path));
+    else
+        log_info("server.listening", "address=%s port=%d", LOGQ(address->host), address->port);
+}
+
+/* fds[worker * SERVER_LISTEN_MAX + address]; those of addresses that were opened are the caller's to close.
+ */
+static bool open_addresses(struct server *server, int *fds, size_t *opened, struct err *err)
+{
+    int of_workers[SERVER_WORKERS_MAX];
+
+    for (size_t a = 0; a < server->address_count; a++) {
+        if (!listen_open(&server->addresses[a], server->options.workers, of_workers, err))
+            return err_wrap(err, "cannot listen on %s", server->options.listen[a]);
+        for (int w = 0; w < server->options.workers; w++)
+            fds[w * SERVER_LISTEN_MAX + (int)a] = of_workers[w];
+        *opened = a + 1;
+    }
+    return true;
+}
+
+static bool make_workers(struct server *server, struct err *err)
+{
+    AUTO_FREE int *fds = mem_array((size_t)server->options.workers * SERVER_LISTEN_MAX, sizeof *fds);
+    size_t opened = 0;
+    bool good = open_addresses(server, fds, &opened, err);
+
+    for (int w = 0; w < server->options.workers; w++) {
+        const int *mine = fds + w * SERVER_LISTEN_MAX;
+
+        if (good) {
+            good = server_worker_init(&server->workers[w], server, &server->options, &server->connections, w,
+                                      mine, opened, err);
+            continue;
+        }
+        for (size_t a = 0; a < opened; a++)
+            close(mine[a]);
+    }
+    return good;
+}
+
+static bool start_workers(struct server *server, struct err *err)
+{
+    for (; server->started < server->options.workers; server->started++)
+        if (!server_worker_start(&server->workers[server->started], err))
+            return false;
+    return true;
+}
+
+static void stop_workers(struct server *server)
+{
+    for (int w = 0; w < server->started; w++)
+        server_worker_stop(&server->workers[w]);
+}
+
+struct server *server_start(struct event_base *base, const struct server_options *options, struct err *err)
+{
+    struct server *server = mem_alloc(sizeof *server);
+
+    assert(options->workers > 0 && options->workers <= SERVER_WORKERS_MAX);
+    server->options = *options;
+    pthread_mutex_init(&server->lock, NULL);
+    server->said_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    server->said = event_new(base, server->said_fd, EV_READ | EV_PERSIST, on_said, server);
+    if (server->said_fd < 0 || server->said == NULL || event_add(server->said, NULL) != 0)
+        abort();
+    server->workers = mem_array((size_t)options->workers, sizeof *server->workers);
+    raise_fd_limit(options);
+    if (!parse_addresses(server, err) || !make_workers(server, err) || !start_workers(server, err)) {
+        stop_workers(server);
+        server_free(server);
+        return NULL;
+    }
+    for (size_t a = 0; a < server->address_count; a++)
+        log_listening(&server->addresses[a]);
+    return server;
+}
+
+/* ---- Stopping ---- */
+
+void server_stop(struct server *server)
+{
+    if (server->stopping)
+        return;
+    server->stopping = true;
+    for (size_t a = 0; a < server->address_count; a++)
+        listen_forget(&server->addresses[a]);
+    stop_workers(server);
+}
+
+void server_free(struct server *server)
+{
+    if (server == NULL)
+        return;
+    for (int w = 0; w < server->options.workers; w++)
+        server_worker_done(&server->workers[w]);
+    for (size_t a = 0; a < server->address_count; a++)
+        listen_forget(&server->addresses[a]);
+    free(server->workers);
+    event_free(server->said);
+    close(server->said_fd);
+    pthread_mutex_destroy(&server->lock);
+    free(server);
+}

@@ -1,0 +1,286 @@
+/* See server_worker.h. */
+#include "server_worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <evhtp/evhtp.h>
+
+#include "attr.h"
+#include "daemon.h"
+#include "db.h"
+#include "log.h"
+
+enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256 };
+
+static struct timeval after_ms(int ms)
+{
+    return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+/* ---- Accepting ---- */
+
+/* Far beyond the limit there is not even a 503: each of those costs memory as well. */
+static evhtp_res on_pre_accept(evhtp_connection_t *conn UNUSED, void *arg)
+{
+    const struct guards *guards = arg;
+
+    return atomic_load(guards->connections) < guards->max_connections + REFUSED_MAX ? EVHTP_RES_OK
+                                                                                    : EVHTP_RES_ERROR;
+}
+
+static evhtp_res on_post_accept(evhtp_connection_t *conn, void *arg)
+{
+    return guard_accept(conn, arg);
+}
+
+static void on_guard_request(void *arg, struct guard *guard)
+{
+    struct server_worker *sw = arg;
+
+    request_begin(&sw->env, guard);
+}
+
+static void on_request(evhtp_request_t *request, void *arg)
+{
+    guard_on_evhtp_request(request, arg);
+}
+
+/* No file descriptors, say: the connection stays in the backlog, and trying at once again would only burn
+ * CPU. */
+static void on_accept_error(struct evconnlistener *listener UNUSED, void *arg)
+{
+    struct server_worker *sw = arg;
+    const struct timeval pause = after_ms(ACCEPT_AGAIN_MS);
+
+    log_warning("http.accept_failed", "worker=%d error=%s", sw->worker.number, LOGQ(strerror(errno)));
+    for (size_t i = 0; i < sw->listener_count; i++)
+        evconnlistener_disable(sw->listeners[i]->server);
+    event_add(sw->accept_again, &pause);
+}
+
+static void on_accept_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct server_worker *sw = arg;
+
+    for (size_t i = 0; i < sw->listener_count && !sw->draining; i++)
+        evconnlistener_enable(sw->listeners[i]->server);
+}
+
+static bool add_listener(struct server_worker *sw, int fd, struct err *err)
+{
+    evhtp_t *htp = evhtp_new(sw->worker.base, NULL);
+
+    if (htp == NULL || evhtp_accept_socket(htp, fd, 0) != 0) {
+        free(htp);
+        close(fd);
+        return err_set(err, ERR_INTERNAL, "libevhtp cannot listen");
+    }
+    evhtp_set_pre_accept_cb(htp, on_pre_accept, &sw->guards);
+    evhtp_set_post_accept_cb(htp, on_post_accept, &sw->guards);
+    evhtp_set_gencb(htp, on_request, &sw->guards);
+    evconnlistener_set_error_cb(htp->server, on_accept_error);
+    sw->listeners[sw->listener_count++] = htp;
+    return true;
+}
+
+/* ---- The database ---- */
+
+static void on_schema(void *arg, enum migrate_state state, const struct err *err)
+{
+    struct server_worker *sw = arg;
+    const struct timeval again = after_ms(SCHEMA_AGAIN_MS);
+
+    if (state == MIGRATE_CURRENT) {
+        sw->worker.db_ready = true;
+        log_info("server.database_ready", "worker=%d", sw->worker.number);
+    } else if (state == MIGRATE_UNREACHABLE) {
+        event_add(sw->schema_again,
+                  &again); /* if the connection is lost, on_up comes first or as well: harmless */
+    } else {
+        server_say_schema(sw->server, state, err);
+    }
+}
+
+static void check_schema(struct server_worker *sw)
+{
+    if (db_is_up(sw->worker.db))
+        migrate_check_db(sw->worker.db, on_schema, sw);
+}
+
+static void on_schema_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    check_schema(arg);
+}
+
+static void on_up(void *arg)
+{
+    check_schema(arg);
+}
+
+static void on_down(void *arg, const struct err *err)
+{
+    struct server_worker *sw = arg;
+
+    sw->worker.db_ready = false;
+    log_warning("server.database_lost", "worker=%d error=%s", sw->worker.number, LOGQ(err->text));
+}
+
+static bool open_database(struct server_worker *sw, struct err *err)
+{
+    const struct db_options options = {
+        .url = sw->options->database_url,
+        .application_name = "webapid",
+        .on_up = on_up,
+        .on_down = on_down,
+        .arg = sw,
+    };
+
+    if (sw->options->database_url == NULL)
+        return true;
+    sw->worker.db = db_new(sw->worker.base, &options, err);
+    return sw->worker.db != NULL;
+}
+
+/* ---- Stopping ---- */
+
+static void on_drained(void *arg)
+{
+    struct server_worker *sw = arg;
+
+    event_base_loopbreak(sw->worker.base);
+}
+
+static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct server_worker *sw = arg;
+    const struct timeval soon = after_ms(HURRY_MS);
+
+    if (sw->hurried) {
+        event_base_loopbreak(sw->worker.base);
+        return;
+    }
+    sw->hurried = true;
+    log_warning("server.drain_timeout", "worker=%d", sw->worker.number);
+    event_add(sw->deadline, &soon);
+    guards_hurry(&sw->guards);
+}
+
+static void on_stop(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct server_worker *sw = arg;
+    const struct timeval deadline = after_ms(sw->options->drain_timeout_ms);
+
+    sw->draining = true;
+    for (size_t i = 0; i < sw->listener_count; i++)
+        evhtp_unbind_socket(sw->listeners[i]);
+    event_add(sw->deadline, &deadline);
+    guards_drain(&sw->guards);
+}
+
+void server_worker_stop(struct server_worker *sw)
+{
+    if (eventfd_write(sw->stop_fd, 1) != 0)
+        abort(); /* its counter cannot be full */
+}
+
+/* ---- The thread ---- */
+
+static void *run(void *arg)
+{
+    struct server_worker *sw = arg;
+
+    daemon_block_signals();
+    if (sw->options->open != NULL)
+        sw->worker.app = sw->options->open(&sw->worker);
+    event_base_dispatch(sw->worker.base);
+    /* Connections first: what the database's callbacks answer from now on goes nowhere. */
+    guards_close(&sw->guards);
+    db_free(sw->worker.db);
+    sw->worker.db = NULL;
+    if (sw->options->close != NULL)
+        sw->options->close(&sw->worker);
+    server_say_ended(sw->server);
+    return NULL;
+}
+
+bool server_worker_start(struct server_worker *sw, struct err *err)
+{
+    int code = pthread_create(&sw->thread, NULL, run, sw);
+
+    if (code != 0)
+        return err_set(err, ERR_UNAVAILABLE, "cannot start a thread: %s", strerror(code));
+    sw->started = true;
+    return true;
+}
+
+static void init_guards(struct server_worker *sw, atomic_int *connections)
+{
+    const struct server_options *options = sw->options;
+
+    sw->guards = (struct guards){
+        .request_timeout_ms = options->request_timeout_ms,
+        .idle_timeout_ms = options->idle_timeout_ms,
+        .answer_timeout_ms = options->answer_timeout_ms,
+        .origins = options->origins,
+        .connections = connections,
+        .max_connections = options->max_connections,
+        .on_request = on_guard_request,
+        .on_late = request_late,
+        .on_gone = request_gone,
+        .on_drained = on_drained,
+        .arg = sw,
+    };
+}
+
+bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
+                        atomic_int *connections, int number, const int *fds, size_t fd_count, struct err *err)
+{
+    bool good = true;
+
+    *sw = (struct server_worker){.server = server, .options = options};
+    sw->worker = (struct worker){.number = number, .base = event_base_new()};
+    sw->env =
+        (struct request_env){.worker = &sw->worker, .router = options->router, .origins = options->origins};
+    init_guards(sw, connections);
+    sw->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sw->stop = event_new(sw->worker.base, sw->stop_fd, EV_READ, on_stop, sw);
+    sw->deadline = event_new(sw->worker.base, -1, 0, on_deadline, sw);
+    sw->schema_again = event_new(sw->worker.base, -1, 0, on_schema_again, sw);
+    sw->accept_again = event_new(sw->worker.base, -1, 0, on_accept_again, sw);
+    if (sw->worker.base == NULL || sw->stop_fd < 0 || sw->stop == NULL || sw->deadline == NULL ||
+        sw->schema_again == NULL || sw->accept_again == NULL || event_add(sw->stop, NULL) != 0)
+        abort();
+    for (size_t i = 0; i < fd_count; i++) {
+        if (good)
+            good = add_listener(sw, fds[i], err);
+        else
+            close(fds[i]);
+    }
+    return good && open_database(sw, err);
+}
+
+void server_worker_done(struct server_worker *sw)
+{
+    if (sw->worker.base == NULL)
+        return;
+    if (sw->started)
+        pthread_join(sw->thread, NULL);
+    db_free(sw->worker.db);
+    for (size_t i = 0; i < sw->listener_count; i++) {
+        evhtp_unbind_socket(sw->listeners[i]);
+        evhtp_free(sw->listeners[i]);
+    }
+    event_free(sw->stop);
+    event_free(sw->deadline);
+    event_free(sw->schema_again);
+    event_free(sw->accept_again);
+    event_base_free(sw->worker.base);
+    close(sw->stop_fd);
+    *sw = (struct server_worker){0};
+}

@@ -1,0 +1,52 @@
+/*
+ * One worker of the server, from inside: its thread, loop, listeners, guards, and its connection to the
+ * database.
+ *
+ * All is made on the main thread before the thread starts, and freed there after it has ended; in between
+ * only the thread touches it. The main thread says "stop" by an eventfd; the worker says what it has to say
+ * by the server's.
+ */
+#pragma once
+
+#include "guard.h"
+#include "request_internal.h"
+#include "server.h"
+#include "worker.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct event;
+struct evhtp;
+
+enum { SERVER_LISTEN_MAX = 16 };
+
+struct server_worker {
+    struct worker worker;
+    struct server *server;                /* lent */
+    const struct server_options *options; /* lent: the server's */
+    struct guards guards;
+    struct request_env env;
+    struct evhtp *listeners[SERVER_LISTEN_MAX]; /* owned */
+    size_t listener_count;
+    int stop_fd;                                                 /* owned */
+    struct event *stop, *deadline, *schema_again, *accept_again; /* owned */
+    bool hurried, draining;
+    bool started; /* there is a thread to be joined */
+    pthread_t thread;
+};
+
+/* fds: a listening socket for each address; they are the worker's from now on, also on failure. */
+bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
+                        atomic_int *connections, int number, const int *fds, size_t fd_count,
+                        struct err *err);
+bool server_worker_start(struct server_worker *sw, struct err *err);
+/* From the main thread. */
+void server_worker_stop(struct server_worker *sw);
+/* After its thread has ended, or if it never started. Zeroed memory is fine. */
+void server_worker_done(struct server_worker *sw);
+
+/* server.c: called on the worker's thread. */
+void server_say_ended(struct server *server);
+void server_say_schema(struct server *server, enum migrate_state state, const struct err *err);
