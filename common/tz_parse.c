@@ -167,11 +167,16 @@ static struct tz *table_new(int32_t first_offset)
     return tz;
 }
 
-/* From at on, offset holds; what was said about later instants is void. */
-static void table_put(struct tz *tz, int64_t at, int32_t offset)
+static void table_cut(struct tz *tz, int64_t at)
 {
     while (tz->count > 1 && tz->begin[tz->count - 1] >= at)
         tz->count--;
+}
+
+/* From at on, offset holds; what was said about later instants is void. */
+static void table_put(struct tz *tz, int64_t at, int32_t offset)
+{
+    table_cut(tz, at);
     if (at == INT64_MIN) {
         tz->offset[0] = offset;
     } else if (tz->offset[tz->count - 1] != offset) {
@@ -209,7 +214,7 @@ static int64_t year_start(int64_t year)
 /* Writes out a rule that holds from `since` on, INT64_MIN for ever. */
 static void table_put_rule(struct tz *tz, const struct tz_rule *rule, int64_t since)
 {
-    int64_t first = FIRST_YEAR, cycle_year;
+    int64_t first = FIRST_YEAR, cycle_year, end_year;
 
     if (since > year_start(LAST_YEAR))
         return;
@@ -220,14 +225,16 @@ static void table_put_rule(struct tz *tz, const struct tz_rule *rule, int64_t si
     if (since > year_start(FIRST_YEAR))
         first = civil_from_days(civil_day_of(since)).year;
     cycle_year = first + MARGIN_YEARS;
+    end_year = cycle_year + 400 + MARGIN_YEARS;
     table_put(tz, since, rule->std_offset);
-    for (int64_t year = first - 1; year < cycle_year + 400 + MARGIN_YEARS; year++) {
+    for (int64_t year = first - 1; year <= end_year; year++) {
         struct change changes[YEAR_CHANGES];
 
         changes_in(rule, year, changes);
         for (size_t i = 0; i < YEAR_CHANGES; i++)
             table_put(tz, changes[i].at > since ? changes[i].at : since, changes[i].offset);
     }
+    table_cut(tz, year_start(end_year)); /* the last year's changes may be taken back by the next one's */
     if (tz->begin[tz->count - 1] >= year_start(cycle_year)) { /* not so if it means DST all the year */
         tz->cycle_start = year_start(cycle_year);
         tz->cycle_end = year_start(cycle_year + 400);
