@@ -1,0 +1,386 @@
+/* See leader.h. At most one statement is under way at a time, so that an answer is always to the one that was
+ * sent last. */
+#include "leader.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "db.h"
+#include "lease_store.h"
+#include "log.h"
+#include "mem.h"
+
+enum {
+    US_PER_MS = 1000,
+    ANSWER_MAX_MS =
+        5000, /* without an answer the connection counts as lost: before the server gives up on us */
+    LOCK_WAIT_MS = 500, /* for the row of scheduler; two tries to say that we are alive fit into the lease */
+    RESIGN_MAX_MS = 2000,
+    RETRY_MS = 1000, /* after a statement that failed */
+    GIVE_WAY_MS =
+        2 * LEADER_TRY_MS, /* who lost the lead lets a standby have it, whose connection may be better */
+    HOST_MAX = 200,
+};
+
+enum leader_state {
+    LEADER_DOWN,
+    LEADER_STANDBY,
+    LEADER_TAKING,
+    LEADER_LEADING,
+    LEADER_RESIGNING,
+    LEADER_RESIGNED
+};
+
+struct leader {
+    struct leader_options options;
+    char *holder; /* owned */
+    struct db *db;
+    enum leader_state state;
+    struct event *timer; /* the next try, or the next heartbeat */
+    bool asking;         /* a statement is under way */
+    bool hurry;          /* the lock became free meanwhile */
+    bool give_way;       /* we led on the connection before this one */
+    int64_t sent_us;     /* when it was sent */
+    int64_t lease_us;    /* when the last one that was answered had been sent */
+    int64_t epoch;
+    char *seen; /* owned; the holder that was logged last */
+    void (*resigned)(void *arg);
+    void *resigned_arg;
+};
+
+static int64_t now_us(const struct leader *leader)
+{
+    return clock_monotonic_us(leader->options.clock);
+}
+
+/* --- the one statement --- */
+
+static void asked(struct leader *leader)
+{
+    leader->asking = true;
+    leader->sent_us = now_us(leader);
+}
+
+/* False: the connection is gone, or we have resigned; the answer is of no use. An error of the server is an
+ * answer of the session, too, and renews the lease. */
+static bool answered(struct leader *leader, enum leader_state expected)
+{
+    leader->asking = false;
+    if (leader->state != expected)
+        return false;
+    leader->lease_us = leader->sent_us;
+    return true;
+}
+
+static void again_in(struct leader *leader, int ms)
+{
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    event_add(leader->timer, &tv);
+}
+
+/* A fifth of it is chance, so that standbys do not try in step. */
+static void try_again(struct leader *leader)
+{
+    int ms = LEADER_TRY_MS * 4 / 5 + (int)arc4random_uniform(LEADER_TRY_MS * 2 / 5 + 1);
+
+    again_in(leader, leader->hurry ? 0 : ms);
+    leader->hurry = false;
+}
+
+/* --- taking the lead --- */
+
+static void on_evicted(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (!answered(leader, LEADER_TAKING))
+        return;
+    if (err != NULL)
+        log_warning("leader.evict_failed", "error=%s", LOGQ(err->text));
+    else if (lease_store_evicted(result) > 0)
+        log_warning("leader.evicted", "sessions=%" PRId64 " reason=%s", lease_store_evicted(result),
+                    LOGQ("they kept the row of scheduler locked"));
+    leader->state = LEADER_STANDBY; /* which has the lock: the next try gets it again */
+    again_in(leader, err != NULL || lease_store_evicted(result) == 0 ? RETRY_MS : 0);
+}
+
+static void on_begun(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (!answered(leader, LEADER_TAKING))
+        return;
+    if (err != NULL || db_rows(result) != 1) {
+        log_warning("leader.take_failed", "error=%s",
+                    LOGQ(err != NULL ? err->text : "the table scheduler has no row; see sql/0001_init.sql"));
+        asked(leader);
+        lease_store_evict(leader->db, on_evicted, leader);
+        return;
+    }
+    leader->state = LEADER_LEADING;
+    leader->epoch = lease_store_epoch(result);
+    log_info("leader.leading", "epoch=%" PRId64 " holder=%s", leader->epoch, LOGQ(leader->holder));
+    again_in(leader, LEADER_HEARTBEAT_MS);
+    leader->options.on_lead(leader->options.arg, leader->epoch, lease_store_installation(result));
+}
+
+static void log_standby(struct leader *leader, const char *holder)
+{
+    const char *name = holder == NULL ? "" : holder;
+
+    if (leader->seen != NULL && strcmp(leader->seen, name) == 0)
+        return;
+    free(leader->seen);
+    leader->seen = mem_strdup(name);
+    log_info("leader.standby", "leader=%s", LOGQ(holder));
+}
+
+static void on_tried(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (!answered(leader, LEADER_STANDBY))
+        return;
+    if (err != NULL) {
+        log_error("leader.try_failed", "error=%s", LOGQ(err->text));
+        again_in(leader, RETRY_MS);
+        return;
+    }
+    if (!lease_store_tried(result)) {
+        log_standby(leader, lease_store_holder(result));
+        try_again(leader);
+        return;
+    }
+    free(leader->seen);
+    leader->seen = NULL;
+    leader->state = LEADER_TAKING;
+    asked(leader);
+    lease_store_begin(leader->db, leader->holder, on_begun, leader);
+}
+
+/* --- keeping it, losing it --- */
+
+static void lose(struct leader *leader, enum leader_state next, const struct err *err)
+{
+    bool led = leader->state == LEADER_LEADING;
+
+    leader->state = next;
+    leader->epoch = 0;
+    leader->give_way = led && next == LEADER_DOWN;
+    if (!led)
+        return;
+    log_warning("leader.lost", "error=%s", LOGQ(err->text));
+    leader->options.on_loss(leader->options.arg, err);
+}
+
+/* The session still has the lock, so we lead again at once, in an epoch of our own. */
+static void lose_to_another_epoch(struct leader *leader)
+{
+    struct err err;
+
+    err_set(&err, ERR_CONFLICT, "the epoch in the table scheduler is not %" PRId64 " any more",
+            leader->epoch);
+    again_in(leader, 0);
+    lose(leader, LEADER_STANDBY, &err);
+}
+
+static void on_heartbeat(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (!answered(leader, LEADER_LEADING))
+        return;
+    if (err != NULL) {
+        log_warning("leader.heartbeat_failed", "error=%s", LOGQ(err->text));
+        again_in(leader, LEADER_HEARTBEAT_MS / 2);
+    } else if (db_affected(result) != 1) {
+        lose_to_another_epoch(leader);
+    } else {
+        again_in(leader, LEADER_HEARTBEAT_MS);
+    }
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct leader *leader = arg;
+
+    if (leader->asking)
+        return; /* its answer, or the end of the connection, goes on */
+    switch (leader->state) {
+    case LEADER_STANDBY:
+        asked(leader);
+        lease_store_try(leader->db, on_tried, leader);
+        break;
+    case LEADER_LEADING:
+        asked(leader);
+        lease_store_heartbeat(leader->db, leader->epoch, on_heartbeat, leader);
+        break;
+    case LEADER_DOWN:
+    case LEADER_TAKING:
+    case LEADER_RESIGNING:
+    case LEADER_RESIGNED:
+        break;
+    }
+}
+
+static void on_free_lock(void *arg, const char *channel UNUSED, const char *payload UNUSED)
+{
+    struct leader *leader = arg;
+
+    leader->hurry = leader->asking;
+    if (leader->state == LEADER_STANDBY && !leader->asking)
+        again_in(leader, 0);
+}
+
+static void on_up(void *arg)
+{
+    struct leader *leader = arg;
+
+    if (leader->state != LEADER_DOWN)
+        return;
+    leader->state = LEADER_STANDBY;
+    leader->hurry = false;
+    again_in(leader, leader->give_way ? GIVE_WAY_MS : 0);
+    leader->give_way = false;
+}
+
+static void on_down(void *arg, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    event_del(leader->timer);
+    switch (leader->state) {
+    case LEADER_DOWN:
+    case LEADER_STANDBY:
+    case LEADER_TAKING:
+    case LEADER_LEADING:
+        lose(leader, LEADER_DOWN, err);
+        break;
+    case LEADER_RESIGNING: /* its answer comes, with the error */
+    case LEADER_RESIGNED:
+        break;
+    }
+}
+
+/* --- the end --- */
+
+static void say_resigned(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct leader *leader = arg;
+
+    leader->state = LEADER_RESIGNED;
+    leader->resigned(leader->resigned_arg);
+}
+
+static void on_ended(void *arg, const struct db_result *result UNUSED, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (leader->state != LEADER_RESIGNING)
+        return; /* being freed */
+    if (err != NULL)
+        log_warning("leader.resign_failed", "error=%s", LOGQ(err->text));
+    else
+        log_info("leader.resigned", "epoch=%" PRId64, leader->epoch);
+    leader->epoch = 0;
+    say_resigned(-1, 0, leader);
+}
+
+void leader_resign(struct leader *leader, void (*done)(void *arg), void *arg)
+{
+    bool led = leader->state == LEADER_LEADING || leader->state == LEADER_TAKING;
+
+    assert(leader->resigned == NULL);
+    leader->resigned = done;
+    leader->resigned_arg = arg;
+    leader->state = LEADER_RESIGNING;
+    event_del(leader->timer);
+    event_assign(leader->timer, leader->options.base, -1, 0, say_resigned, leader);
+    if (led)
+        lease_store_end(leader->db, leader->epoch, RESIGN_MAX_MS, on_ended, leader);
+    else
+        again_in(leader, 0);
+}
+
+/* --- its life --- */
+
+static char *host_and_process(void)
+{
+    char host[HOST_MAX] = "";
+
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
+        snprintf(host, sizeof host, "localhost");
+    return mem_printf("%s:%d", host, (int)getpid());
+}
+
+struct leader *leader_new(const struct leader_options *options, struct err *err)
+{
+    struct leader *leader = mem_alloc(sizeof *leader);
+    struct db_options db = {
+        .url = options->database_url,
+        .application_name = "scheduld leader",
+        .deadline_ms = ANSWER_MAX_MS,
+        .lock_timeout_ms = LOCK_WAIT_MS,
+        .on_up = on_up,
+        .on_down = on_down,
+        .arg = leader,
+    };
+
+    *leader = (struct leader){.options = *options};
+    leader->options.database_url = leader->options.holder = NULL; /* copied where they are needed */
+    leader->holder =
+        options->holder == NULL ? host_and_process() : mem_strndup(options->holder, LEASE_HOLDER_MAX);
+    if (options->clock == NULL)
+        leader->options.clock = &clock_system;
+    if (options->lease_ms == 0)
+        leader->options.lease_ms = LEADER_LEASE_DEFAULT_MS;
+    leader->timer = evtimer_new(options->base, on_timer, leader);
+    leader->db = db_new(options->base, &db, err);
+    if (leader->db == NULL) {
+        leader_free(leader);
+        return NULL;
+    }
+    db_listen(leader->db, LEASE_CHANNEL, on_free_lock, leader);
+    return leader;
+}
+
+void leader_free(struct leader *leader)
+{
+    if (leader == NULL)
+        return;
+    leader->state = LEADER_RESIGNED; /* answers that come from db_free() are of no use */
+    leader->resigned = NULL;
+    db_free(leader->db);
+    event_free(leader->timer);
+    free(leader->holder);
+    free(leader->seen);
+    free(leader);
+}
+
+bool leader_is_leading(const struct leader *leader)
+{
+    return leader->state == LEADER_LEADING;
+}
+
+bool leader_may_launch(const struct leader *leader)
+{
+    return leader->state == LEADER_LEADING &&
+           now_us(leader) - leader->lease_us <= (int64_t)leader->options.lease_ms * US_PER_MS;
+}
+
+int64_t leader_epoch(const struct leader *leader)
+{
+    return leader->state == LEADER_LEADING ? leader->epoch : 0;
+}
+
+int leader_backend_pid(const struct leader *leader)
+{
+    return db_backend_pid(leader->db);
+}
