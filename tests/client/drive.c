@@ -1,5 +1,5 @@
 /*
- * Calls ECS and SQS as scheduld does, for test_client.py: commands on standard input, a JSON object a line,
+ * Calls ECS and SQS as scheduld does, for test_client*.py: commands on standard input, a JSON object a line,
  * and what came of each on standard output, in the order in which it came.
  *
  *     {"id": 1, "op": "list", "cluster": "c", "family": "f"}
