@@ -208,6 +208,7 @@ static bool open_unix(struct listen_address *address, int *ret, struct err *err)
     if (lstat(address->path, &st) == 0) {
         address->dev = st.st_dev;
         address->ino = st.st_ino;
+        address->made = st.st_mtim;
     }
     *ret = fd;
     return true;
@@ -243,6 +244,7 @@ void listen_forget(const struct listen_address *address)
 
     /* Another process may have put its own there in the meantime. */
     if (address->is_unix && lstat(address->path, &st) == 0 && st.st_dev == address->dev &&
-        st.st_ino == address->ino)
+        st.st_ino == address->ino && st.st_mtim.tv_sec == address->made.tv_sec &&
+        st.st_mtim.tv_nsec == address->made.tv_nsec)
         unlink(address->path);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum { LISTEN_HOST_MAX = 255, LISTEN_PATH_MAX = 107 };
 
@@ -16,8 +17,10 @@ struct listen_address {
     char host[LISTEN_HOST_MAX + 1]; /* without brackets */
     int port;                       /* 0: any; listen_open() says which one it was */
     char path[LISTEN_PATH_MAX + 1];
-    dev_t dev; /* of the socket's file, once it is there */
+    /* Of the socket's file, once it is there; an inode's number alone may be used again at once. */
+    dev_t dev;
     ino_t ino;
+    struct timespec made;
 };
 
 /* `host:port`, `[v6]:port`, `unix:/path`. */

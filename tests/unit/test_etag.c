@@ -63,14 +63,37 @@ static void tag_tells_apart(void **state)
     assert_string_equal(buf.data, "{12}");
 }
 
+static void if_none_match(void **state)
+{
+    (void)state;
+    assert_true(etag_matches("\"a\"", "\"a\"") && etag_matches(" *", "\"a\""));
+    assert_true(etag_matches("\"b\", W/\"a\"", "\"a\"") && etag_matches("\"b\",\"a\"", "\"a\""));
+    assert_false(etag_matches("", "\"a\"") || etag_matches("a", "\"a\"") || etag_matches("\"a", "\"a\""));
+    assert_false(etag_matches("\"aa\"", "\"a\"") || etag_matches("\"*\"", "\"a\""));
+    assert_false(etag_matches("\"x\", \"", "\", \""));
+}
+
+static void bodies_have_tags(void **state)
+{
+    char one[ETAG_SIZE], other[ETAG_SIZE];
+
+    (void)state;
+    etag_of_body("{}", 2, one);
+    etag_of_body("[]", 2, other);
+    assert_int_equal(strlen(one), 18);
+    assert_string_not_equal(one, other);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(cases) + 2] = {
+    struct CMUnitTest tests[ARRAY_LEN(cases) + 4] = {
         cmocka_unit_test(array_has_its_revisions),
         cmocka_unit_test(tag_tells_apart),
+        cmocka_unit_test(if_none_match),
+        cmocka_unit_test(bodies_have_tags),
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        tests[i + 2] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, &cases[i]};
+        tests[i + 4] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, &cases[i]};
     return cmocka_run_group_tests_name("etag", tests, NULL, NULL);
 }
