@@ -117,6 +117,7 @@ CREATE TABLE jobs (
     trigger jsonb,
     overrides jsonb,
     suspended boolean,
+    scheduled_since timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0,
     changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -149,6 +150,7 @@ COMMENT ON COLUMN jobs.max_count IS 'Most tasks that a trigger may ask for, 1 to
 COMMENT ON COLUMN jobs.trigger IS 'What decides how many tasks a fire wants, {"type": "sqs", "queueName": "work", "messagesPerTask": 100}; NULL: always task_count (API: trigger).';
 COMMENT ON COLUMN jobs.overrides IS 'Environment by container, [{"containerName": "c", "environment": {"NAME": "value"}}]; NULL: none (API: overrides). May hold secrets.';
 COMMENT ON COLUMN jobs.suspended IS 'True: the job does not fire. NULL is false, and means that it was never said (API: suspended).';
+COMMENT ON COLUMN jobs.scheduled_since IS 'Since when schedule, timezone, schedule_start, schedule_end and suspended are as they are: no fire time before it counts, so that a job that is resumed does not make up for the time of its rest. Kept by a trigger.';
 COMMENT ON COLUMN jobs.revision IS 'Another, higher number after each change. Kept by a trigger, also for changes by hand.';
 COMMENT ON COLUMN jobs.changed_xid IS 'Transaction that last changed the row, for the scheduler to find what changed since it last looked. Kept by a trigger.';
 COMMENT ON COLUMN jobs.created_at IS 'When the job was made. Kept by a trigger.';
@@ -182,10 +184,17 @@ BEGIN
     NEW.changed_xid := pg_current_xact_id();
     NEW.created_at := CASE TG_OP WHEN 'INSERT' THEN now() ELSE OLD.created_at END;
     NEW.updated_at := now();
+    NEW.scheduled_since := CASE
+        WHEN TG_OP = 'INSERT' THEN now()
+        WHEN (NEW.schedule, NEW.timezone, NEW.schedule_start, NEW.schedule_end, NEW.suspended IS TRUE)
+            IS DISTINCT FROM (OLD.schedule, OLD.timezone, OLD.schedule_start, OLD.schedule_end, OLD.suspended IS TRUE)
+            THEN now()
+        ELSE OLD.scheduled_since
+    END;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION jobs_stamp IS 'Keeps revision, changed_xid, created_at and updated_at of jobs.';
+COMMENT ON FUNCTION jobs_stamp IS 'Keeps scheduled_since, revision, changed_xid, created_at and updated_at of jobs.';
 
 CREATE FUNCTION jobs_tell() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

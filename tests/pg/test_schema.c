@@ -369,6 +369,43 @@ static void a_change_leaves_its_marks(void **state)
                 atoll(first)); /* the same again looks changed */
 }
 
+/* Whoever resumes a job or changes when it fires does not owe what it would have fired before. */
+static const struct {
+    const char *set;
+    bool since; /* is now */
+} reschedules[] = {
+    {"schedule = '1'", true},
+    {"schedule = '1'", false}, /* the same again */
+    {"timezone = 'Europe/Berlin'", true},
+    {"schedule_start = '2026-11-24T10:30:00'", true},
+    {"schedule_end = '2126-11-24T10:30:00'", true},
+    {"suspended = false", false}, /* it was not before */
+    {"suspended = true", true},
+    {"suspended = NULL", true},
+    {"timezone = NULL", true},
+    {"task_count = 2, max_count = 3, task_definition = 'b', trigger = '{\"type\": \"noop\"}'", false},
+    {"scheduled_since = '2000-01-01'", false},
+};
+
+static void a_change_of_times_counts_from_now_on(void **state)
+{
+    struct pg *pg = *state;
+
+    pg_value(pg, "INSERT INTO jobs (id, task_definition, schedule, scheduled_since) VALUES"
+                 " ('a', 'a', '0', '2000-01-01')");
+    assert_string_equal(pg_value(pg, "SELECT scheduled_since = created_at FROM jobs"), "t");
+    for (size_t i = 0; i < ARRAY_LEN(reschedules); i++) {
+        AUTO_FREE char *before = mem_strdup(pg_value(pg, "SELECT scheduled_since FROM jobs"));
+        AUTO_FREE char *update =
+            mem_printf("UPDATE jobs SET %s RETURNING scheduled_since = now()", reschedules[i].set);
+
+        if (strcmp(pg_value(pg, update), reschedules[i].since ? "t" : "f") != 0)
+            fail_msg("%s", reschedules[i].set);
+        if (!reschedules[i].since)
+            assert_string_equal(pg_value(pg, "SELECT scheduled_since FROM jobs"), before);
+    }
+}
+
 static void a_deleted_job_leaves_a_tombstone_and_its_runs(void **state)
 {
     struct pg *pg = *state;
@@ -588,6 +625,7 @@ int main(void)
         FRESH(a_run_keeps_its_promises_too),
         FRESH(there_is_one_scheduler),
         FRESH(a_change_leaves_its_marks),
+        FRESH(a_change_of_times_counts_from_now_on),
         FRESH(a_deleted_job_leaves_a_tombstone_and_its_runs),
         FRESH(the_scheduler_is_told_of_each_change),
         FRESH(updates_of_the_state_stay_on_their_page),

@@ -1,0 +1,82 @@
+/*
+ * The jobs in memory, and when each is next due.
+ *
+ * An agenda keeps of each job what timing needs and nothing else: who plans a run reads the job's row. It is
+ * kept current by NOTIFY ecss_jobs, which is a hint; by a look at what changed, every few seconds; and by
+ * reading all jobs after each connect. A row that makes no sense (somebody edited it by hand) disables that
+ * job alone, and job_state.problem says why.
+ *
+ * All agendas do that; the one whose scheduld leads also says what is due, and writes job_state: the next
+ * fire time of a job for which nothing is due, or its problem. For a job that is due it writes nothing; who
+ * plans the run writes the cursor and the next fire time together with the plan. So job_state.next_run is
+ * never later than the first fire time that is not on record, and a new leader finds by it what a dead one
+ * left undone.
+ *
+ * What is said to be due may be said again, when the job's row is read again before the run is on record: who
+ * listens knows a run by (job, fire time).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct clock;
+struct db;
+struct event_base;
+struct agenda;
+
+/* What a job owes. At least one of fire_s and missed_s is not 0. */
+struct agenda_due { /* lent for the call */
+    const char *job_id;
+    int64_t revision;  /* jobs.revision that this was computed from */
+    int64_t fire_s;    /* the latest fire time that has passed and is within the grace; 0: none */
+    int64_t coalesced; /* earlier fire times within the grace that it stands for, not yet acted on */
+    int64_t missed_s;  /* the latest fire time that is beyond the grace, never acted on; 0: none */
+    int64_t missed;    /* how many fire times were missed, that one included */
+    int64_t next_s;    /* what the job is armed for from now on; 0: no more */
+};
+
+struct agenda_options {
+    struct event_base *base;   /* lent */
+    struct db *db;             /* lent: shared with the runner; it outlives the agenda */
+    const struct clock *clock; /* lent; NULL: the system's */
+    const char *zoneinfo;      /* folder of the zones, see zones.h; NULL: the system's */
+    int grace_s;               /* a fire that is later than this is missed */
+    int sweep_ms;              /* how often it looks for changes that it was not told of; 0: 5000 */
+
+    /* All from the loop. on_due: only between agenda_lead() and agenda_stand_by(); must not free the agenda.
+     * on_lost: a write was refused, as the epoch is another by now: this scheduld does not lead any more. */
+    void (*on_due)(void *arg, const struct agenda_due *due);
+    void (*on_lost)(void *arg);
+    void (*on_ready)(void *arg); /* all jobs are loaded, for the first time; NULL: who cares */
+    void *arg;
+};
+
+/* Listens on the db; loads all jobs when told that it is up. */
+struct agenda *agenda_new(const struct agenda_options *options);
+void agenda_free(struct agenda *agenda);
+
+/* From the db's on_up and on_down. */
+void agenda_db_up(struct agenda *agenda);
+void agenda_db_down(struct agenda *agenda);
+
+/* This scheduld leads, from now on until agenda_stand_by(): finds what is due and not on record, then says
+ * what is due as time goes by. If the jobs are not loaded yet, that comes first. */
+void agenda_lead(struct agenda *agenda, int64_t epoch);
+void agenda_stand_by(struct agenda *agenda);
+
+/* Finds again what is due and not on record: for who had to drop a due. */
+void agenda_catch_up(struct agenda *agenda);
+
+struct agenda_stats {
+    size_t jobs;     /* known */
+    size_t armed;    /* of these */
+    size_t problems; /* that cannot be armed */
+    size_t bytes;    /* of memory for all of it */
+    int64_t next_s;  /* when something is due next; 0: nothing is */
+    bool ready;      /* all jobs are loaded */
+    bool leading;    /* and what was left undone was found */
+};
+
+void agenda_stats(const struct agenda *agenda, struct agenda_stats *ret);
