@@ -41,7 +41,7 @@ struct agenda_options {
     struct event_base *base;   /* lent */
     struct db *db;             /* lent: shared with the runner; it outlives the agenda */
     const struct clock *clock; /* lent; NULL: the system's */
-    const char *zoneinfo;      /* folder of the zones, see zones.h; NULL: the system's */
+    const char *zoneinfo;      /* folder of the zones, see zone.h; NULL: the system's */
     int grace_s;               /* a fire that is later than this is missed */
     int sweep_ms;              /* how often it looks for changes that it was not told of; 0: 5000 */
 
