@@ -1,0 +1,82 @@
+/* See plan.h. */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "ecs_codec.h"
+#include "json.h"
+#include "mem.h"
+#include "trigger.h"
+
+enum { REQUEST_MAX = 1 << 20 }; /* bytes; a job's limits keep it far below */
+
+void plan_job_free(struct plan_job *job)
+{
+    if (job == NULL)
+        return;
+    free(job->task_definition);
+    job_overrides_done(&job->overrides);
+    free(job);
+}
+
+bool plan_job_read(struct plan_job *job, const char *trigger, const char *overrides, struct err *err)
+{
+    if (!job_trigger_parse(trigger, &job->trigger, err))
+        return err_wrap(err, "the job's trigger");
+    if (!job_overrides_parse(overrides, &job->overrides, err))
+        return err_wrap(err, "the job's overrides");
+    return true;
+}
+
+bool plan_asks_tags(const struct plan_job *job)
+{
+    return job->overrides.count > 0;
+}
+
+int plan_count_own(const struct ecs_tasks *tasks, const char *job_id)
+{
+    int own = 0;
+
+    for (size_t i = 0; i < tasks->count; i++)
+        own += tasks->items[i].override_tag != NULL && strcmp(tasks->items[i].override_tag, job_id) == 0;
+    return own;
+}
+
+void plan_make(struct run *run, const struct plan_job *job, const struct run_identity *identity,
+               const struct plan_target *target, int running, int64_t answer, int64_t now_s)
+{
+    AUTO_BUF struct buf request = {0};
+
+    run->running = running;
+    run->wanted = trigger_wanted(&job->trigger, answer, job->task_count, job->max_count);
+    run->needed = run->wanted > running ? run->wanted - running : 0;
+    if (run->needed == 0)
+        return;
+    buf_init(&request, REQUEST_MAX);
+    ecs_put_plan(&request, &(struct ecs_plan){.cluster = target->cluster,
+                                              .task_definition = job->task_definition,
+                                              .started_by = target->started_by,
+                                              .job_id = identity->job_id,
+                                              .overrides = &job->overrides});
+    run->request = buf_steal(&request);
+    run_divide(run, identity, now_s);
+}
+
+bool plan_read_request(const char *request, char **cluster, char **family, struct err *err)
+{
+    AUTO_JSON struct json_object *obj = NULL;
+    const char *where, *what;
+
+    if (!json_parse(request, strlen(request), &obj, err))
+        return err_wrap(err, "request");
+    if (!json_object_is_type(obj, json_type_object))
+        return err_set(err, ERR_INVALID, "request is not an object");
+    if (!json_get_string(obj, "cluster", &where, err) || !json_get_string(obj, "taskDefinition", &what, err))
+        return err_wrap(err, "request");
+    *cluster = mem_strdup(where);
+    *family = mem_strdup(what);
+    return true;
+}

@@ -1,0 +1,49 @@
+/*
+ * What a due job comes to, pure: its definition, what ECS and the trigger said, and out of both the run.
+ */
+#pragma once
+
+#include "attr.h"
+#include "err.h"
+#include "job_overrides.h"
+#include "job_trigger.h"
+#include "run.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ecs_tasks;
+
+/* A job's definition, as its row has it. */
+struct plan_job {
+    int64_t revision;
+    char *task_definition; /* owned */
+    int task_count;
+    int max_count; /* 0: not given */
+    struct job_trigger trigger;
+    struct job_overrides overrides;
+};
+
+void plan_job_free(struct plan_job *job); /* NULL is fine */
+
+/* The columns trigger and overrides as they are, which somebody may have edited by hand. */
+bool plan_job_read(struct plan_job *job, const char *trigger, const char *overrides, struct err *err);
+
+/* With overrides only tasks with this job's tag are its own; without, all of the family are. */
+bool plan_asks_tags(const struct plan_job *job);
+int plan_count_own(const struct ecs_tasks *tasks, const char *job_id);
+
+/* Where a run's tasks go. */
+struct plan_target {
+    const char *cluster;
+    const char *started_by;
+};
+
+/* running: tasks of the job that run; answer: what the trigger's question gave. Fills in wanted, running and
+ * needed, and if any is needed the request and the chunks. */
+void plan_make(struct run *run, const struct plan_job *job, const struct run_identity *identity,
+               const struct plan_target *target, int running, int64_t answer, int64_t now_s);
+
+/* What a request was planned for. Both are owned by the caller. ERR_INVALID: not a request. */
+bool plan_read_request(const char *request, char **cluster, char **family, struct err *err);

@@ -1,0 +1,277 @@
+/* See run_store.h. */
+#include "run_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run.h"
+
+/* No row: the epoch is another. FOR SHARE waits for a take-over that is under way, and keeps one from
+ * beginning before this commit. */
+#define FENCE                                                                                                \
+    "WITH fence AS MATERIALIZED (SELECT 1 AS held FROM scheduler WHERE epoch = $1::bigint FOR SHARE)"
+
+/* What is in job_state stays if it is of a later fire or of a later definition of the job; a job that was
+ * deleted has none. */
+static const struct db_stmt plan = {
+    .name = "run_plan",
+    .sql = FENCE
+    ", input AS ("
+    "  SELECT i.*, to_timestamp(i.fire_s) AS fire_at"
+    "  FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::integer[],"
+    "    $7::integer[], $8::integer[], $9::text[], $10::text[], $11::text[], $12::bigint[],"
+    "    $13::bigint[]) WITH ORDINALITY"
+    "    AS i (job_id, fire_s, state, coalesced, wanted, running, needed, request, chunks,"
+    "      error, next_s, revision, ord)"
+    "), written AS ("
+    "  INSERT INTO runs (job_id, fire_at, state, coalesced, wanted, running, needed, request,"
+    "    chunks, error, epoch, finished_at)"
+    "  SELECT i.job_id, i.fire_at, i.state, least(i.coalesced, 2147483647), i.wanted, i.running,"
+    "    i.needed, i.request::jsonb, coalesce(i.chunks, '[]')::jsonb, i.error, $1::bigint,"
+    "    CASE WHEN i.state <> 'planned' THEN now() END"
+    "  FROM input i, fence WHERE i.state IS NOT NULL"
+    "  ON CONFLICT (job_id, fire_at) DO NOTHING"
+    "  RETURNING id, job_id, fire_at"
+    "), moved AS ("
+    "  INSERT INTO job_state AS s (job_id, cursor, next_run, armed_revision)"
+    "  SELECT DISTINCT ON (i.job_id) i.job_id, i.fire_at, to_timestamp(i.next_s), i.revision"
+    "  FROM input i JOIN fence ON true JOIN jobs j ON j.id = i.job_id"
+    "  ORDER BY i.job_id, i.fire_s DESC, i.revision DESC"
+    "  ON CONFLICT (job_id) DO UPDATE SET"
+    "    cursor = greatest(s.cursor, excluded.cursor),"
+    "    (next_run, armed_revision, problem) = ("
+    "      SELECT CASE WHEN newer THEN excluded.next_run ELSE s.next_run END,"
+    "        CASE WHEN newer THEN excluded.armed_revision ELSE s.armed_revision END,"
+    "        CASE WHEN newer THEN NULL ELSE s.problem END"
+    "      FROM (SELECT (s.cursor IS NULL OR excluded.cursor >= s.cursor) AND"
+    "        (s.armed_revision IS NULL OR excluded.armed_revision >= s.armed_revision)) AS x (newer)),"
+    "    updated_at = now()"
+    ")"
+    "SELECT r.ord, r.id FROM fence LEFT JOIN ("
+    "  SELECT i.ord, w.id FROM written w JOIN input i USING (job_id, fire_at)"
+    "  WHERE i.state IS NOT NULL"
+    "  UNION ALL"
+    "  SELECT i.ord, o.id FROM input i JOIN runs o USING (job_id, fire_at)"
+    "  WHERE $14::boolean AND i.state = 'planned' AND o.state = 'planned' AND o.epoch = $1::bigint"
+    ") r ON true",
+    .params = 14,
+};
+
+static const struct db_stmt record = {
+    .name = "run_record",
+    .sql = FENCE ", input AS ("
+                 "  SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],"
+                 "    $7::bigint[]) WITH ORDINALITY"
+                 "    AS i (id, state, chunks, tasks, error, launched_us, ord)"
+                 "), written AS ("
+                 "  UPDATE runs r SET state = i.state, chunks = i.chunks::jsonb, tasks = i.tasks::jsonb,"
+                 "    error = i.error, epoch = $1::bigint,"
+                 "    launched_at = coalesce(r.launched_at, to_timestamp(i.launched_us / 1e6)),"
+                 "    finished_at = CASE WHEN i.state = 'launch_failed' AND i.tasks = '[]' THEN now() END,"
+                 "    updated_at = now()"
+                 "  FROM input i, fence"
+                 "  WHERE r.id = i.id AND r.state IN ('planned', 'launching')"
+                 "  RETURNING i.ord, r.job_id, r.fire_at, r.tasks"
+                 "), ran AS ("
+                 "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = w.tasks, updated_at = now()"
+                 "  FROM written w"
+                 "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
+                 "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
+                 ")"
+                 "SELECT w.ord FROM fence LEFT JOIN written w ON true",
+    .params = 7,
+};
+
+static const struct db_stmt take_over = {
+    .name = "run_take_over",
+    .sql = FENCE ", taken AS ("
+                 "  UPDATE runs r SET epoch = $1::bigint, state = 'launching', updated_at = now()"
+                 "  FROM fence WHERE r.state IN ('planned', 'launching')"
+                 "  RETURNING r.*"
+                 ")"
+                 "SELECT t.id, t.job_id, extract(epoch FROM t.fire_at)::bigint, t.coalesced, t.wanted,"
+                 "  t.running, t.needed, t.request, t.chunks, t.tasks,"
+                 "  (extract(epoch FROM t.launched_at) * 1000000)::bigint "
+                 "FROM fence LEFT JOIN taken t ON true ORDER BY t.fire_at, t.id",
+    .params = 1,
+};
+
+static const struct db_stmt read_jobs = {
+    .name = "run_read_jobs",
+    .sql = "SELECT id, revision, task_definition, task_count, max_count, trigger, overrides"
+           " FROM jobs WHERE id = ANY ($1::text[])",
+    .params = 1,
+};
+
+const struct db_stmt *const run_store_statements[] = {&plan, &record, &take_over, &read_jobs};
+const size_t run_store_statement_count = ARRAY_LEN(run_store_statements);
+
+enum { NUMBER_SIZE = 24 };
+
+static const char *number(char out[static NUMBER_SIZE], int64_t value)
+{
+    snprintf(out, NUMBER_SIZE, "%" PRId64, value);
+    return out;
+}
+
+enum { ARRAYS_MAX = 12 };
+
+/* The arrays of one statement, in the order of its parameters from $2 on. */
+struct arrays {
+    struct db_array items[ARRAYS_MAX];
+    size_t count;
+};
+
+static void arrays_init(struct arrays *arrays, size_t count)
+{
+    arrays->count = count;
+    for (size_t i = 0; i < count; i++)
+        db_array_init(&arrays->items[i]);
+}
+
+static void arrays_done(struct arrays *arrays)
+{
+    for (size_t i = 0; i < arrays->count; i++)
+        db_array_done(&arrays->items[i]);
+}
+
+#define AUTO_ARRAYS CLEANUP(arrays_done)
+
+static void arrays_end(struct arrays *arrays, const char **params)
+{
+    for (size_t i = 0; i < arrays->count; i++)
+        params[i] = db_array_end(&arrays->items[i]);
+}
+
+static void put_int_unless(struct db_array *array, int64_t value, int64_t null)
+{
+    if (value == null)
+        db_array_null(array);
+    else
+        db_array_int64(array, value);
+}
+
+void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *rows, size_t count, bool again,
+                    db_fn *done, void *arg)
+{
+    AUTO_ARRAYS struct arrays arrays;
+    struct db_array *to = arrays.items;
+    char epoch_text[NUMBER_SIZE];
+    const char *params[14];
+
+    arrays_init(&arrays, 12);
+    for (size_t i = 0; i < count; i++) {
+        db_array_text(&to[0], rows[i].job_id);
+        db_array_int64(&to[1], rows[i].fire_s);
+        db_array_text(&to[2], rows[i].state);
+        db_array_int64(&to[3], rows[i].coalesced);
+        put_int_unless(&to[4], rows[i].wanted, -1);
+        put_int_unless(&to[5], rows[i].running, -1);
+        put_int_unless(&to[6], rows[i].needed, -1);
+        db_array_text(&to[7], rows[i].request);
+        db_array_text(&to[8], rows[i].chunks);
+        db_array_text(&to[9], rows[i].error);
+        put_int_unless(&to[10], rows[i].next_s, 0);
+        db_array_int64(&to[11], rows[i].revision);
+    }
+    params[0] = number(epoch_text, epoch);
+    arrays_end(&arrays, params + 1);
+    params[13] = again ? "t" : "f";
+    db_query(db, &plan, params, done, arg);
+}
+
+bool run_store_planned(const struct db_result *result, int row, size_t *index, int64_t *id)
+{
+    if (row >= db_rows(result) || db_is_null(result, row, 0))
+        return false;
+    *index = (size_t)db_int64(result, row, 0) - 1;
+    *id = db_int64(result, row, 1);
+    return true;
+}
+
+void run_store_record(struct db *db, int64_t epoch, const struct run_record_row *rows, size_t count,
+                      db_fn *done, void *arg)
+{
+    AUTO_ARRAYS struct arrays arrays;
+    struct db_array *to = arrays.items;
+    char epoch_text[NUMBER_SIZE];
+    const char *params[7];
+
+    arrays_init(&arrays, 6);
+    for (size_t i = 0; i < count; i++) {
+        db_array_int64(&to[0], rows[i].id);
+        db_array_text(&to[1], rows[i].state);
+        db_array_text(&to[2], rows[i].chunks);
+        db_array_text(&to[3], rows[i].tasks);
+        db_array_text(&to[4], rows[i].error);
+        put_int_unless(&to[5], rows[i].launched_us, 0);
+    }
+    params[0] = number(epoch_text, epoch);
+    arrays_end(&arrays, params + 1);
+    db_query(db, &record, params, done, arg);
+}
+
+bool run_store_recorded(const struct db_result *result, int row, size_t *index)
+{
+    if (row >= db_rows(result) || db_is_null(result, row, 0))
+        return false;
+    *index = (size_t)db_int64(result, row, 0) - 1;
+    return true;
+}
+
+void run_store_take_over(struct db *db, int64_t epoch, db_fn *done, void *arg)
+{
+    char epoch_text[NUMBER_SIZE];
+
+    db_query(db, &take_over, (const char *[]){number(epoch_text, epoch)}, done, arg);
+}
+
+static int int_or_none(const struct db_result *result, int row, int column)
+{
+    return db_is_null(result, row, column) ? -1 : (int)db_int64(result, row, column);
+}
+
+bool run_store_taken(const struct db_result *result, int row, struct run *run, struct run_open *ret)
+{
+    if (row >= db_rows(result) || db_is_null(result, row, 0))
+        return false;
+    run->id = db_int64(result, row, 0);
+    run->wanted = int_or_none(result, row, 4);
+    run->running = int_or_none(result, row, 5);
+    run->needed = int_or_none(result, row, 6);
+    run->launched_us = db_int64(result, row, 10);
+    *ret = (struct run_open){.job_id = db_text(result, row, 1),
+                             .fire_s = db_int64(result, row, 2),
+                             .coalesced = db_int64(result, row, 3),
+                             .request = db_text(result, row, 7),
+                             .chunks = db_text(result, row, 8),
+                             .tasks = db_text(result, row, 9)};
+    return true;
+}
+
+bool run_store_fenced(const struct db_result *result)
+{
+    return db_rows(result) == 0;
+}
+
+void run_store_read_jobs(struct db *db, const char *const *ids, size_t count, db_fn *done, void *arg)
+{
+    AUTO_DB_ARRAY struct db_array array;
+
+    db_array_init(&array);
+    for (size_t i = 0; i < count; i++)
+        db_array_text(&array, ids[i]);
+    db_query(db, &read_jobs, (const char *[]){db_array_end(&array)}, done, arg);
+}
+
+void run_store_job(const struct db_result *result, int row, struct run_job_row *ret)
+{
+    *ret = (struct run_job_row){.id = db_text(result, row, 0),
+                                .revision = db_int64(result, row, 1),
+                                .task_definition = db_text(result, row, 2),
+                                .task_count = (int)db_int64(result, row, 3),
+                                .max_count = (int)db_int64(result, row, 4),
+                                .trigger = db_text(result, row, 5),
+                                .overrides = db_text(result, row, 6)};
+}

@@ -1,0 +1,80 @@
+/*
+ * All SQL on runs, and what of job_state goes with it; and the one query on jobs that a check needs. Many
+ * rows by one statement each.
+ *
+ * Every write holds the scheduler's row FOR SHARE and wants its epoch to be the given one, so that no write
+ * of a leader that was replaced can come after its successor's take-over: run_store_fenced() says that this
+ * was so, and then nothing was written. Answers are db.h's; what is in them is read by the functions below.
+ */
+#pragma once
+
+#include "db.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct run;
+
+/* The statements, for a test that prepares them all. */
+extern const struct db_stmt *const run_store_statements[];
+extern const size_t run_store_statement_count;
+
+/* A row to be written by run_store_plan(). Texts are lent for the call. */
+struct run_plan_row {
+    const char *job_id;
+    int64_t fire_s;
+    const char *state; /* as runs.state; NULL: no run, only job_state */
+    int64_t coalesced;
+    int wanted, running, needed; /* -1: NULL */
+    const char *request;         /* NULL: none */
+    const char *chunks;          /* NULL: [] */
+    const char *error;           /* NULL: none */
+    int64_t next_s;              /* for job_state; 0: no more fires */
+    int64_t revision;            /* for job_state.armed_revision */
+};
+
+/* Inserts runs that are not on record yet and moves the cursor of their jobs. What is newer in job_state
+ * stays. again: a write of these rows may have succeeded before, so rows of this epoch that are still planned
+ * count as written by this one. */
+void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *rows, size_t count, bool again,
+                    db_fn *done, void *arg);
+/* Which rows are on record by this write: index into rows, and the run's id. False: no such answer row (a
+ * run that was on record already has none). */
+bool run_store_planned(const struct db_result *result, int row, size_t *index, int64_t *id);
+
+struct run_record_row {
+    int64_t id;
+    const char *state;
+    const char *chunks, *tasks; /* lent, as JSON */
+    const char *error;          /* NULL: none */
+    int64_t launched_us;        /* 0: never */
+};
+
+/* Updates runs that are open (planned or launching); and their jobs' last run, if a task was started. */
+void run_store_record(struct db *db, int64_t epoch, const struct run_record_row *rows, size_t count,
+                      db_fn *done, void *arg);
+bool run_store_recorded(const struct db_result *result, int row, size_t *index);
+
+/* Takes all open runs over: they are launching, and of this epoch. One row each, oldest fire first. */
+void run_store_take_over(struct db *db, int64_t epoch, db_fn *done, void *arg);
+struct run_open {
+    const char *job_id; /* lent by the result, as all texts */
+    int64_t fire_s;
+    int64_t coalesced;
+    const char *request; /* NULL: none */
+    const char *chunks, *tasks;
+};
+/* Fills run but for its texts. False: no such answer row. */
+bool run_store_taken(const struct db_result *result, int row, struct run *run, struct run_open *ret);
+
+bool run_store_fenced(const struct db_result *result);
+
+/* Definitions of jobs by id; what is not there has no row. */
+void run_store_read_jobs(struct db *db, const char *const *ids, size_t count, db_fn *done, void *arg);
+struct run_job_row {
+    const char *id, *task_definition, *trigger, *overrides; /* lent; the last two NULL: none */
+    int64_t revision;
+    int task_count, max_count; /* 0: not given */
+};
+void run_store_job(const struct db_result *result, int row, struct run_job_row *ret);

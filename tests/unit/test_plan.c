@@ -1,0 +1,169 @@
+/* How many tasks a due job wants and needs, and the run that comes of it. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ecs_codec.h"
+#include "mem.h"
+#include "plan.h"
+#include "trigger.h"
+
+struct wanted_case {
+    const char *name;
+    enum job_trigger_kind kind;
+    int32_t per_task;
+    int64_t visible;
+    int task_count, max_count, wanted;
+};
+
+static struct wanted_case cases[] = {
+    {"no trigger: taskCount", JOB_TRIGGER_NOOP, 0, 0, 3, 0, 3},
+    {"no trigger: a queue has no say", JOB_TRIGGER_NOOP, 0, 5000, 3, 0, 3},
+    {"no trigger: maxCount", JOB_TRIGGER_NOOP, 0, 0, 10, 2, 2},
+    {"no trigger: maxCount above", JOB_TRIGGER_NOOP, 0, 0, 2, 10, 2},
+    {"empty queue: none", JOB_TRIGGER_SQS, 100, 0, 1, 0, 0},
+    {"empty queue without messagesPerTask", JOB_TRIGGER_SQS, 0, 0, 5, 0, 0},
+    {"a nonsensical depth is none", JOB_TRIGGER_SQS, 100, -1, 5, 0, 0},
+    {"1 message: one", JOB_TRIGGER_SQS, 100, 1, 1, 0, 1},
+    {"100 messages: one", JOB_TRIGGER_SQS, 100, 100, 1, 0, 1},
+    {"101 messages: two", JOB_TRIGGER_SQS, 100, 101, 1, 0, 2},
+    {"200 messages: two", JOB_TRIGGER_SQS, 100, 200, 1, 0, 2},
+    {"201 messages: three", JOB_TRIGGER_SQS, 100, 201, 1, 0, 3},
+    {"250 messages: three", JOB_TRIGGER_SQS, 100, 250, 1, 0, 3},
+    {"taskCount is the least", JOB_TRIGGER_SQS, 100, 250, 5, 0, 5},
+    {"without messagesPerTask: taskCount", JOB_TRIGGER_SQS, 0, 250, 1, 0, 1},
+    {"maxCount caps", JOB_TRIGGER_SQS, 100, 5000, 1, 12, 12},
+    {"maxCount caps taskCount, too", JOB_TRIGGER_SQS, 0, 1, 5, 3, 3},
+    {"never above 50", JOB_TRIGGER_SQS, 1, 10000, 1, 0, 50},
+    {"the longest queue", JOB_TRIGGER_SQS, 1, INT64_MAX, 1, 0, 50},
+};
+
+static void check_wanted(void **state)
+{
+    const struct wanted_case *c = *state;
+    struct job_trigger trigger = {.kind = c->kind, .messages_per_task = c->per_task};
+
+    assert_int_equal(trigger_wanted(&trigger, c->visible, c->task_count, c->max_count), c->wanted);
+}
+
+static void each_kind_says_what_it_asks(void **state UNUSED)
+{
+    assert_int_equal(trigger_rule(JOB_TRIGGER_NOOP)->question, TRIGGER_ASKS_NOTHING);
+    assert_int_equal(trigger_rule(JOB_TRIGGER_SQS)->question, TRIGGER_ASKS_QUEUE_DEPTH);
+}
+
+static const struct run_identity identity = {"7d444840-9dc0-11d1-b245-5ffdce74fad2", "nightly", 1700000000};
+static const struct plan_target target = {.cluster = "main", .started_by = "ecs-scheduler"};
+
+static struct plan_job *job(int task_count, const char *trigger, const char *overrides)
+{
+    struct plan_job *made = mem_alloc(sizeof *made);
+    struct err err;
+
+    made->task_definition = mem_strdup("sleeper");
+    made->task_count = task_count;
+    if (!plan_job_read(made, trigger, overrides, &err))
+        fail_msg("%s", err.text);
+    return made;
+}
+
+static void what_runs_is_not_started_again(void **state UNUSED)
+{
+    struct plan_job *made = job(25, NULL, NULL);
+    AUTO_RUN struct run *run = run_new();
+
+    plan_make(run, made, &identity, &target, 3, 0, 1700000001);
+    assert_int_equal(run->wanted, 25);
+    assert_int_equal(run->running, 3);
+    assert_int_equal(run->needed, 22);
+    assert_string_equal(
+        run->request,
+        "{\"cluster\":\"main\",\"startedBy\":\"ecs-scheduler\",\"taskDefinition\":\"sleeper\"}");
+    assert_int_equal(run->chunk_count, 3);
+    assert_int_equal(run->chunks[0].count, 10);
+    assert_int_equal(run->chunks[2].count, 2);
+    assert_int_equal(run->chunks[2].since_s, 1700000001);
+    plan_job_free(made);
+}
+
+static void nothing_to_start_has_no_request(void **state UNUSED)
+{
+    struct plan_job *made = job(2, NULL, NULL);
+    AUTO_RUN struct run *run = run_new();
+
+    plan_make(run, made, &identity, &target, 3, 0, 1);
+    assert_int_equal(run->needed, 0);
+    assert_null(run->request);
+    assert_int_equal(run->chunk_count, 0);
+    plan_job_free(made);
+}
+
+static void overrides_go_with_the_tag(void **state UNUSED)
+{
+    struct plan_job *made =
+        job(1, "{\"type\":\"noop\"}", "[{\"containerName\":\"c\",\"environment\":{\"A\":\"b\"}}]");
+    AUTO_RUN struct run *run = run_new();
+    char *cluster, *family;
+    struct err err;
+
+    assert_true(plan_asks_tags(made));
+    plan_make(run, made, &identity, &target, 0, 0, 1);
+    assert_non_null(strstr(run->request, "{\"name\":\"ECS_SCHEDULER_OVERRIDE_TAG\",\"value\":\"nightly\"}"));
+    assert_true(plan_read_request(run->request, &cluster, &family, &err));
+    assert_string_equal(cluster, "main");
+    assert_string_equal(family, "sleeper");
+    free(cluster);
+    free(family);
+    plan_job_free(made);
+}
+
+static void only_tasks_with_its_tag_are_its_own(void **state UNUSED)
+{
+    struct ecs_task items[] = {{.arn = (char[]){"1"}, .override_tag = (char[]){"nightly"}},
+                               {.arn = (char[]){"2"}, .override_tag = (char[]){"other"}},
+                               {.arn = (char[]){"3"}}};
+
+    assert_int_equal(plan_count_own(&(struct ecs_tasks){.items = items, .count = 3}, "nightly"), 1);
+}
+
+static void a_definition_edited_by_hand_is_refused(void **state UNUSED)
+{
+    struct plan_job *made = mem_alloc(sizeof *made);
+    struct err err;
+
+    assert_false(plan_job_read(made, "{\"type\":\"cron\"}", NULL, &err));
+    assert_non_null(strstr(err.text, "the job's trigger: "));
+    assert_false(plan_job_read(made, NULL, "{}", &err));
+    assert_non_null(strstr(err.text, "the job's overrides: "));
+    plan_job_free(made);
+}
+
+static void a_request_edited_by_hand_is_refused(void **state UNUSED)
+{
+    static const char *const texts[] = {"", "[]", "{\"cluster\":\"c\"}", "{\"taskDefinition\":\"t\"}"};
+    char *cluster, *family;
+    struct err err;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_false(plan_read_request(texts[i], &cluster, &family, &err));
+}
+
+int main(void)
+{
+    const struct CMUnitTest others[] = {
+        cmocka_unit_test(each_kind_says_what_it_asks),
+        cmocka_unit_test(what_runs_is_not_started_again),
+        cmocka_unit_test(nothing_to_start_has_no_request),
+        cmocka_unit_test(overrides_go_with_the_tag),
+        cmocka_unit_test(only_tasks_with_its_tag_are_its_own),
+        cmocka_unit_test(a_definition_edited_by_hand_is_refused),
+        cmocka_unit_test(a_request_edited_by_hand_is_refused),
+    };
+    struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(others)];
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        tests[i] = (struct CMUnitTest){cases[i].name, check_wanted, NULL, NULL, &cases[i]};
+    memcpy(tests + ARRAY_LEN(cases), others, sizeof others);
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}
