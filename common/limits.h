@@ -3,7 +3,13 @@
  * API's messages, the OpenAPI document and the CHECK constraints in sql/ repeat these numbers; a test
  * compares.
  */
-#pragma once
+#ifdef _GCC_NEXT_LIMITS_H
+/* Not meant for us: gcc's <limits.h>, on its way to the C library's, looks into the folders of "..." first.
+ */
+#pragma GCC system_header
+#include_next <limits.h>
+#elif !defined(ECSS_LIMITS_H)
+#define ECSS_LIMITS_H
 
 enum {
     JOB_ID_MAX = 255,              /* characters, [0-9A-Za-z_-] */
@@ -37,3 +43,5 @@ enum {
     PAGE_COUNT_MAX = 1000, /* jobs a page */
     PAGE_COUNT_DEFAULT = 10,
 };
+
+#endif
