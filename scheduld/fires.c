@@ -1,0 +1,300 @@
+/* See fires.h. */
+#include "fires.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agenda.h"
+#include "mem.h"
+#include "plan.h"
+#include "run.h"
+
+enum { INDEX_MIN = 64, HEAP_MIN = 64 };
+
+struct fire *fire_new(const char *job_id)
+{
+    struct fire *fire = mem_alloc(sizeof *fire);
+
+    fire->job_id = mem_strdup(job_id);
+    fire->heap_at = SIZE_MAX;
+    return fire;
+}
+
+void fire_free(struct fire *fire)
+{
+    if (fire == NULL)
+        return;
+    assert(fire->heap_at == SIZE_MAX);
+    plan_job_free(fire->job);
+    run_free(fire->run);
+    free(fire->why);
+    free(fire->job_id);
+    free(fire);
+}
+
+void fire_span_merge(struct fire_span *a, const struct fire_span *b)
+{
+    if (b->count == 0)
+        return;
+    if (a->count == 0 || b->revision > a->revision) {
+        *a = *b; /* what a newer definition of the job gives is computed from the cursor: it has all */
+    } else if (b->fire_s > a->fire_s) {
+        a->count += b->count;
+        a->fire_s = b->fire_s;
+        a->next_s = b->next_s;
+    }
+}
+
+/* A fire before main counts only as a new definition's, and if nothing was decided about main. */
+static enum fire_change take_earlier(struct fire *fire, const struct fire_span *span)
+{
+    if (!run_state_decided(fire->state) && span->revision > fire->main.revision)
+        fire->main = *span;
+    return FIRE_WAITS;
+}
+
+/* The same fire, said again after the job was read again. */
+static enum fire_change take_same(struct fire *fire, const struct fire_span *span)
+{
+    if (span->revision <= fire->main.revision && span->next_s == fire->main.next_s)
+        return FIRE_WAITS;
+    fire->main.revision = span->revision;
+    fire->main.next_s = span->next_s;
+    if (!run_state_decided(fire->state)) {
+        fire->main.count = span->count;
+        return FIRE_WAITS;
+    }
+    fire->rearm = *span;
+    return FIRE_IS_WRITTEN;
+}
+
+bool fire_blocks(const struct fire *fire)
+{
+    /* What came before the take-over of main was not kept from running by it. */
+    return fire->main.count > 0 && !fire->taken_over &&
+           (fire->state == RUN_LAUNCHING || fire->state == RUN_RETRYING);
+}
+
+bool fire_skip_later(struct fire *fire)
+{
+    if (!fire_blocks(fire) || fire->later.count == 0)
+        return false;
+    fire_span_merge(&fire->skip, &fire->later);
+    fire->later = (struct fire_span){0};
+    fire->skipped_for_s = fire->main.fire_s;
+    return true;
+}
+
+static enum fire_change take_later(struct fire *fire, const struct fire_span *span)
+{
+    fire_span_merge(&fire->later, span);
+    return fire_skip_later(fire) ? FIRE_IS_WRITTEN : FIRE_WAITS;
+}
+
+enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
+{
+    struct fire_span span = {.fire_s = due->fire_s,
+                             .count = due->fire_s == 0 ? 0 : due->coalesced + 1,
+                             .revision = due->revision,
+                             .next_s = due->next_s};
+    /* next_run must not pass over a fire that is not on record yet. */
+    struct fire_span missed = {.fire_s = due->missed_s,
+                               .count = due->missed_s == 0 ? 0 : due->missed,
+                               .revision = due->revision,
+                               .next_s = due->fire_s != 0 ? due->fire_s : due->next_s};
+
+    fire_span_merge(&fire->missed, &missed);
+    if (span.count == 0)
+        return FIRE_WAITS;
+    if (fire->main.count == 0) {
+        fire->main = span;
+        fire->state = RUN_DUE;
+        return FIRE_BEGINS;
+    }
+    if (span.fire_s < fire->main.fire_s)
+        return take_earlier(fire, &span);
+    if (span.fire_s == fire->main.fire_s)
+        return take_same(fire, &span);
+    return take_later(fire, &span);
+}
+
+void fire_forget_main(struct fire *fire)
+{
+    plan_job_free(fire->job);
+    run_free(fire->run);
+    free(fire->why);
+    fire->job = NULL;
+    fire->run = NULL;
+    fire->why = NULL;
+    fire->main = (struct fire_span){0};
+    fire->state = RUN_DUE;
+    fire->taken_over = fire->to_plan = fire->unsure = false;
+    fire->tries = 0;
+    fire->next_chunk = 0;
+}
+
+bool fire_promote(struct fire *fire)
+{
+    struct fire_span later = fire->later;
+
+    fire_forget_main(fire);
+    fire->main = later;
+    fire->later = (struct fire_span){0};
+    return later.count > 0;
+}
+
+bool fire_empty(const struct fire *fire)
+{
+    return fire->main.count == 0 && fire->later.count == 0 && fire->skip.count == 0 &&
+           fire->missed.count == 0 && fire->rearm.count == 0;
+}
+
+/* FNV-1a. */
+static size_t hash_of(const char *s)
+{
+    uint64_t hash = 14695981039346656037U;
+
+    for (; *s != '\0'; s++)
+        hash = (hash ^ (unsigned char)*s) * 1099511628211U;
+    return (size_t)(hash ^ (hash >> 32));
+}
+
+static struct fire **slot_of(const struct fire_index *index, const char *job_id)
+{
+    return &index->slots[hash_of(job_id) & (index->size - 1)];
+}
+
+void fire_index_done(struct fire_index *index)
+{
+    free(index->slots);
+    *index = (struct fire_index){0};
+}
+
+struct fire *fire_index_find(const struct fire_index *index, const char *job_id)
+{
+    if (index->count == 0)
+        return NULL;
+    for (struct fire *fire = *slot_of(index, job_id); fire != NULL; fire = fire->hash_next)
+        if (strcmp(fire->job_id, job_id) == 0)
+            return fire;
+    return NULL;
+}
+
+static void index_put(struct fire_index *index, struct fire *fire)
+{
+    struct fire **slot = slot_of(index, fire->job_id);
+
+    fire->hash_next = *slot;
+    *slot = fire;
+}
+
+static void index_resize(struct fire_index *index, size_t size)
+{
+    struct fire_index old = *index;
+
+    index->slots = mem_array(size, sizeof *index->slots);
+    index->size = size;
+    for (size_t i = 0; i < old.size; i++) {
+        for (struct fire *fire = old.slots[i], *next; fire != NULL; fire = next) {
+            next = fire->hash_next;
+            index_put(index, fire);
+        }
+    }
+    free(old.slots);
+}
+
+void fire_index_add(struct fire_index *index, struct fire *fire)
+{
+    if (index->count == index->size)
+        index_resize(index, index->size == 0 ? INDEX_MIN : 2 * index->size);
+    index_put(index, fire);
+    index->count++;
+}
+
+void fire_index_remove(struct fire_index *index, struct fire *fire)
+{
+    if (index->count == 0)
+        return;
+    for (struct fire **at = slot_of(index, fire->job_id); *at != NULL; at = &(*at)->hash_next) {
+        if (*at == fire) {
+            *at = fire->hash_next;
+            index->count--;
+            break;
+        }
+    }
+    /* A peak is not paid for until the end of days. */
+    if (index->size > INDEX_MIN && index->count < index->size / 8)
+        index_resize(index, index->size / 2);
+}
+
+void fire_heap_done(struct fire_heap *heap)
+{
+    free(heap->items);
+    *heap = (struct fire_heap){0};
+}
+
+static void put_at(struct fire_heap *heap, size_t at, struct fire *fire)
+{
+    heap->items[at] = fire;
+    fire->heap_at = at;
+}
+
+static void sift_up(struct fire_heap *heap, size_t at)
+{
+    struct fire *fire = heap->items[at];
+
+    while (at > 0 && heap->items[(at - 1) / 2]->heap_key > fire->heap_key) {
+        put_at(heap, at, heap->items[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    put_at(heap, at, fire);
+}
+
+static void sift_down(struct fire_heap *heap, size_t at)
+{
+    struct fire *fire = heap->items[at];
+
+    for (;;) {
+        size_t child = 2 * at + 1;
+
+        if (child + 1 < heap->count && heap->items[child + 1]->heap_key < heap->items[child]->heap_key)
+            child++;
+        if (child >= heap->count || heap->items[child]->heap_key >= fire->heap_key)
+            break;
+        put_at(heap, at, heap->items[child]);
+        at = child;
+    }
+    put_at(heap, at, fire);
+}
+
+void fire_heap_add(struct fire_heap *heap, struct fire *fire, int64_t key)
+{
+    assert(fire->heap_at == SIZE_MAX);
+    if (heap->count == heap->room) {
+        heap->room = heap->room == 0 ? HEAP_MIN : 2 * heap->room;
+        heap->items = mem_grow(heap->items, heap->room, sizeof(struct fire *));
+    }
+    fire->heap_key = key;
+    put_at(heap, heap->count++, fire);
+    sift_up(heap, heap->count - 1);
+}
+
+void fire_heap_remove(struct fire_heap *heap, struct fire *fire)
+{
+    size_t at = fire->heap_at;
+    struct fire *last = heap->items[--heap->count];
+
+    assert(heap->items[at] == fire);
+    fire->heap_at = SIZE_MAX;
+    if (last == fire)
+        return;
+    put_at(heap, at, last);
+    sift_up(heap, at);
+    sift_down(heap, last->heap_at);
+}
+
+struct fire *fire_heap_first(const struct fire_heap *heap)
+{
+    return heap->count == 0 ? NULL : heap->items[0];
+}

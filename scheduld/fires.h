@@ -1,0 +1,106 @@
+/*
+ * What the runner keeps of a job that is due: one entry a job, found by its id; and queues of entries in
+ * order of a number. Pure containers and the arithmetic of merging what comes while an entry is there.
+ *
+ * An entry has up to five parts, each of which ends up in the ledger:
+ *     main     the fire that is being dealt with, or is next to be
+ *     later    fires that came while main was there, and are decided on when that is over
+ *     skip     fires that came while main was being launched: to be on record as skipped
+ *     missed   fires that were too old when we heard of them: to be on record as missed
+ *     rearm    only job_state is to be written, for the fire is on record already
+ */
+#pragma once
+
+#include "run_fsm.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/queue.h>
+
+struct agenda_due;
+struct plan_job;
+struct run;
+
+/* Fires that one row stands for. */
+struct fire_span {
+    int64_t fire_s;   /* the latest; 0: none */
+    int64_t count;    /* that one included */
+    int64_t revision; /* of the job, from which they were computed */
+    int64_t next_s;   /* the fire after them; 0: none */
+};
+
+struct fire {
+    char *job_id; /* owned */
+    struct fire *hash_next;
+    struct fire_span main; /* count - 1 were coalesced into it */
+    struct fire_span later, skip, missed, rearm;
+    int64_t skipped_for_s; /* the fire whose run was being launched when skip came */
+
+    enum run_state state; /* of main */
+    bool taken_over;      /* main was found open in the ledger */
+    bool to_plan;         /* main is to be inserted */
+    bool unsure;          /* main's write may have been done already */
+    bool holds_slot;      /* counts as active */
+    int tries;            /* of what is being tried, for the back-off */
+    size_t next_chunk;    /* of the pass over main's chunks */
+    char *why;            /* owned; why the last check did not work; NULL: none failed */
+    struct plan_job *job; /* owned; while main is checked */
+    struct run *run;      /* owned; from the check to the end */
+
+    int holds;                 /* callbacks that are to come with this entry */
+    bool dead;                 /* forgotten: freed when the last of them has come */
+    bool plan_queued, in_plan; /* waits for a statement that inserts; is in the one on its way */
+    TAILQ_ENTRY(fire) all_link, plan_link, work_link;
+    size_t heap_at; /* in a fire_heap; SIZE_MAX: in none */
+    int64_t heap_key;
+};
+
+TAILQ_HEAD(fire_list, fire);
+
+struct fire *fire_new(const char *job_id);
+void fire_free(struct fire *fire); /* in no container any more; NULL is fine */
+
+/* a becomes both: b's are later, or the same fires newly computed. */
+void fire_span_merge(struct fire_span *a, const struct fire_span *b);
+
+/* What a due brings to an entry: says what has changed. */
+enum fire_change {
+    FIRE_WAITS,     /* nothing is to be done now: it is known already, or waits for main */
+    FIRE_BEGINS,    /* main was empty, and is not any more */
+    FIRE_IS_WRITTEN /* skip or rearm is to be written */
+};
+/* missed, if the due has any, is to be written in any case. */
+enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due);
+
+/* What comes now comes while main is being launched. */
+bool fire_blocks(const struct fire *fire);
+/* Main begins to be launched: what came since is skipped. True: there was something. */
+bool fire_skip_later(struct fire *fire);
+
+/* main is over, or was dropped: later becomes main. False: there is none. */
+bool fire_promote(struct fire *fire);
+void fire_forget_main(struct fire *fire);
+/* Nothing is left to be done. */
+bool fire_empty(const struct fire *fire);
+
+/* By job id. */
+struct fire_index {
+    struct fire **slots; /* owned; the entries are not */
+    size_t size, count;
+};
+void fire_index_done(struct fire_index *index);
+struct fire *fire_index_find(const struct fire_index *index, const char *job_id);
+void fire_index_add(struct fire_index *index, struct fire *fire);    /* not in it */
+void fire_index_remove(struct fire_index *index, struct fire *fire); /* nothing if it is not in it */
+
+/* Smallest key first; of equal ones, any. */
+struct fire_heap {
+    struct fire **items; /* owned; the entries are not */
+    size_t count, room;
+};
+void fire_heap_done(struct fire_heap *heap);
+void fire_heap_add(struct fire_heap *heap, struct fire *fire, int64_t key); /* in no heap */
+void fire_heap_remove(struct fire_heap *heap, struct fire *fire);           /* in this one */
+struct fire *fire_heap_first(const struct fire_heap *heap);                 /* NULL: empty */

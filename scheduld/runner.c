@@ -1,0 +1,254 @@
+/* See runner.h and runner_internal.h. */
+#include "runner_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <event2/event.h>
+
+#include "agenda.h"
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+#include "plan.h"
+
+enum {
+    RETRY_MIN_MS = 1000,
+    RETRY_MAX_MS = 60000,
+    DRAIN_MS = 10000,
+    CALLS_MAX = 48, /* below aws_client's limit: what we send is on the wire at once, while the lease holds */
+    RUNS_MAX = 4000,
+};
+
+static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg);
+static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg);
+static void on_drain_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg);
+
+static void set_defaults(struct runner_options *options)
+{
+    if (options->clock == NULL)
+        options->clock = &clock_system;
+    if (options->retry_min_ms == 0)
+        options->retry_min_ms = RETRY_MIN_MS;
+    if (options->retry_max_ms == 0)
+        options->retry_max_ms = RETRY_MAX_MS;
+    if (options->drain_ms == 0)
+        options->drain_ms = DRAIN_MS;
+    if (options->calls_max == 0)
+        options->calls_max = CALLS_MAX;
+    if (options->runs_max == 0)
+        options->runs_max = RUNS_MAX;
+}
+
+static void init_lists(struct runner *runner)
+{
+    TAILQ_INIT(&runner->all);
+    TAILQ_INIT(&runner->check);
+    TAILQ_INIT(&runner->plan);
+    TAILQ_INIT(&runner->record);
+    TAILQ_INIT(&runner->launch);
+}
+
+struct runner *runner_new(const struct runner_options *options)
+{
+    struct runner *runner = mem_alloc(sizeof *runner);
+
+    runner->options = *options;
+    set_defaults(&runner->options);
+    runner->cluster = mem_strdup(options->cluster);
+    runner->name = mem_strdup(options->name);
+    init_lists(runner);
+    runner->kick = event_new(options->base, -1, 0, on_kick, runner);
+    runner->timer = evtimer_new(options->base, on_timer, runner);
+    runner->drain_timer = evtimer_new(options->base, on_drain_timer, runner);
+    return runner;
+}
+
+void runner_free(struct runner *runner)
+{
+    if (runner == NULL)
+        return;
+    runner_stand_by(runner);
+    fire_index_done(&runner->by_job);
+    fire_heap_done(&runner->due);
+    fire_heap_done(&runner->retry);
+    event_free(runner->kick);
+    event_free(runner->timer);
+    event_free(runner->drain_timer);
+    free(runner->cluster);
+    free(runner->name);
+    free(runner->installation);
+    free(runner);
+}
+
+/* The loop. */
+
+static bool idle(const struct runner *runner)
+{
+    return runner->active == 0 && !runner->planning && !runner->recording && TAILQ_EMPTY(&runner->plan) &&
+           TAILQ_EMPTY(&runner->record);
+}
+
+/* Either may free the runner. */
+static void end_drain(struct runner *runner)
+{
+    void (*drained)(void *arg) = runner->drained;
+    void *arg = runner->drained_arg;
+
+    runner_stand_by(runner);
+    if (drained != NULL)
+        drained(arg);
+}
+
+static void work(struct runner *runner)
+{
+    bool rests = runner_db_rests(runner);
+
+    if (runner->mode == RUNNER_TAKING_OVER && !rests)
+        runner_take_over(runner);
+    if (runner->mode == RUNNER_LEADING && !rests)
+        runner_begin_some(runner);
+    if (runner->mode == RUNNER_LEADING || runner->mode == RUNNER_DRAINING) {
+        if (!rests)
+            runner_write_plans(runner);
+        if (!rests)
+            runner_write_records(runner);
+        runner_launch_some(runner);
+    }
+    if (runner->mode == RUNNER_DRAINING && idle(runner))
+        end_drain(runner);
+}
+
+static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct runner *runner = arg;
+
+    if (runner->tell_fenced) {
+        runner->tell_fenced = false;
+        runner->options.on_fenced(runner->options.arg);
+        return;
+    }
+    work(runner);
+}
+
+void runner_kick(struct runner *runner)
+{
+    event_active(runner->kick, EV_TIMEOUT, 0);
+}
+
+static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct runner *runner = arg;
+
+    runner_wake_some(runner);
+    runner_set_timer(runner);
+    work(runner);
+}
+
+static void on_drain_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct runner *runner = arg;
+
+    log_warning("runner.drain_ends", "unfinished=%zu", runner->active);
+    end_drain(runner);
+}
+
+/* From outside. */
+
+void runner_lead(struct runner *runner, int64_t epoch, const char *installation)
+{
+    runner_stand_by(runner);
+    runner->mode = RUNNER_TAKING_OVER;
+    runner->epoch = epoch;
+    runner->installation = mem_strdup(installation);
+    runner_kick(runner);
+}
+
+void runner_due(struct runner *runner, const struct agenda_due *due)
+{
+    struct fire *fire;
+    enum fire_change change;
+
+    if (runner->mode != RUNNER_LEADING && runner->mode != RUNNER_TAKING_OVER)
+        return;
+    fire = fire_index_find(&runner->by_job, due->job_id);
+    if (fire == NULL)
+        fire = runner_add(runner, due->job_id, true);
+    change = fire_take_due(fire, due);
+    if (change == FIRE_BEGINS)
+        runner_queue_due(runner, fire);
+    if (change == FIRE_IS_WRITTEN || fire->missed.count > 0)
+        runner_queue_plan(runner, fire);
+}
+
+void runner_stand_by(struct runner *runner)
+{
+    struct fire *fire;
+
+    runner->mode = RUNNER_STAND_BY;
+    runner->reign++;
+    while ((fire = fire_heap_first(&runner->due)) != NULL)
+        fire_heap_remove(&runner->due, fire);
+    while ((fire = fire_heap_first(&runner->retry)) != NULL)
+        runner_unpark(runner, fire);
+    while ((fire = TAILQ_FIRST(&runner->all)) != NULL)
+        runner_forget(runner, fire);
+    init_lists(runner);
+    runner->taking = runner->planning = runner->recording = false;
+    runner->plan_alone = runner->record_alone = 0;
+    runner->db_again_ms = runner->send_again_ms = 0;
+    runner->db_tries = 0;
+    runner->drained = NULL;
+    evtimer_del(runner->timer);
+    evtimer_del(runner->drain_timer);
+    event_del(runner->kick);
+    runner->tell_fenced = false;
+    free(runner->installation);
+    runner->installation = NULL;
+}
+
+void runner_fenced(struct runner *runner)
+{
+    log_warning("runner.fenced", "epoch=%" PRId64 " reason=another_leads", runner->epoch);
+    runner_stand_by(runner);
+    runner->tell_fenced = true;
+    runner_kick(runner);
+}
+
+static void drop_waiting(struct runner *runner, struct fire *fire)
+{
+    fire->later = (struct fire_span){0};
+    fire_forget_main(fire);
+    runner_sweep(runner, fire);
+}
+
+void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
+{
+    struct timeval limit = {runner->options.drain_ms / 1000, runner->options.drain_ms % 1000 * 1000};
+    struct fire *fire;
+
+    if (runner->mode != RUNNER_LEADING)
+        runner_stand_by(runner);
+    runner->mode = RUNNER_DRAINING;
+    runner->drained = done;
+    runner->drained_arg = arg;
+    while ((fire = fire_heap_first(&runner->due)) != NULL) {
+        fire_heap_remove(&runner->due, fire);
+        drop_waiting(runner, fire);
+    }
+    while ((fire = fire_heap_first(&runner->retry)) != NULL) {
+        runner_unpark(runner, fire);
+        drop_waiting(runner, fire);
+    }
+    evtimer_add(runner->drain_timer, &limit);
+    runner_kick(runner);
+}
+
+struct runner_counts runner_count(const struct runner *runner)
+{
+    return (struct runner_counts){
+        .waiting = runner->due.count, .active = runner->active, .retrying = runner->retry.count};
+}

@@ -1,0 +1,118 @@
+/*
+ * What the files of the runner share, and nobody else sees.
+ *
+ *     runner.c           who leads, what is due, the turns of the loop, the end
+ *     runner_turn.c      entries, every change of a state and what follows, whose turn it is
+ *     runner_wait.c      when what did not work is tried again
+ *     runner_check.c     definitions, running tasks, queues: what each batch asks, and asks only once
+ *     runner_ledger.c    writes: plans and results
+ *     runner_launch.c    RunTask
+ *     runner_takeover.c  runs that the leader before us left open
+ *
+ * Only runner_apply() changes a fire's state, by run_fsm's table; the effects put it into a list. What is in
+ * the lists is begun by work(), which comes from the loop after the events of a turn, so that all that
+ * came in one turn goes into one statement.
+ *
+ * A fire is in `all`, and in by_job unless another has its job's place (runner_takeover.c); in at most one of
+ * due, retry (heaps), check, launch and record (by work_link); and beside it in plan (by plan_link). While a
+ * callback with it is to come it is held; one that is forgotten meanwhile is dead, and freed by the callback.
+ */
+#pragma once
+
+#include "attr.h"
+#include "fires.h"
+#include "run.h"
+#include "runner.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db_result;
+struct err;
+struct event;
+
+enum runner_mode { RUNNER_STAND_BY, RUNNER_TAKING_OVER, RUNNER_LEADING, RUNNER_DRAINING };
+
+enum { RUNNER_STAMP_SIZE = 24 };
+
+struct runner {
+    struct runner_options options;
+    char *cluster, *name, *installation; /* owned */
+    enum runner_mode mode;
+    int64_t epoch;
+    uint64_t
+        reign; /* counts runner_lead() and runner_stand_by(): an answer of another one is of no interest */
+
+    struct fire_index by_job;
+    struct fire_heap due;   /* by fire time */
+    struct fire_heap retry; /* by monotonic ms: checks and launches that are to be tried again */
+    struct fire_list all;
+    struct fire_list check;  /* its turn has come */
+    struct fire_list plan;   /* rows to be inserted */
+    struct fire_list record; /* rows to be updated */
+    struct fire_list launch; /* RunTask is to be called */
+    size_t active;           /* have a definition or a request in memory, and do not wait */
+    size_t parked;           /* have a request in memory, and wait to be tried again */
+    size_t calls;            /* RunTasks on the wire */
+
+    bool taking, planning, recording;   /* a statement is on its way */
+    size_t plan_alone, record_alone;    /* so many fires go alone, to find the one that is refused */
+    int64_t db_again_ms, send_again_ms; /* monotonic; the database, or RunTask, is left alone until then */
+    int db_tries;
+
+    struct event *kick, *timer, *drain_timer;
+    bool tell_fenced;
+    void (*drained)(void *arg); /* NULL: nobody waits */
+    void *drained_arg;
+};
+
+/* runner.c */
+void runner_kick(struct runner *runner);   /* the work of this turn comes from the loop */
+void runner_fenced(struct runner *runner); /* the epoch is another */
+
+/* runner_turn.c */
+void runner_apply(struct runner *runner, struct fire *fire, enum run_event event);
+struct fire *runner_add(struct runner *runner, const char *job_id, bool indexed);
+void runner_take_slot(struct runner *runner, struct fire *fire, bool take);
+void runner_queue_due(struct runner *runner, struct fire *fire);
+void runner_queue_plan(struct runner *runner, struct fire *fire);
+void runner_begin_some(struct runner *runner); /* whose turn it is */
+void runner_wake_some(struct runner *runner);  /* whose time to be tried again has come */
+
+/* Main is over, or does not count any more: what came later is next, or the entry goes. */
+void runner_main_over(struct runner *runner, struct fire *fire);
+/* The entry goes if nothing is left to be written for it. */
+void runner_sweep(struct runner *runner, struct fire *fire);
+/* In no list but all and by_job. */
+void runner_forget(struct runner *runner, struct fire *fire);
+/* Undoes a hold. False: the fire was dead, and may be gone. */
+bool runner_release(struct fire *fire);
+
+bool runner_over_grace(const struct runner *runner, const struct fire *fire);
+struct run_identity runner_identity(const struct runner *runner, const struct fire *fire);
+void runner_say_why(struct fire *fire, const char *fmt, ...) PRINTF(2, 3);
+const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE]); /* 2026-11-24T10:30:42Z */
+#define STAMP(fire_s) runner_stamp((fire_s), (char[RUNNER_STAMP_SIZE]){0})
+
+/* runner_wait.c */
+void runner_park(struct runner *runner, struct fire *fire);   /* until another try */
+void runner_unpark(struct runner *runner, struct fire *fire); /* out of retry */
+void runner_set_timer(struct runner *runner);
+bool runner_db_rests(struct runner *runner);
+void runner_db_failed(struct runner *runner, const char *what, const struct err *err);
+void runner_db_worked(struct runner *runner);
+int64_t runner_now_ms(const struct runner *runner);
+
+/* runner_check.c */
+void runner_check_some(struct runner *runner);
+
+/* runner_ledger.c */
+void runner_write_plans(struct runner *runner);
+void runner_write_records(struct runner *runner);
+
+/* runner_launch.c */
+void runner_launch_some(struct runner *runner);
+
+/* runner_takeover.c */
+void runner_take_over(struct runner *runner);

@@ -1,0 +1,120 @@
+/*
+ * RunTask. A run's chunks are sent one after the other; a chunk that is to be tried again waits until all
+ * have had their turn, and until what is known so far is on record.
+ */
+#include "runner_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "aws_error.h"
+#include "clock.h"
+#include "ecs.h"
+#include "log.h"
+#include "mem.h"
+
+enum { LEASE_AGAIN_MS = 100 };
+
+struct call {
+    struct runner *runner;
+    struct fire *fire; /* held */
+    size_t chunk;
+};
+
+static void pass_over(struct runner *runner, struct fire *fire)
+{
+    struct run *run = fire->run;
+
+    if (run_all_started(run)) {
+        run->error[0] = '\0';
+        runner_apply(runner, fire, RUN_EV_LAUNCHED);
+    } else if (runner_over_grace(runner, fire)) {
+        runner_apply(runner, fire, RUN_EV_FAILED);
+    } else {
+        runner_apply(runner, fire, RUN_EV_AGAIN);
+    }
+}
+
+static void take_verdict(struct runner *runner, struct fire *fire, size_t chunk, enum run_verdict verdict)
+{
+    int next = run_next_chunk(fire->run, chunk + 1);
+
+    switch (verdict) {
+    case RUN_GOES_ON:
+        fire->tries = fire->run->chunks[chunk].outcome == RUN_CHUNK_STARTED ? 0 : fire->tries;
+        if (next < 0) {
+            pass_over(runner, fire);
+            break;
+        }
+        fire->next_chunk = (size_t)next;
+        TAILQ_INSERT_HEAD(&runner->launch, fire, work_link); /* before runs that have not begun */
+        break;
+    case RUN_PAUSES:
+        pass_over(runner, fire);
+        break;
+    case RUN_GIVES_UP:
+        runner_apply(runner, fire, RUN_EV_FAILED);
+        break;
+    }
+}
+
+static void on_answer(void *arg, const struct ecs_tasks *tasks, const struct aws_error *error)
+{
+    struct call call = *(struct call *)arg;
+    struct runner *runner = call.runner;
+    struct fire *fire = call.fire;
+    struct run_identity identity;
+
+    free(arg);
+    runner->calls--;
+    runner_kick(runner);
+    if (!runner_release(fire)) /* the run is the next leader's, who asks again with the same token */
+        return;
+    if (error != NULL && error->kind == AWS_CANCELLED) { /* the client is being freed: so ends all of it */
+        runner_forget(runner, fire);
+        return;
+    }
+    identity = runner_identity(runner, fire);
+    take_verdict(
+        runner, fire, call.chunk,
+        run_take_answer(fire->run, call.chunk, &identity, clock_wall_s(runner->options.clock), tasks, error));
+}
+
+static void send(struct runner *runner, struct fire *fire)
+{
+    struct run *run = fire->run;
+    int chunk = run_next_chunk(run, fire->next_chunk);
+    struct call *call;
+
+    if (chunk < 0) { /* taken over when all had been started */
+        pass_over(runner, fire);
+        return;
+    }
+    call = mem_alloc(sizeof *call);
+    *call = (struct call){.runner = runner, .fire = fire, .chunk = (size_t)chunk};
+    fire->holds++;
+    runner->calls++;
+    if (run->launched_us == 0)
+        run->launched_us = clock_wall_us(runner->options.clock);
+    runner->options.ecs_ops->run_task(runner->options.ecs,
+                                      &(struct ecs_run_task){.plan = run->request,
+                                                             .count = run_chunk_ask(&run->chunks[chunk]),
+                                                             .client_token = run->chunks[chunk].token},
+                                      on_answer, call);
+}
+
+void runner_launch_some(struct runner *runner)
+{
+    struct fire *fire;
+
+    while (runner->calls < runner->options.calls_max && (fire = TAILQ_FIRST(&runner->launch)) != NULL) {
+        if (!runner->options.may_launch(runner->options.arg)) {
+            runner->send_again_ms = runner_now_ms(runner) + LEASE_AGAIN_MS;
+            runner_set_timer(runner);
+            return;
+        }
+        TAILQ_REMOVE(&runner->launch, fire, work_link);
+        send(runner, fire);
+    }
+    runner->send_again_ms = 0;
+}

@@ -1,0 +1,182 @@
+/*
+ * Runs that the leader before us left open. Each is launched again from its row: the same request, the same
+ * tokens, so that ECS answers what was sent with what it started then, and starts what was not; also after
+ * the grace, for only asking tells. Where a token is so old that ECS may have forgotten it, asking could
+ * start the tasks twice: then ECS is asked what runs, and the run is given up with that for a reason.
+ *
+ * A job has one run in flight. Should the ledger have two open ones of a job, as somebody edited it, the
+ * second is dealt with beside the first, without a place in by_job.
+ */
+#include "runner_internal.h"
+
+#include <stdlib.h>
+
+#include "aws_error.h"
+#include "clock.h"
+#include "db.h"
+#include "ecs.h"
+#include "log.h"
+#include "mem.h"
+#include "plan.h"
+#include "run_store.h"
+
+struct taking {
+    struct runner *runner;
+    uint64_t reign;
+};
+
+struct asking {
+    struct runner *runner;
+    struct fire *fire;      /* held */
+    char *cluster, *family; /* owned */
+};
+
+static void give_up(struct runner *runner, struct fire *fire)
+{
+    fire->state = RUN_LAUNCHING;
+    runner_apply(runner, fire, RUN_EV_FAILED);
+}
+
+static void on_running(void *arg, const char *const *arns UNUSED, size_t count, const struct aws_error *error)
+{
+    struct asking asking = *(struct asking *)arg;
+    char text[RUN_ERROR_MAX / 2];
+
+    free(arg);
+    if (runner_release(asking.fire)) {
+        if (error != NULL)
+            run_set_error(asking.fire->run,
+                          "found unfinished when ECS may have forgotten its client token: whether its tasks "
+                          "were started cannot be told (%s)",
+                          aws_error_text(error, text, sizeof text));
+        else
+            run_set_error(asking.fire->run,
+                          "found unfinished when ECS may have forgotten its client token: whether its tasks "
+                          "were started cannot be told; %zu tasks of %s run now",
+                          count, asking.family);
+        give_up(asking.runner, asking.fire);
+    }
+    free(asking.cluster);
+    free(asking.family);
+}
+
+static void ask_what_runs(struct runner *runner, struct fire *fire)
+{
+    struct asking *asking = mem_alloc(sizeof *asking);
+    struct err err;
+
+    *asking = (struct asking){.runner = runner, .fire = fire};
+    if (!plan_read_request(fire->run->request, &asking->cluster, &asking->family, &err)) {
+        free(asking);
+        run_set_error(fire->run, "found unfinished, and it makes no sense: %s", err.text);
+        give_up(runner, fire);
+        return;
+    }
+    fire->holds++;
+    runner->options.ecs_ops->list_tasks(runner->options.ecs, asking->cluster, asking->family, on_running,
+                                        asking);
+}
+
+static bool read_run(struct run *run, const struct run_open *open, struct err *err)
+{
+    if (!run_read_chunks(run, open->chunks, err) || !run_read_tasks(run, open->tasks, err))
+        return false;
+    if (open->request == NULL || run->chunk_count == 0)
+        return err_set(err, ERR_INVALID, "it has no request or no chunks");
+    run->request = mem_strdup(open->request);
+    return true;
+}
+
+/* What agenda said of the job before we knew of its open run. */
+static void make_room(struct runner *runner, struct fire *fire, int64_t fire_s)
+{
+    struct fire_span before = fire->main;
+
+    if (fire->heap_at != SIZE_MAX)
+        fire_heap_remove(&runner->due, fire);
+    fire_forget_main(fire);
+    if (before.fire_s > fire_s) {
+        fire_span_merge(&before, &fire->later);
+        fire->later = before;
+    } else if (before.fire_s == fire_s) {
+        fire->rearm = before;
+        runner_queue_plan(runner, fire);
+    }
+}
+
+static struct fire *place_for(struct runner *runner, const struct run_open *open)
+{
+    struct fire *fire = fire_index_find(&runner->by_job, open->job_id);
+
+    if (fire == NULL || fire->taken_over)
+        return runner_add(runner, open->job_id, fire == NULL);
+    make_room(runner, fire, open->fire_s);
+    return fire;
+}
+
+static void resume(struct runner *runner, struct run *run, const struct run_open *open)
+{
+    struct fire *fire = place_for(runner, open);
+    struct err err;
+    bool sound = read_run(run, open, &err);
+
+    fire->main = (struct fire_span){.fire_s = open->fire_s, .count = open->coalesced + 1};
+    fire->run = run;
+    fire->taken_over = true;
+    runner_take_slot(runner, fire, true);
+    run_mark_unsure(run);
+    log_info("run.taken_over", "job=%s fire=%s run=%lld", fire->job_id, STAMP(open->fire_s),
+             (long long)run->id);
+    if (!sound) {
+        run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);
+        give_up(runner, fire);
+    } else if (run_token_expired(run, clock_wall_s(runner->options.clock))) {
+        ask_what_runs(runner, fire);
+    } else {
+        fire->state = RUN_RETRYING;
+        runner_apply(runner, fire, RUN_EV_TIME);
+    }
+}
+
+static void on_taken(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct taking taking = *(struct taking *)arg;
+    struct runner *runner = taking.runner;
+    struct run_open open;
+    struct run *run;
+
+    free(arg);
+    if (taking.reign != runner->reign)
+        return;
+    runner->taking = false;
+    runner_kick(runner);
+    if (err != NULL) {
+        runner_db_failed(runner, "take_over", err);
+        return;
+    }
+    if (run_store_fenced(result)) {
+        runner_fenced(runner);
+        return;
+    }
+    runner_db_worked(runner);
+    runner->mode = RUNNER_LEADING;
+    for (int row = 0;; row++) {
+        run = run_new();
+        if (!run_store_taken(result, row, run, &open))
+            break;
+        resume(runner, run, &open);
+    }
+    run_free(run);
+}
+
+void runner_take_over(struct runner *runner)
+{
+    struct taking *taking;
+
+    if (runner->taking)
+        return;
+    runner->taking = true;
+    taking = mem_alloc(sizeof *taking);
+    *taking = (struct taking){.runner = runner, .reign = runner->reign};
+    run_store_take_over(runner->options.db, runner->epoch, on_taken, taking);
+}

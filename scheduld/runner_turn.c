@@ -1,0 +1,239 @@
+/* Entries, what follows from what, and what is begun at the end of a turn of the loop. See runner_internal.h.
+ */
+#include "runner_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "clock.h"
+#include "log.h"
+#include "mem.h"
+
+enum { PARKED_MAX = 20000 }; /* while so many runs wait for another attempt no other begins */
+
+struct run_identity runner_identity(const struct runner *runner, const struct fire *fire)
+{
+    return (struct run_identity){
+        .installation = runner->installation, .job_id = fire->job_id, .fire_s = fire->main.fire_s};
+}
+
+const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE])
+{
+    time_t t = (time_t)fire_s;
+    struct tm tm = {0};
+
+    gmtime_r(&t, &tm);
+    strftime(out, RUNNER_STAMP_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return out;
+}
+
+bool runner_over_grace(const struct runner *runner, const struct fire *fire)
+{
+    return clock_wall_s(runner->options.clock) > fire->main.fire_s + runner->options.grace_s;
+}
+
+void runner_say_why(struct fire *fire, const char *fmt, ...)
+{
+    char text[RUN_ERROR_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    free(fire->why);
+    fire->why = mem_strdup(text);
+}
+
+/* Entries. */
+
+struct fire *runner_add(struct runner *runner, const char *job_id, bool indexed)
+{
+    struct fire *fire = fire_new(job_id);
+
+    TAILQ_INSERT_TAIL(&runner->all, fire, all_link);
+    if (indexed)
+        fire_index_add(&runner->by_job, fire);
+    return fire;
+}
+
+bool runner_release(struct fire *fire)
+{
+    bool dead = fire->dead;
+
+    fire->holds--;
+    if (dead && fire->holds == 0)
+        fire_free(fire);
+    return !dead;
+}
+
+void runner_forget(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, false);
+    fire_index_remove(&runner->by_job, fire);
+    TAILQ_REMOVE(&runner->all, fire, all_link);
+    fire->dead = true;
+    if (fire->holds == 0)
+        fire_free(fire);
+}
+
+void runner_take_slot(struct runner *runner, struct fire *fire, bool take)
+{
+    if (fire->holds_slot == take)
+        return;
+    fire->holds_slot = take;
+    if (take)
+        runner->active++;
+    else
+        runner->active--;
+}
+
+void runner_queue_plan(struct runner *runner, struct fire *fire)
+{
+    if (!fire->plan_queued) {
+        fire->plan_queued = true;
+        TAILQ_INSERT_TAIL(&runner->plan, fire, plan_link);
+    }
+    runner_kick(runner);
+}
+
+void runner_queue_due(struct runner *runner, struct fire *fire)
+{
+    fire_heap_add(&runner->due, fire, fire->main.fire_s);
+    runner_kick(runner);
+}
+
+void runner_sweep(struct runner *runner, struct fire *fire)
+{
+    if (fire_empty(fire) && !fire->plan_queued && !fire->in_plan)
+        runner_forget(runner, fire);
+}
+
+void runner_main_over(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, false);
+    runner_kick(runner);
+    if (runner->mode == RUNNER_DRAINING)
+        fire->later = (struct fire_span){0}; /* not on record: the next leader finds it */
+    if (fire_promote(fire))
+        runner_queue_due(runner, fire);
+    else
+        runner_sweep(runner, fire);
+}
+
+/* What follows from what. */
+
+static void do_nothing(struct runner *runner UNUSED, struct fire *fire UNUSED)
+{
+}
+
+static void do_check(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, true);
+    TAILQ_INSERT_TAIL(&runner->check, fire, work_link);
+}
+
+static void do_wait(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, false);
+    if (runner->mode == RUNNER_DRAINING)
+        runner_main_over(runner, fire); /* the next leader's */
+    else
+        runner_park(runner, fire);
+}
+
+static void do_plan(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, true);
+    fire->to_plan = true;
+    fire->unsure = false;
+    fire->tries = 0;
+    runner_queue_plan(runner, fire);
+}
+
+static void do_launch(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, true);
+    fire->next_chunk = 0;
+    TAILQ_INSERT_TAIL(&runner->launch, fire, work_link);
+    if (fire_skip_later(fire))
+        runner_queue_plan(runner, fire);
+    runner_kick(runner);
+}
+
+static void do_record(struct runner *runner, struct fire *fire)
+{
+    fire->unsure = false;
+    TAILQ_INSERT_TAIL(&runner->record, fire, work_link);
+    runner_kick(runner);
+}
+
+static void (*const effects[])(struct runner *runner, struct fire *fire) = {
+    [RUN_DO_NOTHING] = do_nothing,   [RUN_DO_CHECK] = do_check,   [RUN_DO_WAIT] = do_wait,
+    [RUN_DO_PLAN] = do_plan,         [RUN_DO_LAUNCH] = do_launch, [RUN_DO_RECORD] = do_record,
+    [RUN_DO_END] = runner_main_over,
+};
+
+void runner_apply(struct runner *runner, struct fire *fire, enum run_event event)
+{
+    struct run_step step;
+
+    if (!run_step(fire->state, event, &step)) {
+        log_error("run.ignored", "job=%s fire=%s state=%s event=%s", fire->job_id, STAMP(fire->main.fire_s),
+                  run_state_name(fire->state), run_event_name(event));
+        return;
+    }
+    fire->state = step.next;
+    effects[step.effect](runner, fire);
+}
+
+/* Whose turn it is. */
+
+static void begin(struct runner *runner, struct fire *fire)
+{
+    int64_t late_s = clock_wall_s(runner->options.clock) - fire->main.fire_s;
+
+    if (!runner_over_grace(runner, fire)) {
+        runner_apply(runner, fire, RUN_EV_BEGIN);
+        return;
+    }
+    if (fire->why == NULL)
+        runner_say_why(fire, "its turn came %" PRId64 " s late, beyond the grace of %" PRId64 " s", late_s,
+                       runner->options.grace_s);
+    runner_apply(runner, fire, RUN_EV_LATE);
+}
+
+void runner_begin_some(struct runner *runner)
+{
+    struct fire *fire;
+
+    while (runner->active < runner->options.runs_max && runner->parked < PARKED_MAX &&
+           (fire = fire_heap_first(&runner->due)) != NULL) {
+        fire_heap_remove(&runner->due, fire);
+        begin(runner, fire);
+    }
+    runner_check_some(runner);
+}
+
+/* Its time to be tried again has come. A run that may have started tasks is asked for once more even when the
+ * grace is over, for nothing else tells. */
+static void wake(struct runner *runner, struct fire *fire)
+{
+    runner_unpark(runner, fire);
+    if (fire->state == RUN_DUE)
+        runner_queue_due(runner, fire);
+    else if (runner_over_grace(runner, fire) && !run_is_unsure(fire->run))
+        runner_apply(runner, fire, RUN_EV_LATE);
+    else
+        runner_apply(runner, fire, RUN_EV_TIME);
+}
+
+void runner_wake_some(struct runner *runner)
+{
+    struct fire *fire;
+
+    while ((fire = fire_heap_first(&runner->retry)) != NULL && fire->heap_key <= runner_now_ms(runner))
+        wake(runner, fire);
+}

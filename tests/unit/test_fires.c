@@ -1,0 +1,223 @@
+/* What the runner keeps of due jobs: merging what comes while an entry is there, the index, the queues. */
+#include "test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agenda.h"
+#include "attr.h"
+#include "fires.h"
+
+static struct agenda_due due(int64_t fire_s, int64_t coalesced, int64_t revision, int64_t next_s)
+{
+    return (struct agenda_due){
+        .job_id = "j", .revision = revision, .fire_s = fire_s, .coalesced = coalesced, .next_s = next_s};
+}
+
+static enum fire_change take(struct fire *fire, struct agenda_due what)
+{
+    return fire_take_due(fire, &what);
+}
+
+static void check_span(const struct fire_span *span, int64_t fire_s, int64_t count, int64_t revision,
+                       int64_t next_s)
+{
+    assert_int_equal(span->fire_s, fire_s);
+    assert_int_equal(span->count, count);
+    assert_int_equal(span->revision, revision);
+    assert_int_equal(span->next_s, next_s);
+}
+
+static void the_first_begins(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    assert_true(fire_empty(fire));
+    assert_int_equal(take(fire, due(100, 2, 7, 110)), FIRE_BEGINS);
+    check_span(&fire->main, 100, 3, 7, 110);
+    assert_false(fire_empty(fire));
+    fire_free(fire);
+}
+
+static void what_comes_before_the_plan_waits(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, due(100, 0, 7, 110));
+    fire->state = RUN_CHECKING;
+    assert_int_equal(take(fire, due(110, 0, 7, 120)), FIRE_WAITS);
+    assert_int_equal(take(fire, due(130, 1, 7, 140)), FIRE_WAITS);
+    check_span(&fire->later, 130, 3, 7, 140);
+    assert_int_equal(take(fire, due(130, 1, 7, 140)), FIRE_WAITS); /* said again */
+    check_span(&fire->later, 130, 3, 7, 140);
+    assert_true(fire_promote(fire));
+    check_span(&fire->main, 130, 3, 7, 140);
+    assert_int_equal(fire->state, RUN_DUE);
+    assert_false(fire_promote(fire));
+    assert_true(fire_empty(fire));
+    fire_free(fire);
+}
+
+static void what_comes_during_the_launch_is_skipped(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, due(100, 0, 7, 110));
+    take(fire, due(110, 0, 7, 120));
+    assert_false(fire_skip_later(fire)); /* nothing is launched yet */
+    fire->state = RUN_LAUNCHING;
+    assert_true(fire_skip_later(fire));
+    assert_int_equal(take(fire, due(120, 0, 7, 130)), FIRE_IS_WRITTEN);
+    fire->state = RUN_RETRYING;
+    assert_int_equal(take(fire, due(130, 0, 7, 140)), FIRE_IS_WRITTEN);
+    check_span(&fire->skip, 130, 3, 7, 140);
+    assert_int_equal(fire->skipped_for_s, 100);
+    fire->state = RUN_STARTED; /* launched, and about to be on record: who comes now is next */
+    assert_int_equal(take(fire, due(140, 0, 7, 150)), FIRE_WAITS);
+    assert_true(fire_promote(fire));
+    check_span(&fire->main, 140, 1, 7, 150);
+    fire_free(fire);
+}
+
+static void a_run_that_was_taken_over_skips_nothing(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, due(100, 0, 7, 110));
+    fire->state = RUN_LAUNCHING;
+    fire->taken_over = true;
+    assert_int_equal(take(fire, due(110, 3, 7, 120)), FIRE_WAITS);
+    check_span(&fire->later, 110, 4, 7, 120);
+    fire_free(fire);
+}
+
+static void said_again_with_another_definition(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, due(100, 0, 7, 110));
+    take(fire, due(110, 0, 7, 120));
+    assert_int_equal(take(fire, due(100, 1, 8, 105)), FIRE_WAITS);
+    check_span(&fire->main, 100, 2, 8, 105);
+    assert_int_equal(take(fire, due(115, 4, 9, 125)), FIRE_WAITS);
+    check_span(&fire->later, 115, 5, 9, 125); /* counted anew, not added */
+    assert_int_equal(take(fire, due(95, 0, 8, 110)), FIRE_WAITS);
+    check_span(&fire->main, 100, 2, 8, 105); /* older, and of no newer definition */
+    assert_int_equal(take(fire, due(95, 0, 10, 110)), FIRE_WAITS);
+    check_span(&fire->main, 95, 1, 10, 110);
+    fire_free(fire);
+}
+
+static void said_again_when_on_record_moves_the_job_only(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, due(100, 0, 7, 110));
+    fire->state = RUN_LAUNCHING;
+    assert_int_equal(take(fire, due(100, 0, 7, 110)), FIRE_WAITS);
+    assert_int_equal(take(fire, due(100, 0, 8, 105)), FIRE_IS_WRITTEN);
+    check_span(&fire->rearm, 100, 1, 8, 105);
+    assert_int_equal(take(fire, due(95, 0, 9, 110)), FIRE_WAITS);
+    assert_int_equal(fire->main.fire_s, 100);
+    fire_free(fire);
+}
+
+static void missed_goes_beside(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+    struct agenda_due what = due(100, 0, 7, 110);
+
+    what.missed_s = 50;
+    what.missed = 5;
+    assert_int_equal(take(fire, what), FIRE_BEGINS);
+    check_span(&fire->missed, 50, 5, 7, 100); /* the job's next fire is one that is not on record yet */
+    what = due(0, 0, 7, 110);
+    what.missed_s = 60;
+    what.missed = 2;
+    assert_int_equal(take(fire, what), FIRE_WAITS);
+    check_span(&fire->missed, 60, 7, 7, 110);
+    fire_forget_main(fire);
+    assert_false(fire_empty(fire));
+    fire_free(fire);
+}
+
+enum { MANY = 5000 };
+
+static void the_index_finds_what_it_has(void **state UNUSED)
+{
+    struct fire_index index = {0};
+    struct fire *fires[MANY];
+    char id[20];
+
+    assert_null(fire_index_find(&index, "0"));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "job-%d", i);
+        fires[i] = fire_new(id);
+        fire_index_add(&index, fires[i]);
+    }
+    assert_null(fire_index_find(&index, "job"));
+    for (int i = 0; i < MANY; i++) {
+        assert_ptr_equal(fire_index_find(&index, fires[i]->job_id), fires[i]);
+        fire_index_remove(&index, fires[i]);
+        assert_null(fire_index_find(&index, fires[i]->job_id));
+        fire_free(fires[i]);
+    }
+    assert_int_equal(index.count, 0);
+    assert_true(index.size <= 64);
+    fire_index_done(&index);
+}
+
+static void one_beside_the_index_is_not_removed_from_it(void **state UNUSED)
+{
+    struct fire_index index = {0};
+    struct fire *in = fire_new("j"), *beside = fire_new("j");
+
+    fire_index_add(&index, in);
+    fire_index_remove(&index, beside);
+    assert_ptr_equal(fire_index_find(&index, "j"), in);
+    fire_index_remove(&index, in);
+    fire_free(in);
+    fire_free(beside);
+    fire_index_done(&index);
+}
+
+static void the_heap_gives_the_smallest(void **state UNUSED)
+{
+    struct fire_heap heap = {0};
+    struct fire *fires[MANY];
+    int64_t last = -1;
+
+    srandom(1);
+    for (int i = 0; i < MANY; i++) {
+        fires[i] = fire_new("j");
+        fire_heap_add(&heap, fires[i], random() % 1000);
+    }
+    for (int i = 0; i < MANY; i += 3) { /* from the middle, too */
+        fire_heap_remove(&heap, fires[i]);
+        fire_free(fires[i]);
+    }
+    for (struct fire *fire; (fire = fire_heap_first(&heap)) != NULL;) {
+        assert_true(fire->heap_key >= last);
+        last = fire->heap_key;
+        fire_heap_remove(&heap, fire);
+        fire_free(fire);
+    }
+    fire_heap_done(&heap);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_begins),
+        cmocka_unit_test(what_comes_before_the_plan_waits),
+        cmocka_unit_test(what_comes_during_the_launch_is_skipped),
+        cmocka_unit_test(a_run_that_was_taken_over_skips_nothing),
+        cmocka_unit_test(said_again_with_another_definition),
+        cmocka_unit_test(said_again_when_on_record_moves_the_job_only),
+        cmocka_unit_test(missed_goes_beside),
+        cmocka_unit_test(the_index_finds_what_it_has),
+        cmocka_unit_test(one_beside_the_index_is_not_removed_from_it),
+        cmocka_unit_test(the_heap_gives_the_smallest),
+    };
+    return cmocka_run_group_tests_name("fires", tests, NULL, NULL);
+}
