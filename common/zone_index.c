@@ -2,7 +2,6 @@
 #include "zone_index.h"
 
 #include <dirent.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

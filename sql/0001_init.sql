@@ -50,10 +50,14 @@ COMMENT ON FUNCTION job_name_valid IS 'Whether a text can be the id of a job, a 
 
 CREATE FUNCTION job_time_valid(written text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN octet_length(written) <= 64 AND written ~ (
-    '^\d{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])'
-    '[T ]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?'
-    '(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d)?)?)?$');
+RETURN octet_length(written) <= 64
+    AND written ~ (
+        '^\d{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])'
+        '[T ]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,12})?)?'
+        '(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d)?)?)?$')
+    AND written !~ '^(0000|\d{4}-(0?2-3[01]|(0?[469]|11)-31))' -- no such year or day
+    AND (written !~ '^\d{4}-0?2-29'
+        OR written ~ '^(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)'); -- a leap year
 COMMENT ON FUNCTION job_time_valid IS 'Whether a text is an ISO 8601 time, with or without an offset: 2026-11-24T10:30:00, 2026-11-24T10:30:00+01:00';
 
 CREATE FUNCTION job_trigger_valid(trigger jsonb) RETURNS boolean

@@ -155,6 +155,7 @@ static const struct value_case values[] = {
     {"schedule_start", "'2026-13-24T10:30:00'", "jobs_schedule_start_is_a_time"},
     {"schedule_start", "'2026-11-24'", "jobs_schedule_start_is_a_time"},
     {"schedule_start", "'2026-11-24T24:30:00'", "jobs_schedule_start_is_a_time"},
+    {"schedule_start", "'2026-02-29T10:30:00'", "jobs_schedule_start_is_a_time"},
     {"schedule_end", "'2026-11-24T10:30:00+24:00'", "jobs_schedule_end_is_a_time"},
     {"schedule_end", "'tomorrow'", "jobs_schedule_end_is_a_time"},
     {"task_count", "1", NULL},
