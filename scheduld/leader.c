@@ -61,6 +61,13 @@ static int64_t now_us(const struct leader *leader)
 
 /* --- the one statement --- */
 
+static void again_in(struct leader *leader, int ms)
+{
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    event_add(leader->timer, &tv);
+}
+
 static void asked(struct leader *leader)
 {
     leader->asking = true;
@@ -72,17 +79,12 @@ static void asked(struct leader *leader)
 static bool answered(struct leader *leader, enum leader_state expected)
 {
     leader->asking = false;
+    if (leader->state == LEADER_STANDBY && expected != LEADER_STANDBY)
+        again_in(leader, RETRY_MS); /* stepped down meanwhile */
     if (leader->state != expected)
         return false;
     leader->lease_us = leader->sent_us;
     return true;
-}
-
-static void again_in(struct leader *leader, int ms)
-{
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
-    event_add(leader->timer, &tv);
 }
 
 /* A fifth of it is chance, so that standbys do not try in step. */
@@ -180,14 +182,15 @@ static void lose(struct leader *leader, enum leader_state next, const struct err
     leader->options.on_loss(leader->options.arg, err);
 }
 
-/* The session still has the lock, so we lead again at once, in an epoch of our own. */
-static void lose_to_another_epoch(struct leader *leader)
+void leader_step_down(struct leader *leader)
 {
     struct err err;
 
+    if (leader->state != LEADER_LEADING)
+        return;
     err_set(&err, ERR_CONFLICT, "the epoch in the table scheduler is not %" PRId64 " any more",
             leader->epoch);
-    again_in(leader, 0);
+    again_in(leader, RETRY_MS);
     lose(leader, LEADER_STANDBY, &err);
 }
 
@@ -201,7 +204,7 @@ static void on_heartbeat(void *arg, const struct db_result *result, const struct
         log_warning("leader.heartbeat_failed", "error=%s", LOGQ(err->text));
         again_in(leader, LEADER_HEARTBEAT_MS / 2);
     } else if (db_affected(result) != 1) {
-        lose_to_another_epoch(leader);
+        leader_step_down(leader);
     } else {
         again_in(leader, LEADER_HEARTBEAT_MS);
     }

@@ -60,6 +60,10 @@ bool leader_may_launch(const struct leader *leader);
 /* The epoch that we lead in; 0: we do not. */
 int64_t leader_epoch(const struct leader *leader);
 
+/* Somebody found another epoch in the database. on_loss comes from inside. The session has the lock
+ * nevertheless, so a second later it leads again, in an epoch of its own. */
+void leader_step_down(struct leader *leader);
+
 /* Leads no more, and never will again; the next one is told. done comes once, from the loop, also if the
  * database cannot be reached. */
 void leader_resign(struct leader *leader, void (*done)(void *arg), void *arg);

@@ -5,6 +5,6 @@
 
 int main(void)
 {
-    printf("%s %s\n", settings_program(), ECSS_VERSION);
+    printf("%s %s\n", "scheduld", ECSS_VERSION);
     return 0;
 }

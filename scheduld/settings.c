@@ -1,7 +1,84 @@
 /* See settings.h. */
 #include "settings.h"
 
-const char *settings_program(void)
+#include <string.h>
+
+#include "aws_config.h"
+#include "limits.h"
+
+enum { NAME_MAX_CHARS = 36, CLUSTER_NAME_MAX = 255, CLUSTER_ARN_MAX = 2048 };
+
+static const char name_chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+
+static bool is_name(const char *value, size_t max)
 {
-    return "scheduld";
+    size_t len = strspn(value, name_chars);
+
+    return len >= 1 && len <= max && value[len] == '\0';
+}
+
+/* What every version of ECS takes for startedBy. */
+static bool check_name(const char *value, struct err *err)
+{
+    if (!is_name(value, NAME_MAX_CHARS))
+        return err_set(err, ERR_INVALID, "must be 1 to %d of 0-9 A-Z a-z - _", NAME_MAX_CHARS);
+    return true;
+}
+
+static bool check_cluster(const char *value, struct err *err)
+{
+    const char *name = strstr(value, ":cluster/");
+    bool is_arn = strncmp(value, "arn:", strlen("arn:")) == 0 && strlen(value) <= CLUSTER_ARN_MAX &&
+                  name != NULL && is_name(name + strlen(":cluster/"), CLUSTER_NAME_MAX);
+
+    if (!is_arn && !is_name(value, CLUSTER_NAME_MAX))
+        return err_set(err, ERR_INVALID,
+                       "must be a cluster's name, 1 to %d of 0-9 A-Z a-z - _, or its ARN, "
+                       "arn:aws:ecs:REGION:ACCOUNT:cluster/NAME",
+                       CLUSTER_NAME_MAX);
+    return true;
+}
+
+static const char *const level_names[] = {"debug", "info", "warning", "error", "critical", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+
+static const struct setting table[] = {
+    {"ECSS_DATABASE_URL", SETTING_URL, offsetof(struct settings, database_url), .def = "",
+     .help = "libpq URI or conninfo; without it libpq's own variables and defaults count"},
+    {"ECSS_ECS_CLUSTER", SETTING_STRING, offsetof(struct settings, ecs_cluster), .required = true,
+     .check = check_cluster, .help = "name or ARN of the ECS cluster that tasks are started on"},
+    {"ECSS_NAME", SETTING_STRING, offsetof(struct settings, name), .def = "ecs-scheduler",
+     .check = check_name, .help = "what tasks are marked with when they are started (RunTask's startedBy)"},
+    {"ECSS_MISFIRE_GRACE_SECONDS", SETTING_INT, offsetof(struct settings, misfire_grace_s), .def = "3600",
+     .min = 0, .max = MISFIRE_GRACE_MAX_S,
+     .help = "how late a run may still be started when nobody could act in time; later it is on record as "
+             "missed"},
+    {"ECSS_RUN_RETENTION_DAYS", SETTING_INT, offsetof(struct settings, run_retention_days), .def = "30",
+     .min = 1, .max = 36500, .help = "how long runs are kept on record"},
+    {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",
+     .names = level_names, .help = "the least important lines to log"},
+    {"ECSS_LOG_FORMAT", SETTING_ENUM, offsetof(struct settings, log_format), .def = "text",
+     .names = format_names, .help = "form of the log's lines"},
+};
+
+const struct config settings_config = {table, ARRAY_LEN(table)};
+
+const char *const settings_of_webapid[] = {
+    "ECSS_LISTEN",
+    "ECSS_WORKERS",
+    "ECSS_MAX_CONNECTIONS",
+    "ECSS_REQUEST_TIMEOUT_SECONDS",
+    "ECSS_IDLE_TIMEOUT_SECONDS",
+    "ECSS_CORS_ORIGINS",
+    NULL,
+};
+
+void settings_check_aws(const void *settings UNUSED, struct buf *mistakes)
+{
+    struct aws_config *config = NULL;
+    struct err err = {0};
+
+    if (!aws_config_new(config_getenv, NULL, &config, &err))
+        buf_printf(mistakes, "%s\n", err.text);
+    aws_config_free(config);
 }

@@ -1,4 +1,22 @@
 /* The settings of scheduld: one table, from which --help, --check-config and the documents follow. */
 #pragma once
 
-const char *settings_program(void);
+#include "config.h"
+
+#include <stdint.h>
+
+struct settings {
+    char *database_url;
+    char *ecs_cluster;
+    char *name;
+    int64_t misfire_grace_s;
+    int64_t run_retention_days;
+    int log_level, log_format; /* enum log_level, enum log_format */
+};
+
+extern const struct config settings_config;
+/* ECSS_ names that are webapid's; NULL at the end. */
+extern const char *const settings_of_webapid[];
+
+/* What the table cannot say: whether region, endpoints and files of AWS make sense. For daemon_spec.check. */
+void settings_check_aws(const void *settings, struct buf *mistakes);
