@@ -92,14 +92,14 @@ static bool is_among(const char *code, const char *const *codes)
 
 static enum aws_error_kind kind_of(int status, const char *code, const char *message)
 {
+    if (status < 300) /* a success that no call of ours has: somebody between us and AWS answers */
+        return AWS_UNKNOWN;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)
         if (strcmp(rules[i].code, code) == 0 &&
             (rules[i].text == NULL || strcasestr(message, rules[i].text) != NULL))
             return rules[i].kind;
     if (status == 429)
         return AWS_THROTTLED;
-    if (status < 300) /* a success that no call of ours has: somebody between us and AWS */
-        return AWS_UNKNOWN;
     return status >= 500 || status == 408 ? AWS_RETRYABLE : AWS_REFUSED;
 }
 
@@ -229,8 +229,8 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
         put_clean(ret->message, AWS_MESSAGE_SIZE / 4, answer->body, answer->body_len);
     drop_secrets(ret->message);
     ret->kind = kind_of(ret->status, ret->code, ret->message);
-    ret->expired = is_among(ret->code, expired_codes);
-    ret->skewed = is_among(ret->code, skew_codes);
+    ret->expired = ret->kind == AWS_AUTH && is_among(ret->code, expired_codes);
+    ret->skewed = ret->kind == AWS_AUTH && is_among(ret->code, skew_codes);
     ret->may_have_acted = ret->status >= 500 || ret->kind == AWS_CONFLICT || ret->kind == AWS_UNKNOWN;
 }
 

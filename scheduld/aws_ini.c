@@ -188,7 +188,7 @@ const struct aws_ini_section *aws_ini_section(const struct aws_ini *ini, const c
 static bool is_named(const char *text, const char *kind, const char *name)
 {
     size_t kind_len = strlen(kind);
-    AUTO_BUF struct buf word;
+    AUTO_BUF struct buf word = {0};
     char quote = '\0';
 
     if (strncmp(text, kind, kind_len) != 0 || !is_blank(text[kind_len]))

@@ -168,7 +168,7 @@ static bool read_all(int fd, struct buf *buf)
 static bool read_open_file(int fd, const char *path, struct stamp *stamp, struct aws_ini **ret,
                            struct err *err)
 {
-    AUTO_BUF struct buf text;
+    AUTO_BUF struct buf text = {0};
     struct stat st;
     bool good;
 

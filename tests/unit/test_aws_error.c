@@ -60,6 +60,8 @@ static struct answer_case answer_cases[] = {
     {"a redirect is not followed", 307, "", .kind = AWS_REFUSED, .code = "HTTP 307", .message = ""},
     {"a success that is not ours", 204, "", .kind = AWS_UNKNOWN, .code = "HTTP 204", .message = "",
      .acted = true},
+    {"nor is one with an error's name", 202, "", "ExpiredTokenException", .kind = AWS_UNKNOWN,
+     .code = "ExpiredTokenException", .message = "", .acted = true},
     /* Throttling. */
     {"429", 429, "", .kind = AWS_THROTTLED, .code = "HTTP 429", .message = ""},
     {"503 SlowDown", 503, JSON("SlowDown", ""), .kind = AWS_THROTTLED, .code = "SlowDown", .message = "",

@@ -26,7 +26,7 @@ static struct sigv4 *signer;
 /* A file's bytes, NUL-terminated; NULL if it is not there. */
 static char *slurp(const char *path, size_t *len)
 {
-    AUTO_BUF struct buf buf;
+    AUTO_BUF struct buf buf = {0};
     char part[65536];
     FILE *file = fopen(path, "r");
     size_t n;
