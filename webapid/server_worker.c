@@ -16,7 +16,7 @@
 #include "db.h"
 #include "log.h"
 
-enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256 };
+enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
 
 static struct timeval after_ms(int ms)
 {
@@ -191,6 +191,13 @@ void server_worker_stop(struct server_worker *sw)
 
 /* ---- The thread ---- */
 
+/* libevent frees what was freed in a callback a few turns later, and forgets it if there are none. */
+static void settle(struct event_base *base)
+{
+    for (int turn = 0; turn < SETTLE_TURNS; turn++)
+        event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
 static void *run(void *arg)
 {
     struct server_worker *sw = arg;
@@ -205,6 +212,7 @@ static void *run(void *arg)
     sw->worker.db = NULL;
     if (sw->options->close != NULL)
         sw->options->close(&sw->worker);
+    settle(sw->worker.base);
     server_say_ended(sw->server);
     return NULL;
 }

@@ -1,0 +1,141 @@
+"""Nothing that a client sends, or does not send, is without a bound: sizes, counts, and times."""
+import time
+import unittest
+
+from echod import GET, Closed, Echod, head
+
+
+class Sizes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.echod = cls.enterClassContext(Echod())
+
+    def status(self, data):
+        with self.echod.connect() as client:
+            try:
+                client.send(data)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused while we were still sending
+            answer = client.answer()
+            self.assertIn("message", answer.json())
+            return answer.status
+
+    def test_uri(self):
+        self.assertEqual(self.status(head("GET", "/" + "a" * 4096)), 414)
+        self.assertEqual(self.status(b"GET /" + b"a" * 100000), 414)
+
+    def test_headers(self):
+        self.assertEqual(self.status(head("GET", "/", *[f"X{i}: 1" for i in range(64)])), 431)
+        self.assertEqual(self.status(head("GET", "/", "X: " + "a" * 16384)), 431)
+        self.assertEqual(self.status(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 100000), 431)
+
+    def test_body(self):
+        self.assertEqual(self.status(head("POST", "/echo/x", "Content-Length: 1048577")), 413)
+        chunk = b"40000\r\n" + b"a" * 0x40000 + b"\r\n"
+        request = head("POST", "/echo/x", "Transfer-Encoding: chunked") + 4 * chunk
+        self.assertEqual(self.status(request + b"1\r\n"), 413)
+        answer = self.echod.ask(request + b"0\r\n\r\n")
+        self.assertEqual((answer.status, answer.json()["length"]), (200, 1048576))
+        self.assertEqual(self.echod.ask(head("POST", "/echo/x", body=b"a" * 1048576)).json()["length"], 1048576)
+
+    def test_each_request_of_a_connection_has_the_whole_limit(self):
+        with self.echod.connect() as client:
+            for _ in range(5):
+                self.assertEqual(client.ask(head("POST", "/echo/x", body=b"a" * 1000000)).json()["length"], 1000000)
+
+    def test_a_large_answer(self):
+        with self.echod.connect() as client:
+            for _ in range(3):
+                self.assertEqual(len(client.ask(head("GET", "/fill/3000000")).body), 3000002)
+
+    def test_pipelining_without_reading_is_bounded(self):
+        # The answers are not read, so after a while the requests are not either.
+        with self.echod.connect() as client:
+            before = self.echod.memory()
+            client.socket.settimeout(1)
+            sent = 0
+            try:
+                while sent < 200 << 20:
+                    sent += client.socket.send(head("GET", "/fill/10000") * 100)
+            except TimeoutError:
+                pass
+            self.assertLess(sent, 200 << 20)
+            self.assertLess(self.echod.memory() - before, 64 << 20)
+
+    def test_slow_headers_take_no_memory(self):
+        clients = [self.echod.connect() for _ in range(50)]
+        before = self.echod.memory()
+        for client in clients:
+            client.send(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 60)
+        self.assertEqual(self.echod.ask(GET).status, 200)
+        self.assertLess(self.echod.memory() - before, 16 << 20)
+        for client in clients:
+            client.socket.close()
+
+
+class Times(unittest.TestCase):
+    def test_a_request_has_a_deadline_as_a_whole(self):
+        with Echod(REQUEST_MS=400) as echod, echod.connect() as client:
+            began = time.monotonic()
+            client.socket.settimeout(0.05)
+            for byte in head("POST", "/echo/x", "X: " + "a" * 1000, body=b"x"):
+                client.send(bytes([byte]))  # never idle for long
+                try:
+                    client.receive()
+                except TimeoutError:
+                    pass
+                if client.buffer:
+                    break
+            client.socket.settimeout(30)
+            answer = client.answer()
+            self.assertEqual((answer.status, answer["Connection"]), (408, "close"))
+            self.assertLess(time.monotonic() - began, 10)
+            self.assertEqual(client.rest(), b"")
+
+    def test_idle_connections_are_closed(self):
+        with Echod(IDLE_MS=200) as echod, echod.connect() as client, echod.connect() as silent:
+            self.assertEqual(client.ask(GET).status, 200)
+            self.assertEqual((client.rest(), silent.rest()), (b"", b""))
+
+    def test_a_request_in_time_is_not_idle(self):
+        with Echod(IDLE_MS=300) as echod, echod.connect() as client:
+            for _ in range(5):
+                self.assertEqual(client.ask(head("GET", "/later/200")).status, 200)
+
+    def test_an_answer_has_a_deadline(self):
+        with Echod(ANSWER_MS=100) as echod, echod.connect() as client:
+            answer = client.ask(head("GET", "/later/400"))
+            self.assertEqual((answer.status, answer["Retry-After"]), (503, "1"))
+            # The connection goes on, and the late answer goes nowhere.
+            self.assertEqual(client.ask(head("GET", "/echo/next")).json()["param"], "next")
+            echod.wait_for("answers later, awaited: no")
+            self.assertEqual(client.ask(head("GET", "/echo/after")).json()["param"], "after")
+
+
+class Connections(unittest.TestCase):
+    def test_too_many_are_told(self):
+        with Echod(MAX_CONNECTIONS=5) as echod:
+            clients = [echod.connect() for _ in range(5)]
+            for client in clients:
+                self.assertEqual(client.ask(GET).status, 200)
+            with echod.connect() as client:
+                answer = client.answer()
+                self.assertEqual((answer.status, answer["Retry-After"]), (503, "1"))
+                self.assertEqual(client.rest(), b"")
+            for client in clients:
+                client.socket.close()
+            self.wait_for_room(echod)
+
+    def wait_for_room(self, echod):
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                if echod.ask(GET).status == 200:
+                    return
+            except (Closed, ConnectionError):
+                pass
+            self.assertLess(time.monotonic(), deadline)
+
+
+if __name__ == "__main__":
+    unittest.main()
