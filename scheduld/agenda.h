@@ -39,11 +39,12 @@ struct agenda_due { /* lent for the call */
 
 struct agenda_options {
     struct event_base *base;   /* lent */
-    struct db *db;             /* lent: shared with the runner; it outlives the agenda */
+    struct db *db;             /* lent: shared with the runner; to be freed before the agenda */
     const struct clock *clock; /* lent; NULL: the system's */
     const char *zoneinfo;      /* folder of the zones, see zone.h; NULL: the system's */
     int grace_s;               /* a fire that is later than this is missed */
     int sweep_ms;              /* how often it looks for changes that it was not told of; 0: 5000 */
+    int zones_ms;              /* how often it looks for updates of zones; 0: 60000 */
 
     /* All from the loop. on_due: only between agenda_lead() and agenda_stand_by(); must not free the agenda.
      * on_lost: a write was refused, as the epoch is another by now: this scheduld does not lead any more. */
@@ -53,7 +54,8 @@ struct agenda_options {
     void *arg;
 };
 
-/* Listens on the db; loads all jobs when told that it is up. */
+/* Listens on the db; loads all jobs when told that it is up. Free the db first: it answers what is still
+ * asked. */
 struct agenda *agenda_new(const struct agenda_options *options);
 void agenda_free(struct agenda *agenda);
 
@@ -65,6 +67,9 @@ void agenda_db_down(struct agenda *agenda);
  * what is due as time goes by. If the jobs are not loaded yet, that comes first. */
 void agenda_lead(struct agenda *agenda, int64_t epoch);
 void agenda_stand_by(struct agenda *agenda);
+
+/* For who sets a test's clock: there may be something due. */
+void agenda_wake(struct agenda *agenda);
 
 /* Finds again what is due and not on record: for who had to drop a due. */
 void agenda_catch_up(struct agenda *agenda);

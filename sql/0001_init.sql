@@ -256,6 +256,7 @@ CREATE TABLE job_state (
     problem text,
     armed_revision bigint,
     updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT job_state_times_are_finite CHECK (isfinite(cursor) AND isfinite(next_run) AND isfinite(last_run)),
     CONSTRAINT job_state_last_run_tasks_is_an_array CHECK (jsonb_typeof(last_run_tasks) = 'array'),
     CONSTRAINT job_state_problem_has_1_to_1024_bytes CHECK (octet_length(problem) BETWEEN 1 AND 1024)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);

@@ -1,0 +1,124 @@
+/* See job_load.h. */
+#include "job_load.h"
+
+#include "db.h"
+
+/* Seconds are whole: a fire time is, and a job that was scheduled within a second counts from the next. */
+#define COLUMNS                                                                                              \
+    "j.id, j.revision, j.ordinal, j.schedule, j.timezone, j.schedule_start, j.schedule_end,"                 \
+    " j.suspended IS TRUE, ceil(extract(epoch FROM j.scheduled_since))::bigint,"                             \
+    " floor(extract(epoch FROM s.cursor))::bigint, ceil(extract(epoch FROM s.next_run))::bigint,"            \
+    " s.armed_revision, s.problem"
+#define WITH_STATE " FROM jobs AS j LEFT JOIN job_state AS s ON s.job_id = j.id"
+
+enum {
+    COL_ID,
+    COL_REVISION,
+    COL_ORDINAL,
+    COL_SCHEDULE,
+    COL_TIMEZONE,
+    COL_START,
+    COL_END,
+    COL_SUSPENDED,
+    COL_SINCE,
+    COL_CURSOR,
+    COL_NEXT,
+    COL_ARMED,
+    COL_PROBLEM,
+    COL_ASKED, /* job_load_ids alone has it */
+};
+
+/* All that transactions before the mark did can be seen from now on. The file of the table changes by
+ * TRUNCATE, which leaves no tombstones. */
+const struct db_stmt job_load_mark = {
+    .name = "job_load_mark",
+    .sql = "SELECT pg_snapshot_xmin(pg_current_snapshot()), pg_relation_filenode('jobs')",
+};
+
+const struct db_stmt job_load_page = {
+    .name = "job_load_page",
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.ordinal > $1::bigint ORDER BY j.ordinal LIMIT 20000",
+    .params = 1,
+};
+
+const struct db_stmt job_load_ids = {
+    .name = "job_load_ids",
+    .sql = "SELECT " COLUMNS ", asked.id FROM unnest($1::text[]) AS asked (id)"
+           " LEFT JOIN jobs AS j ON j.id = asked.id LEFT JOIN job_state AS s ON s.job_id = j.id",
+    .params = 1,
+};
+
+const struct db_stmt job_load_changed = {
+    .name = "job_load_changed",
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.changed_xid >= $1::xid8",
+    .params = 1,
+};
+
+const struct db_stmt job_load_gone = {
+    .name = "job_load_gone",
+    .sql = "SELECT DISTINCT job_id FROM job_tombstones WHERE changed_xid >= $1::xid8"
+           " AND NOT EXISTS (SELECT FROM jobs WHERE id = job_id)",
+    .params = 1,
+};
+
+const struct db_stmt job_load_owing = {
+    .name = "job_load_owing",
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE s.armed_revision IS DISTINCT FROM j.revision"
+           " OR s.next_run <= to_timestamp($1::bigint)",
+    .params = 1,
+};
+
+/* A job that was changed meanwhile will be read again; one whose run was planned meanwhile has a later
+ * next_run already. */
+const struct db_stmt job_load_put = {
+    .name = "job_load_put",
+    .sql = "WITH put AS ("
+           " INSERT INTO job_state AS s (job_id, next_run, problem, armed_revision)"
+           " SELECT u.id, to_timestamp(u.next_s), u.problem, u.revision"
+           " FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS u (id, next_s, problem, "
+           "revision)"
+           " JOIN jobs AS j ON j.id = u.id AND j.revision = u.revision"
+           " WHERE (SELECT epoch FROM scheduler FOR SHARE) = $1::bigint"
+           " ON CONFLICT (job_id) DO UPDATE SET next_run = EXCLUDED.next_run, problem = EXCLUDED.problem,"
+           "  armed_revision = EXCLUDED.armed_revision, updated_at = now()"
+           " WHERE s.cursor IS NULL OR EXCLUDED.next_run IS NULL OR EXCLUDED.next_run > s.cursor"
+           ") SELECT epoch = $1::bigint FROM scheduler",
+    .params = 5,
+};
+
+/* An hour is long after any scheduld that is still connected has seen them. */
+const struct db_stmt job_load_prune = {
+    .name = "job_load_prune",
+    .sql = "DELETE FROM job_tombstones WHERE (job_id, changed_xid) IN ("
+           "SELECT job_id, changed_xid FROM job_tombstones WHERE deleted_at < now() - interval '1 hour'"
+           " ORDER BY changed_xid LIMIT 10000)",
+};
+
+const struct db_stmt *const job_load_all[] = {
+    &job_load_mark, &job_load_page,  &job_load_ids, &job_load_changed, &job_load_gone, &job_load_owing,
+    &job_load_put,  &job_load_prune, NULL,
+};
+
+bool job_row_read(const struct db_result *result, int row, struct job_row *ret)
+{
+    if (db_is_null(result, row, COL_ID)) {
+        *ret = (struct job_row){.id = db_text(result, row, COL_ASKED)};
+        return false;
+    }
+    *ret = (struct job_row){
+        .id = db_text(result, row, COL_ID),
+        .revision = db_int64(result, row, COL_REVISION),
+        .ordinal = db_int64(result, row, COL_ORDINAL),
+        .texts = {.schedule = db_text(result, row, COL_SCHEDULE),
+                  .timezone = db_text(result, row, COL_TIMEZONE),
+                  .schedule_start = db_text(result, row, COL_START),
+                  .schedule_end = db_text(result, row, COL_END)},
+        .suspended = db_bool(result, row, COL_SUSPENDED),
+        .since_s = db_int64(result, row, COL_SINCE),
+        .cursor_s = db_is_null(result, row, COL_CURSOR) ? INT64_MIN : db_int64(result, row, COL_CURSOR),
+        .next_s = db_int64(result, row, COL_NEXT),
+        .armed_revision = db_int64(result, row, COL_ARMED),
+        .problem = db_text(result, row, COL_PROBLEM),
+    };
+    return true;
+}
