@@ -1,6 +1,6 @@
 /*
  * Sets of small numbers as bits, and the years of a schedule, which are either a few progressions in struct
- * cron or such a set on the heap. For cron_*.c.
+ * cron or such a set on the heap. For cron_*.c, and for whoever puts a schedule into words.
  */
 #pragma once
 
