@@ -246,11 +246,24 @@ static void put_days(struct buf *buf, const struct cron *cron)
     put_words(buf, &words, " and ");
 }
 
-static void put_months(struct buf *buf, const char *before, uint64_t bits)
+/* Each month by its name: "the last day of June to August" might be one day. */
+static void put_each_month(struct buf *buf, uint64_t bits)
 {
     struct words words = {0};
 
-    buf_puts(buf, before);
+    for (int month = 1; month <= MONTHS; month++)
+        if ((bits >> month & 1) != 0)
+            add(&words, "%s", months[month - 1]);
+    buf_puts(buf, " of ");
+    put_words(buf, &words, " and ");
+}
+
+/* "in March", "in June to August and December". */
+static void put_months(struct buf *buf, uint64_t bits)
+{
+    struct words words = {0};
+
+    buf_puts(buf, "in ");
     add_set(&words, bits, 1, months);
     put_words(buf, &words, " and ");
 }
@@ -290,7 +303,7 @@ static void put_date(struct buf *buf, const struct cron *cron, bool times_listed
         if (any_month)
             buf_puts(buf, " of every month");
         else
-            put_months(buf, " of ", cron->month);
+            put_each_month(buf, cron->month);
         if (!any_weekday)
             put_weekday_condition(buf, cron->day_of_week);
         return;
@@ -303,7 +316,7 @@ static void put_date(struct buf *buf, const struct cron *cron, bool times_listed
     }
     if (!any_month) {
         buf_puts(buf, joint);
-        put_months(buf, "in ", cron->month);
+        put_months(buf, cron->month);
     }
 }
 

@@ -65,7 +65,7 @@ static struct text_case cases[] = {
      "At 00:00:00 on day 1 of every month, if that is a Monday, Tuesday, Wednesday, Thursday or Friday"},
     {"0 0 0 * * 29 2", "At 00:00:00 on day 29 of February"},
     {"0 0 0 * * 5th_fri 2", "At 00:00:00 on the 5th Friday of February"},
-    {"0 0 0 * * 1 jan-mar,dec", "At 00:00:00 on day 1 of January to March and December"},
+    {"0 0 0 * * 1 jan-mar,dec", "At 00:00:00 on day 1 of January, February, March and December"},
     {"0 0 0 * * 1 */3", "At 00:00:00 on day 1 of January, April, July and October"},
     {"0 0 0 * * * jun", "At 00:00:00 every day in June"},
     {"0 0 0 mon * * jun-aug", "At 00:00:00 on Monday in June to August"},
@@ -82,7 +82,8 @@ static struct text_case cases[] = {
     {"0 0 0 * * 1 1 9999", "At 00:00:00 on day 1 of January, in 9999"},
     {"0 0 0 * * 1 1 */7,*/11", "At 00:00:00 on day 1 of January, in 1773 of the years 1970 to 9999"},
     {"0 */20 9-17 mon-fri 10-20 1-15 4-9 2026-2030",
-     "Every 20 minutes, at second 0, between 09:00 and 17:59, on days 1 to 15 of April to September, if that "
+     "Every 20 minutes, at second 0, between 09:00 and 17:59, on days 1 to 15 of April, May, June, July, "
+     "August and September, if that "
      "is a "
      "Monday, Tuesday, Wednesday, Thursday or Friday, in ISO weeks 10 to 20, in the years 2026 to 2030"},
 };
