@@ -19,11 +19,14 @@ add_library(hardened INTERFACE)
 target_compile_options(hardened INTERFACE -fstack-protector-strong -fstack-clash-protection -fno-strict-aliasing
   -fvisibility=hidden -fPIE)
 target_link_options(hardened INTERFACE -pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack)
-if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(hardened INTERFACE -ftrivial-auto-var-init=zero)
-endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT ECSS_SANITIZE)
   target_compile_options(hardened INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(hardened INTERFACE -ftrivial-auto-var-init=zero)
+  endif()
+elseif(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  # Not zero, so that tests see what a local variable was not given.
+  target_compile_options(hardened INTERFACE -ftrivial-auto-var-init=pattern)
 endif()
 
 add_library(sanitized INTERFACE)
