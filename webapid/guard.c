@@ -73,7 +73,7 @@ static void set_state(struct guard *guard, enum guard_state state)
         break;
     }
     guard->state = state;
-    timeout = (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    timeout = (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
     event_add(guard->timer, &timeout);
 }
 

@@ -12,7 +12,7 @@
 #include "route.h"
 #include "uri.h"
 
-enum { QUERY_MAX = 2 * HTTP_URI_MAX };
+enum { QUERY_MAX = 2 * HTTP_URI_MAX, JOINED_MAX = 2 * HTTP_HEADER_BLOCK_MAX };
 
 void request_begin(void *arg, struct guard *guard)
 {
@@ -120,7 +120,7 @@ const char *request_header(struct request *rq, const char *name)
     joined = mem_alloc(sizeof *joined);
     joined->next = rq->joined;
     rq->joined = joined;
-    buf_init(&joined->text, HTTP_HEADER_BLOCK_MAX * 2);
+    buf_init(&joined->text, JOINED_MAX);
     buf_puts(&joined->text, first);
     for (; more != NULL; more = framing_header(rq->framing, name, at, &at)) {
         buf_puts(&joined->text, ", ");

@@ -108,7 +108,8 @@ static void on_said(evutil_socket_t fd, short what UNUSED, void *arg)
 static void raise_fd_limit(const struct server_options *options)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)(options->max_connections + FDS_PER_PROCESS + options->workers * FDS_PER_WORKER);
+    const int wanted_fds = options->max_connections + FDS_PER_PROCESS + options->workers * FDS_PER_WORKER;
+    const rlim_t wanted = (rlim_t)wanted_fds;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
@@ -148,7 +149,7 @@ static bool open_addresses(struct server *server, int *fds, size_t *opened, stru
         if (!listen_open(&server->addresses[a], server->options.workers, of_workers, err))
             return err_wrap(err, "cannot listen on %s", server->options.listen[a]);
         for (int w = 0; w < server->options.workers; w++)
-            fds[w * SERVER_LISTEN_MAX + (int)a] = of_workers[w];
+            fds[(size_t)w * SERVER_LISTEN_MAX + a] = of_workers[w];
         *opened = a + 1;
     }
     return true;
@@ -161,7 +162,7 @@ static bool make_workers(struct server *server, struct err *err)
     bool good = open_addresses(server, fds, &opened, err);
 
     for (int w = 0; w < server->options.workers; w++) {
-        const int *mine = fds + w * SERVER_LISTEN_MAX;
+        const int *mine = &fds[(size_t)w * SERVER_LISTEN_MAX];
 
         if (good) {
             good = server_worker_init(&server->workers[w], server, &server->options, &server->connections, w,
