@@ -1,10 +1,89 @@
 /* scheduld: wiring and nothing else. */
+#include <event2/event.h>
+
+#include "daemon.h"
+#include "log.h"
+#include "scheduler.h"
 #include "settings.h"
 
-#include <stdio.h>
+struct app {
+    struct event_base *base;
+    struct daemon *daemon;
+    struct scheduler *scheduler;
+};
 
-int main(void)
+static void on_stopped(void *arg)
 {
-    printf("%s %s\n", "scheduld", ECSS_VERSION);
-    return 0;
+    struct app *app = arg;
+
+    event_base_loopbreak(app->base);
+}
+
+static void on_stop(void *arg)
+{
+    struct app *app = arg;
+
+    scheduler_stop(app->scheduler, on_stopped, app);
+}
+
+static void on_schema(void *arg, const struct err *err)
+{
+    struct app *app = arg;
+
+    log_critical("scheduld.schema", "error=%s", LOGQ(err->text));
+    daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
+}
+
+static int serve(const struct settings *settings)
+{
+    struct app app = {.base = event_base_new()};
+    const struct scheduler_options options = {
+        .base = app.base,
+        .settings = settings,
+        .on_schema = on_schema,
+        .arg = &app,
+    };
+    struct err err = {0};
+    int code = DAEMON_EXIT_CONFIG;
+
+    log_init((enum log_level)settings->log_level, (enum log_format)settings->log_format);
+    app.daemon = daemon_new(app.base, on_stop, NULL, &app);
+    app.scheduler = scheduler_new(&options, &err);
+    if (app.scheduler == NULL) {
+        log_critical("scheduld.failed", "error=%s", LOGQ(err.text));
+    } else {
+        daemon_notify("READY=1");
+        event_base_dispatch(app.base);
+        code = daemon_exit_code(app.daemon);
+    }
+    scheduler_free(app.scheduler);
+    daemon_free(app.daemon);
+    event_base_free(app.base);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const struct daemon_spec spec = {
+        .program = "scheduld",
+        .version = ECSS_VERSION,
+        .what = "Starts the tasks of ECS Scheduler's jobs when they are due. Several may run: one leads, the "
+                "others stand by.",
+        .config = settings_config,
+        .other_settings = settings_of_webapid,
+        .check = settings_check_aws,
+    };
+    struct settings settings = {0};
+    int option, code = DAEMON_EXIT_FAILURE;
+
+    switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) {
+    case DAEMON_EXIT:
+    case DAEMON_RUN_OPTION: /* it has none */
+        break;
+    case DAEMON_RUN:
+        code = serve(&settings);
+        break;
+    }
+    config_done(&settings_config, &settings);
+    return code;
 }

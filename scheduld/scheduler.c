@@ -1,0 +1,339 @@
+/* See scheduler.h. */
+#include "scheduler.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "agenda.h"
+#include "aws_client.h"
+#include "daemon.h"
+#include "db.h"
+#include "ecs.h"
+#include "leader.h"
+#include "log.h"
+#include "mem.h"
+#include "migrate.h"
+#include "pruner.h"
+#include "runner.h"
+#include "settings.h"
+#include "sqs.h"
+
+enum { SCHEMA_AGAIN_MS = 1000, STATUS_SIZE = 128 };
+
+struct scheduler {
+    struct scheduler_options options;
+    struct aws_client *aws;
+    struct ecs *ecs;
+    struct sqs *sqs;
+    struct db *db; /* agenda's and runner's */
+    struct agenda *agenda;
+    struct runner *runner;
+    struct pruner *pruner;
+    struct leader *leader;      /* NULL: the schema has not been seen yet */
+    struct event *schema_again; /* to ask for the schema once more */
+    struct event *stopped;
+    bool checking; /* the schema is asked for */
+    bool refused;  /* and is not ours */
+    bool resigning;
+    void (*done)(void *arg); /* NULL: not stopping */
+    void *done_arg;
+};
+
+static void tell(const char *status)
+{
+    char text[STATUS_SIZE];
+
+    snprintf(text, sizeof text, "STATUS=%s", status);
+    daemon_notify(text);
+}
+
+/* --- leading --- */
+
+static void on_lead(void *arg, int64_t epoch, const char *installation)
+{
+    struct scheduler *scheduler = arg;
+    char status[STATUS_SIZE];
+
+    runner_lead(scheduler->runner, epoch, installation); /* it is ready for what the agenda finds */
+    agenda_lead(scheduler->agenda, epoch);
+    pruner_start(scheduler->pruner);
+    snprintf(status, sizeof status, "leads, epoch %" PRId64, epoch);
+    tell(status);
+}
+
+static void resign(void *arg);
+
+static void on_loss(void *arg, const struct err *err UNUSED)
+{
+    struct scheduler *scheduler = arg;
+
+    agenda_stand_by(scheduler->agenda);
+    runner_stand_by(scheduler->runner);
+    pruner_stop(scheduler->pruner);
+    if (scheduler->done != NULL)
+        resign(scheduler); /* while the runner was finishing its work: it does not go on with it */
+    else
+        tell("stands by");
+}
+
+/* A write was refused because of its epoch. */
+static void on_fenced(void *arg)
+{
+    struct scheduler *scheduler = arg;
+
+    if (scheduler->done != NULL)
+        resign(scheduler); /* the runner has given up what it was finishing */
+    else if (scheduler->leader != NULL)
+        leader_step_down(scheduler->leader);
+}
+
+static bool may_launch(void *arg)
+{
+    const struct scheduler *scheduler = arg;
+
+    return scheduler->leader != NULL && leader_may_launch(scheduler->leader);
+}
+
+static void on_due(void *arg, const struct agenda_due *due)
+{
+    struct scheduler *scheduler = arg;
+
+    runner_due(scheduler->runner, due);
+}
+
+static void on_ready(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    struct agenda_stats stats;
+
+    agenda_stats(scheduler->agenda, &stats);
+    log_info("scheduld.loaded", "jobs=%zu armed=%zu problems=%zu", stats.jobs, stats.armed, stats.problems);
+}
+
+/* --- the database and its schema --- */
+
+static bool begin_to_lead(struct scheduler *scheduler, struct err *err)
+{
+    const struct leader_options options = {
+        .base = scheduler->options.base,
+        .database_url = scheduler->options.settings->database_url,
+        .on_lead = on_lead,
+        .on_loss = on_loss,
+        .arg = scheduler,
+    };
+
+    if (scheduler->leader == NULL && scheduler->done == NULL) {
+        scheduler->leader = leader_new(&options, err);
+        tell("stands by");
+        return scheduler->leader != NULL;
+    }
+    return true;
+}
+
+static void refuse(struct scheduler *scheduler, const struct err *err)
+{
+    if (scheduler->refused)
+        return;
+    scheduler->refused = true;
+    scheduler->options.on_schema(scheduler->options.arg, err);
+}
+
+static void check_schema(struct scheduler *scheduler);
+
+static void on_schema(void *arg, enum migrate_state state, const struct err *why)
+{
+    struct scheduler *scheduler = arg;
+    const struct timeval later = {.tv_usec = SCHEMA_AGAIN_MS * 1000};
+    struct err err = {0};
+
+    scheduler->checking = false;
+    switch (state) {
+    case MIGRATE_CURRENT:
+        agenda_db_up(scheduler->agenda);
+        if (!begin_to_lead(scheduler, &err))
+            refuse(scheduler, &err);
+        break;
+    case MIGRATE_UNREACHABLE:
+        event_add(scheduler->schema_again, &later);
+        break;
+    case MIGRATE_EMPTY:
+    case MIGRATE_OLDER:
+    case MIGRATE_NEWER:
+        refuse(scheduler, why);
+        break;
+    }
+}
+
+static void on_schema_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    check_schema(arg);
+}
+
+static void check_schema(struct scheduler *scheduler)
+{
+    if (scheduler->checking || !db_is_up(scheduler->db))
+        return;
+    scheduler->checking = true;
+    migrate_check_db(scheduler->db, on_schema, scheduler);
+}
+
+static void on_db_up(void *arg)
+{
+    check_schema(arg);
+}
+
+static void on_db_down(void *arg, const struct err *err UNUSED)
+{
+    struct scheduler *scheduler = arg;
+
+    agenda_db_down(scheduler->agenda);
+}
+
+/* --- the end --- */
+
+static void on_stopped(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct scheduler *scheduler = arg;
+
+    scheduler->done(scheduler->done_arg);
+}
+
+static void on_resigned(void *arg)
+{
+    on_stopped(-1, 0, arg);
+}
+
+static void resign(void *arg)
+{
+    struct scheduler *scheduler = arg;
+
+    if (scheduler->resigning)
+        return;
+    scheduler->resigning = true;
+    pruner_stop(scheduler->pruner);
+    leader_resign(scheduler->leader, on_resigned, scheduler);
+}
+
+void scheduler_stop(struct scheduler *scheduler, void (*done)(void *arg), void *arg)
+{
+    const struct timeval now = {0};
+
+    assert(scheduler->done == NULL && done != NULL);
+    scheduler->done = done;
+    scheduler->done_arg = arg;
+    tell("finishes what is on its way");
+    if (scheduler->leader == NULL) {
+        event_add(scheduler->stopped, &now);
+    } else if (!leader_is_leading(scheduler->leader)) {
+        resign(scheduler);
+    } else {
+        agenda_stand_by(scheduler->agenda);
+        runner_drain(scheduler->runner, resign, scheduler);
+    }
+}
+
+/* --- its life --- */
+
+static bool make_database(struct scheduler *scheduler, struct err *err)
+{
+    const struct db_options options = {
+        .url = scheduler->options.settings->database_url,
+        .application_name = "scheduld",
+        .on_up = on_db_up,
+        .on_down = on_db_down,
+        .arg = scheduler,
+    };
+
+    scheduler->db = db_new(scheduler->options.base, &options, err);
+    return scheduler->db != NULL;
+}
+
+static bool make_aws(struct scheduler *scheduler, struct err *err)
+{
+    const struct aws_client_options options = {.base = scheduler->options.base};
+
+    if (!aws_client_new(&options, &scheduler->aws, err))
+        return false;
+    scheduler->ecs = ecs_new(scheduler->aws);
+    scheduler->sqs = sqs_new(scheduler->aws);
+    return true;
+}
+
+static void make_parts(struct scheduler *scheduler)
+{
+    const struct settings *settings = scheduler->options.settings;
+    const struct runner_options runner = {
+        .base = scheduler->options.base,
+        .db = scheduler->db,
+        .ecs_ops = &ecs_ops_aws,
+        .ecs = scheduler->ecs,
+        .sqs_ops = &sqs_ops_aws,
+        .sqs = scheduler->sqs,
+        .cluster = settings->ecs_cluster,
+        .name = settings->name,
+        .grace_s = settings->misfire_grace_s,
+        .may_launch = may_launch,
+        .on_fenced = on_fenced,
+        .arg = scheduler,
+    };
+    const struct agenda_options agenda = {
+        .base = scheduler->options.base,
+        .db = scheduler->db,
+        .grace_s = (int)settings->misfire_grace_s,
+        .on_due = on_due,
+        .on_lost = on_fenced,
+        .on_ready = on_ready,
+        .arg = scheduler,
+    };
+    const struct pruner_options pruner = {
+        .base = scheduler->options.base,
+        .database_url = settings->database_url,
+        .retention_days = (int)settings->run_retention_days,
+    };
+
+    scheduler->runner = runner_new(&runner);
+    scheduler->agenda = agenda_new(&agenda);
+    scheduler->pruner = pruner_new(&pruner);
+}
+
+struct scheduler *scheduler_new(const struct scheduler_options *options, struct err *err)
+{
+    struct scheduler *scheduler = mem_alloc(sizeof *scheduler);
+
+    *scheduler = (struct scheduler){.options = *options};
+    scheduler->schema_again = evtimer_new(options->base, on_schema_again, scheduler);
+    scheduler->stopped = evtimer_new(options->base, on_stopped, scheduler);
+    if (!make_aws(scheduler, err) || !make_database(scheduler, err)) {
+        scheduler_free(scheduler);
+        return NULL;
+    }
+    make_parts(scheduler);
+    log_info("scheduld.started", "version=%s cluster=%s name=%s region=%s", ECSS_VERSION,
+             LOGQ(options->settings->ecs_cluster), LOGQ(options->settings->name),
+             LOGQ(aws_client_region(scheduler->aws)));
+    tell("waits for the database");
+    return scheduler;
+}
+
+/* Who has asked for something is freed after who answers it. */
+void scheduler_free(struct scheduler *scheduler)
+{
+    if (scheduler == NULL)
+        return;
+    leader_free(scheduler->leader);
+    scheduler->leader = NULL;
+    pruner_free(scheduler->pruner);
+    agenda_free(scheduler->agenda);
+    aws_client_free(scheduler->aws);
+    db_free(scheduler->db);
+    runner_free(scheduler->runner);
+    ecs_free(scheduler->ecs);
+    sqs_free(scheduler->sqs);
+    event_free(scheduler->schema_again);
+    event_free(scheduler->stopped);
+    free(scheduler);
+}
