@@ -28,6 +28,10 @@ enum {
     HOST_MAX = 200,
 };
 
+/* A process that is frozen keeps its connection: its kernel answers for it. We are never idle for a fraction
+ * of this, and the lease is over long before. */
+static const char session_options[] = "-c idle_session_timeout=8000";
+
 enum leader_state {
     LEADER_DOWN,
     LEADER_STANDBY,
@@ -331,6 +335,7 @@ struct leader *leader_new(const struct leader_options *options, struct err *err)
         .application_name = "scheduld leader",
         .deadline_ms = ANSWER_MAX_MS,
         .lock_timeout_ms = LOCK_WAIT_MS,
+        .session_options = session_options,
         .on_up = on_up,
         .on_down = on_down,
         .arg = leader,

@@ -14,7 +14,8 @@
  *
  * Standbys try the lock every LEADER_TRY_MS, and at once when a leader says good-bye, and never wait in
  * PostgreSQL, as a session that waits keeps VACUUM from cleaning. Take-over: clean stop under 0.2 s, kill -9
- * of the leader under 1 s, silent death of its host under 15 s (keep-alives, see common/db_url.c).
+ * of the leader under 1 s, a frozen one (SIGSTOP) under 10 s, silent death of its host under 15 s
+ * (keep-alives, see common/db_url.c).
  */
 #pragma once
 

@@ -1,0 +1,156 @@
+"""One leads at a time, whatever happens to it: no fire is lost, and none is launched twice."""
+import signal
+import time
+import unittest
+
+from stack import Stack, wait_until
+
+JOBS = [f"beat-{n}" for n in range(10)]  # one for each test, every second
+FINAL = ("started", "not_needed", "launch_failed", "missed", "skipped")
+
+
+class Failover(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(task_definitions=JOBS).__enter__()
+        cls.addClassCleanup(cls.stack.__exit__, None, None, None)
+        cls.stack.aws.life(run_s=0.1)
+        cls.jobs = iter(JOBS)
+
+    def setUp(self):
+        self.job = next(self.jobs)
+        self.stack.sql("INSERT INTO jobs (id, task_definition, schedule, timezone) VALUES (%s, %s, '*', 'Asia/Tokyo')",
+                       [self.job, self.job])
+        self.addCleanup(self.stop_all)
+        self.leader = self.stack.start_scheduld()
+        self.started_runs(2)
+
+    def stop_all(self):
+        for daemon in self.stack.daemons:
+            daemon.stop()
+
+    # What there is to see.
+
+    def started_runs(self, more, epoch=0):
+        """Waits for so many more runs that started a task."""
+        count = "SELECT count(*) FROM runs WHERE job_id = %s AND state = 'started' AND epoch >= %s"
+        had = self.stack.sql(count, [self.job, epoch])[0][0]
+        wait_until(f"{more} more runs", lambda: self.stack.sql(count, [self.job, epoch])[0][0] >= had + more)
+
+    def standby(self):
+        """Another scheduld, ready to take over: connected, with the job loaded."""
+        daemon = self.stack.start_scheduld(lead=False)
+        wait_until("the standby is ready", lambda: daemon.check() and "scheduld.loaded" in daemon.log()
+                   and "leader.standby" in daemon.log())
+        return daemon
+
+    def take_over(self, epoch):
+        """Waits for a leader with a later epoch; the time at which it began."""
+        def since():
+            rows = self.stack.sql("SELECT extract(epoch FROM since) FROM scheduler WHERE epoch > %s AND holder IS NOT NULL", [epoch])
+            return float(rows[0][0]) if rows else None
+
+        return wait_until("another one leads", since)
+
+    def audit(self):
+        """Suspends the job, waits until all is done, and compares ledger and stand-in."""
+        self.stack.sql("UPDATE jobs SET suspended = true WHERE id = %s", [self.job])
+        wait_until("nothing is armed or open", lambda: self.stack.sql(
+            "SELECT count(*) FROM jobs j JOIN job_state s ON s.job_id = j.id AND s.armed_revision = j.revision"
+            " WHERE next_run IS NULL AND j.id = %s AND NOT EXISTS (SELECT FROM runs WHERE job_id = j.id AND state NOT IN %s)",
+            [self.job, FINAL]) == [(1,)])
+        runs = self.stack.sql("SELECT extract(epoch FROM fire_at)::bigint, state, coalesced, needed, jsonb_array_length(tasks), error"
+                              " FROM runs WHERE job_id = %s ORDER BY fire_at", [self.job])
+        for (before, *_), (fire, _, coalesced, *_) in zip(runs, runs[1:]):
+            self.assertEqual(fire - before, 1 + coalesced, f"fire times lost or twice around {fire}: {runs}")
+        for fire, state, _, needed, tasks, error in runs:
+            self.assertIn(state, ("started", "not_needed"), (fire, error))
+            self.assertEqual(tasks, needed, f"run of {fire}")
+        audit = self.stack.aws.audit()
+        self.assertFalse(audit["duplicates"])
+        self.assertFalse(audit["without_token"])
+        self.assertEqual(len(self.stack.aws.tasks(family=self.job, status="all")), sum(run[4] for run in runs))
+        self.assertTrue(all(call["signature"] == "ok" for call in self.stack.aws.calls()))
+
+    # What may happen.
+
+    def test_kill_9_of_the_leader(self):
+        took = []
+        for _ in range(3):
+            standby, epoch = self.standby(), self.stack.epoch()
+            killed = time.time()
+            self.leader.kill()
+            self.take_over(epoch)
+            planned = wait_until("the new leader plans", lambda: self.stack.sql(
+                "SELECT min(extract(epoch FROM planned_at)) FROM runs WHERE planned_at > to_timestamp(%s) AND epoch > %s",
+                [killed, epoch])[0][0])
+            took.append(float(planned) - killed)
+            self.leader = standby
+            self.started_runs(1, epoch + 1)
+        print(f"kill -9 to the next planning write: {', '.join(f'{s:.2f}' for s in took)} s")
+        # With a job each second, the next fire may be up to a second away.
+        self.assertLess(min(took), 2.0)
+        self.audit()
+
+    def test_sigterm_hands_over(self):
+        took = []
+        for _ in range(3):
+            standby, epoch = self.standby(), self.stack.epoch()
+            told = time.time()
+            self.leader.stop()
+            took.append(self.take_over(epoch) - told)
+            self.leader = standby
+            self.started_runs(1, epoch + 1)
+        print(f"SIGTERM to the next leader: {', '.join(f'{s * 1000:.0f}' for s in took)} ms")
+        self.assertLess(min(took), 0.2)
+        self.audit()
+
+    def test_a_frozen_leader_that_wakes_up_changes_nothing(self):
+        standby, epoch = self.standby(), self.stack.epoch()
+        self.leader.process.send_signal(signal.SIGSTOP)
+        try:
+            begun = time.monotonic()
+            self.take_over(epoch)
+            print(f"SIGSTOP to the next leader: {time.monotonic() - begun:.1f} s")
+            self.started_runs(1, epoch + 1)
+        finally:
+            self.leader.process.send_signal(signal.SIGCONT)
+        wait_until("the frozen one stands by", lambda: self.leader.check() and "leader.lost" in self.leader.log())
+        self.started_runs(2, epoch + 1)
+        standby.check()
+        self.assertEqual(self.stack.sql("SELECT max(epoch) FROM runs")[0][0], self.stack.epoch())
+        self.assertEqual(self.stack.epoch(), epoch + 1)
+        self.audit()
+
+    def test_the_lock_session_is_cut_off(self):
+        epoch = self.stack.epoch()
+        self.stack.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1701016435")
+        self.take_over(epoch)
+        self.started_runs(2, epoch + 1)
+        self.audit()
+
+    def test_the_database_is_restarted(self):
+        self.standby()
+        epoch = self.stack.epoch()
+        self.stack.cluster.restart()
+        self.take_over(epoch)
+        self.started_runs(2, epoch + 1)
+        self.audit()
+
+    def test_sigterm_while_ecs_is_slow_loses_no_answer(self):
+        self.stack.aws.fault("RunTask", "delay", delay_s=1.5, effect=True)
+        calls = self.stack.aws.mark()
+        self.stack.aws.wait_calls(1, "ListTasks", calls)
+        wait_until("a launch is on its way", lambda: self.stack.sql("SELECT count(*) > 0 FROM runs WHERE state IN ('planned', 'launching')")
+                   == [(True,)])
+        self.leader.stop()
+        self.assertEqual(self.stack.sql("SELECT count(*) FROM runs WHERE state IN ('planned', 'launching')"), [(0,)])
+        self.assertEqual(self.stack.sql("SELECT holder FROM scheduler"), [(None,)])
+        self.stack.aws.clear_faults()
+        self.leader = self.stack.start_scheduld()
+        self.started_runs(1)
+        self.audit()
+
+
+if __name__ == "__main__":
+    unittest.main()
