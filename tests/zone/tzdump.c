@@ -1,16 +1,18 @@
 /*
- * Answers questions about one TZif file, a line each, for a test in another language:
+ * Answers questions about TZif files, a line each, for a test in another language:
  *
- *     tzdump FILE     stdin:  u INSTANT   →  OFFSET BEGIN END
- *                             l LOCAL     →  COUNT FIRST SECOND
+ *     f FILE      of which the next questions are
+ *     u INSTANT   OFFSET BEGIN END
+ *     l LOCAL     COUNT FIRST SECOND
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tz.h"
 
-enum { FILE_MAX = 1 << 20 };
+enum { FILE_MAX = 1 << 20, LINE_SIZE = 4096 };
 
 static bool load(const char *path, struct tz **ret, struct err *err)
 {
@@ -46,18 +48,24 @@ static bool answer(const struct tz *tz, const char *line)
     return true;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
     AUTO_TZ struct tz *tz = NULL;
     struct err err = {0};
-    char line[64];
+    char line[LINE_SIZE];
 
-    if (argc != 2 || !load(argv[1], &tz, &err)) {
-        fprintf(stderr, "tzdump: %s: %s\n", argc == 2 ? argv[1] : "usage: tzdump FILE", err.text);
-        return 1;
-    }
-    while (fgets(line, sizeof line, stdin) != NULL)
-        if (!answer(tz, line))
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "f ", 2) == 0) {
+            tz_free(tz);
+            tz = NULL;
+            if (!load(line + 2, &tz, &err)) {
+                fprintf(stderr, "tzdump: %s: %s\n", line + 2, err.text);
+                return 1;
+            }
+        } else if (tz == NULL || !answer(tz, line)) {
             return 1;
+        }
+    }
     return 0;
 }
