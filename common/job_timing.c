@@ -49,15 +49,17 @@ static bool compile(const struct job_timing_texts *texts, struct zones *zones, s
                         timezone = {report, NULL, job_field_name(JOB_TIMEZONE)},
                         start = {report, NULL, job_field_name(JOB_SCHEDULE_START)},
                         end = {report, NULL, job_field_name(JOB_SCHEDULE_END)};
-    AUTO_JOB_TIMING struct job_timing timing = {.start_s = INT64_MIN, .end_s = INT64_MAX};
+    struct job_timing timing = {.start_s = INT64_MIN, .end_s = INT64_MAX};
     bool good;
 
     good = compile_schedule(texts->schedule, &timing.cron, &schedule, notes);
     good &= find_zone(texts->timezone, zones, &timing.zone, &timezone);
     good &= read_time(texts->schedule_start, &timing.start, &start);
     good &= read_time(texts->schedule_end, &timing.end, &end);
-    if (!good)
+    if (!good) {
+        job_timing_done(&timing);
         return false;
+    }
     if (texts->schedule_start != NULL)
         timing.start_s = timestamp_start_s(&timing.start, zone_tz(timing.zone));
     if (texts->schedule_end != NULL)
@@ -65,7 +67,6 @@ static bool compile(const struct job_timing_texts *texts, struct zones *zones, s
     if (notes != NULL && timing.start_s > timing.end_s)
         job_warn(&end, "is before scheduleStart, so the job never fires");
     *ret = timing;
-    timing = (struct job_timing){0}; /* the caller's now */
     return true;
 }
 

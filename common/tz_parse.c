@@ -257,7 +257,7 @@ static struct tz *make(const struct block *block, const struct tz_rule *rule)
 bool tz_parse(const void *bytes, size_t len, struct tz **ret, struct err *err)
 {
     const uint8_t *at = bytes, *end = at + len;
-    struct block block;
+    struct block block = {0};
     struct tz_rule rule = {0};
     bool has_rule = false;
 

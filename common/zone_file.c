@@ -43,10 +43,14 @@ static bool resolve(const char *folder, const char *name, char **ret, struct err
     AUTO_FREE char *real = realpath(path, NULL);
     size_t len = strlen(folder);
 
-    if (real == NULL)
-        return fail(err, path);
-    if (strncmp(real, folder, len) != 0 || (real[len] != '/' && strcmp(folder, "/") != 0))
-        return err_set(err, ERR_NOT_FOUND, "%s leads out of the folder", path);
+    if (real == NULL) {
+        fail(err, path);
+        return false;
+    }
+    if (strncmp(real, folder, len) != 0 || (real[len] != '/' && strcmp(folder, "/") != 0)) {
+        err_set(err, ERR_NOT_FOUND, "%s leads out of the folder", path);
+        return false;
+    }
     *ret = real;
     real = NULL; /* the caller's now */
     return true;
@@ -91,7 +95,7 @@ static bool read_fd(int fd, const char *path, struct tz **ret, struct zone_stamp
 {
     AUTO_FREE unsigned char *bytes = NULL;
     struct stat st;
-    size_t len;
+    size_t len = 0;
 
     if (fstat(fd, &st) != 0)
         return err_errno(err, ERR_INTERNAL, "%s", path);

@@ -37,7 +37,10 @@ static void clear(struct zone_index *index)
     free(index->names);
     free(index->folders);
     free(index->folder);
-    *index = (struct zone_index){.asked = index->asked};
+    index->names = NULL;
+    index->folders = NULL;
+    index->folder = NULL;
+    index->names_count = index->names_size = index->folders_count = 0;
 }
 
 /* What is in the folder and is no zone, or only another view of the same ones. */

@@ -23,12 +23,15 @@ struct reading {
     int line, rows[TABLE_ERRORS + 1], wrong;
 };
 
-/* Cuts "| `a` | b | c |" into its cells, without the blanks and the ` around them. */
+/* Cuts "| `a` | b | c |" into its cells, without the blanks and the ` around them; the rest are empty. */
 static int cut(char *line, char *cells[static CELLS_MAX])
 {
+    static char nothing[] = "";
     int count = 0;
     char *save = NULL;
 
+    for (int i = 0; i < CELLS_MAX; i++)
+        cells[i] = nothing;
     for (char *cell = strtok_r(line, "|\n", &save); cell != NULL && count < CELLS_MAX;
          cell = strtok_r(NULL, "|\n", &save)) {
         cell += strspn(cell, " `");
