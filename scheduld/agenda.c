@@ -4,6 +4,7 @@
  */
 #include "agenda_internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -13,6 +14,7 @@
 #include "wheel.h"
 #include "zone.h"
 
+enum { AGENDA_MMAP_THRESHOLD = 256 * 1024 };
 enum { BATCH = 64 }; /* entries that are taken from the wheel at a time; their jobs' memory is fetched */
 
 int64_t agenda_now_s(const struct agenda *a)
@@ -200,6 +202,9 @@ struct agenda *agenda_new(const struct agenda_options *options)
 {
     struct agenda *a = mem_alloc(sizeof *a);
 
+    /* Arrays of megabytes grow by remapping, not by a copy that takes milliseconds: without this the
+     * allocator learns from the first large free() to keep large pieces in its heap. */
+    mallopt(M_MMAP_THRESHOLD, AGENDA_MMAP_THRESHOLD);
     a->options = *options;
     if (a->options.clock == NULL)
         a->options.clock = &clock_system;

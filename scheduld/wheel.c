@@ -128,7 +128,7 @@ static uint32_t chunk_new(struct wheel *w)
         return i;
     }
     if (w->chunk_used >= w->chunk_cap) {
-        w->chunk_cap = w->chunk_cap == 0 ? 64 : w->chunk_cap * 2;
+        w->chunk_cap += w->chunk_cap / 4 + 64; /* room is memory, and growing is cheap: it is remapped */
         w->chunks = mem_grow(w->chunks, w->chunk_cap, sizeof *w->chunks);
     }
     return w->chunk_used++;
