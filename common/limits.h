@@ -42,6 +42,8 @@ enum {
     JSON_DEPTH_MAX = 16,
     PAGE_COUNT_MAX = 1000, /* jobs a page */
     PAGE_COUNT_DEFAULT = 10,
+    FIRE_TIMES_MAX = 1000, /* of a schedule that one answer shows */
+    FIRE_TIMES_DEFAULT = 10,
 };
 
 #endif

@@ -1,0 +1,183 @@
+/* job_json: what clients send, with all that is wrong or odd about it at once, and what they are shown. */
+#include "job_json.h"
+
+#include "test.h"
+
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "json.h"
+#include "mem.h"
+
+enum { TEXT_MAX = 1048576 };
+
+#define MISSING "[\"Missing data for required field.\"]"
+#define NULLED "[\"Field may not be null.\"]"
+#define BAD_NAME "[\"task definition names must contain only alphanumeric, underscore, and hyphen\"]"
+
+struct read_case {
+    const char *name, *text;
+    const char *change_id; /* NULL: it is a new job */
+    const char *draft;     /* "field=text ...", those given; NULL: it is refused */
+    const char *messages;  /* if refused */
+    const char *warnings;  /* NULL: none */
+};
+
+static struct read_case cases[] = {
+    {"a new job", "{\"taskDefinition\":\"t\",\"schedule\":\"0\"}", NULL,
+     "id=t taskDefinition=t schedule=0 taskCount=1", NULL, NULL},
+    {"an id stands for the taskDefinition", "{\"id\":\"i\",\"schedule\":\"0\"}", NULL,
+     "id=i taskDefinition=i schedule=0 taskCount=1", NULL, NULL},
+    {"every field",
+     "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0\",\"scheduleStart\":\"a\",\"scheduleEnd\":"
+     "\"b\","
+     "\"timezone\":\"c\",\"taskCount\":\"2\",\"maxCount\":3.0,\"suspended\":1,"
+     "\"trigger\":{\"type\":\"noop\"},\"overrides\":[]}",
+     NULL,
+     "id=i taskDefinition=t schedule=0 scheduleStart=a scheduleEnd=b timezone=c taskCount=2 maxCount=3 "
+     "suspended=t"
+     " trigger={\"type\":\"noop\"} overrides=[]",
+     NULL, NULL},
+    {"an empty time zone is kept", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"timezone\":\"\"}", NULL,
+     "id=t taskDefinition=t schedule=0 timezone= taskCount=1", NULL, NULL},
+    {"nothing", "{}", NULL, NULL, "{\"schedule\":" MISSING ",\"taskDefinition\":" MISSING "}", NULL},
+    {"no schedule", "{\"id\":\"x\"}", NULL, NULL, "{\"schedule\":" MISSING "}", NULL},
+    {"a bad field is not missing, too", "{\"taskDefinition\":\"a b\",\"schedule\":null}", NULL, NULL,
+     "{\"taskDefinition\":" BAD_NAME ",\"schedule\":" NULLED "}", NULL},
+    {"a bad id and no taskDefinition", "{\"id\":\"a b\",\"schedule\":\"0\"}", NULL, NULL,
+     "{\"id\":" BAD_NAME "}", NULL},
+    {"null is nothing for a new job", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"maxCount\":null}", NULL,
+     NULL, "{\"maxCount\":" NULLED "}", NULL},
+    {"counts out of range", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"taskCount\":0,\"maxCount\":51}",
+     NULL, NULL,
+     "{\"taskCount\":[\"Must be between 1 and 50.\"],\"maxCount\":[\"Must be between 1 and 50.\"]}", NULL},
+    {"wrong types",
+     "{\"taskDefinition\":5,\"schedule\":[],\"scheduleStart\":1,\"scheduleEnd\":true,\"timezone\":{},"
+     "\"taskCount\":true,\"suspended\":2,\"trigger\":5,\"overrides\":5}",
+     NULL, NULL,
+     "{\"taskDefinition\":[\"Not a valid string.\"],\"schedule\":[\"Not a valid string.\"],"
+     "\"scheduleStart\":[\"Not a valid datetime.\"],\"scheduleEnd\":[\"Not a valid datetime.\"],"
+     "\"timezone\":[\"Not a valid string.\"],\"taskCount\":[\"Not a valid integer.\"],"
+     "\"suspended\":[\"Not a valid boolean.\"],\"trigger\":{\"_schema\":[\"Invalid input type.\"]},"
+     "\"overrides\":[\"Not a valid list.\"]}",
+     NULL},
+    {"no object", "[]", NULL, NULL, "{\"_schema\":[\"Invalid input type.\"]}", NULL},
+    {"null", "null", NULL, NULL, "{\"_schema\":[\"Invalid input type.\"]}", NULL},
+    {"a change that is no object", "\"x\"", "i", NULL, "{\"_schema\":[\"Invalid input type.\"]}", NULL},
+    {"strangers",
+     "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"taskcount\":1,\"x\":null,\"lastRun\":5,\"link\":null}",
+     NULL, "id=t taskDefinition=t schedule=0 taskCount=1", NULL,
+     "[\"taskcount: is not a field of a job and was ignored; did you mean taskCount?\","
+     "\"x: is not a field of a job and was ignored\",\"lastRun: is set by the scheduler and was ignored\","
+     "\"link: is set by the scheduler and was ignored\"]"},
+    {"a maxCount below taskCount",
+     "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"taskCount\":3,\"maxCount\":2}", NULL,
+     "id=t taskDefinition=t schedule=0 taskCount=3 maxCount=2", NULL,
+     "[\"maxCount: is below taskCount, so that no more than 2 tasks shall run\"]"},
+    {"no change", "{}", "i", "", NULL, NULL},
+    {"a change", "{\"taskCount\":2}", "i", "taskCount=2", NULL, NULL},
+    {"a change by null",
+     "{\"taskCount\":null,\"maxCount\":null,\"timezone\":null,\"scheduleStart\":null,\"scheduleEnd\":null,"
+     "\"suspended\":null,\"trigger\":null,\"overrides\":null}",
+     "i", "scheduleStart scheduleEnd timezone taskCount=1 maxCount suspended trigger overrides", NULL, NULL},
+    {"what cannot be taken away", "{\"schedule\":null,\"taskDefinition\":null}", "i", NULL,
+     "{\"schedule\":" NULLED ",\"taskDefinition\":" NULLED "}", NULL},
+    {"the id of the path", "{\"id\":\"i\"}", "i", "", NULL, NULL},
+    {"another id", "{\"id\":\"k\"}", "i", "", NULL, "[\"id: cannot be changed and was ignored\"]"},
+    {"an id that is none", "{\"id\":null}", "i", "", NULL, "[\"id: cannot be changed and was ignored\"]"},
+    {"only half of a change is wrong", "{\"taskCount\":33,\"maxCount\":99}", "i", NULL,
+     "{\"maxCount\":[\"Must be between 1 and 50.\"]}", NULL},
+};
+
+static void put_draft(struct buf *buf, const struct job_draft *draft)
+{
+    for (size_t i = 0; i < JOB_FIELDS; i++) {
+        if (!job_draft_has(draft, (enum job_field)i))
+            continue;
+        buf_printf(buf, "%s%s", buf->len > 0 ? " " : "", job_field_name((enum job_field)i));
+        if (draft->text[i] != NULL)
+            buf_printf(buf, "=%s", draft->text[i]);
+    }
+}
+
+static void check_read(void **state)
+{
+    const struct read_case *c = *state;
+    AUTO_JOB_REPORT struct job_report report = {0};
+    AUTO_JOB_DRAFT struct job_draft draft = {0};
+    AUTO_JSON struct json_object *value = NULL;
+    AUTO_BUF struct buf text = {0};
+    bool good;
+
+    assert_true(json_parse(c->text, strlen(c->text), &value, NULL));
+    good = c->change_id == NULL ? job_json_read_new(value, &draft, &report)
+                                : job_json_read_change(value, c->change_id, &draft, &report);
+    buf_init(&text, TEXT_MAX);
+    assert_int_equal(good, c->draft != NULL);
+    assert_int_equal(good, job_report_clean(&report));
+    if (good)
+        put_draft(&text, &draft);
+    else
+        json_put_value(&text, report.messages);
+    assert_string_equal(text.data, good ? c->draft : c->messages);
+    buf_clear(&text);
+    json_put_value(&text, report.warnings);
+    assert_string_equal(text.data, c->warnings == NULL ? "null" : c->warnings);
+}
+
+static void the_length_of_overrides_counts_the_id(void **state)
+{
+    AUTO_FREE char *id = mem_alloc(JOB_ID_MAX + 1), *value = mem_alloc(JOB_ENV_VALUE_MAX + 1);
+    AUTO_FREE char *body = NULL;
+    AUTO_JSON struct json_object *json = NULL;
+    AUTO_JOB_REPORT struct job_report report = {0}, other = {0};
+    AUTO_JOB_DRAFT struct job_draft draft = {0}, again = {0};
+
+    (void)state;
+    memset(id, 'i', JOB_ID_MAX);
+    memset(value, 'v', JOB_ENV_VALUE_MAX);
+    body = mem_printf(
+        "{\"overrides\":[{\"containerName\":\"c\",\"environment\":{\"A\":\"%s\",\"B\":\"%.3900s\"}}]}", value,
+        value);
+    assert_true(json_parse(body, strlen(body), &json, NULL));
+    assert_true(job_json_read_change(json, "short", &draft, &report));
+    assert_false(job_json_read_change(json, id, &again, &other));
+}
+
+static void a_text_is_no_longer_than_its_limit(void **state)
+{
+    static const struct {
+        const char *field;
+        int max;
+    } texts[] = {{"schedule", JOB_SCHEDULE_MAX},
+                 {"timezone", JOB_TIMEZONE_MAX},
+                 {"scheduleStart", JOB_TIMESTAMP_MAX},
+                 {"taskDefinition", JOB_TASK_DEFINITION_MAX}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        for (int more = 0; more < 2; more++) {
+            AUTO_FREE char *body = mem_printf("{\"%s\":\"%0*d\"}", texts[i].field, texts[i].max + more, 0);
+            AUTO_JSON struct json_object *json = NULL;
+            AUTO_JOB_REPORT struct job_report report = {0};
+            AUTO_JOB_DRAFT struct job_draft draft = {0};
+
+            assert_true(json_parse(body, strlen(body), &json, NULL));
+            assert_int_equal(job_json_read_change(json, "i", &draft, &report), more == 0);
+        }
+    }
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[ARRAY_LEN(cases) + 2];
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        tests[n++] = (struct CMUnitTest){cases[i].name, check_read, NULL, NULL, &cases[i]};
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_length_of_overrides_counts_the_id);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_text_is_no_longer_than_its_limit);
+    assert_int_equal(n, ARRAY_LEN(tests));
+    return cmocka_run_group_tests_name("job_json", tests, NULL, NULL);
+}

@@ -1,0 +1,332 @@
+/*
+ * See jobs_api.h. What a request that writes has read is kept with it until the database has answered.
+ *
+ * A change of fields that stand for themselves is one UPDATE. The fields that say when the job fires have to
+ * fit those that the job has already, so they are read, merged, checked, and written only if nobody changed
+ * the job in between; else all of it is done again. So is a request that is to be refused: "no such job"
+ * comes first.
+ */
+#include "jobs_api.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "api.h"
+#include "clock.h"
+#include "etag.h"
+#include "job_json.h"
+#include "job_store.h"
+#include "job_times.h"
+#include "json.h"
+#include "limits.h"
+#include "mem.h"
+#include "page.h"
+#include "reply.h"
+
+enum {
+    SAVED_MAX = 1024 * 1024,
+    SHOWN_MAX = 8 * 1024 * 1024, /* of one job; its row has less than 100 kB */
+    REVISIONS_MAX = HTTP_HEADER_BLOCK_MAX,
+    TRIES_MAX = 50,
+};
+
+struct writing {
+    struct job_draft draft;
+    struct job_report report;
+    struct err unreadable; /* why the body is no JSON; kind ERR_NONE: it is */
+    struct buf revisions;  /* those that If-Match asks for */
+    bool conditional;      /* there is an If-Match */
+    bool looked;           /* the update is good only for the revision that was looked at */
+    int tries;
+};
+
+static void writing_free(void *state)
+{
+    struct writing *w = state;
+
+    job_draft_done(&w->draft);
+    job_report_done(&w->report);
+    buf_done(&w->revisions);
+    free(w);
+}
+
+static struct writing *writing_new(struct request *rq)
+{
+    struct writing *w = mem_alloc(sizeof *w);
+
+    buf_init(&w->revisions, REVISIONS_MAX);
+    w->conditional = etag_revisions(request_header(rq, "If-Match"), &w->revisions);
+    request_keep(rq, w, writing_free);
+    return w;
+}
+
+static void reply_missing(struct request *rq)
+{
+    reply_message(rq, 404, "Job %s does not exist.", request_param(rq));
+}
+
+static void reply_moved(struct request *rq)
+{
+    reply_message(rq, 412, "Job %s has been changed: it is not in the state that If-Match asks for.",
+                  request_param(rq));
+}
+
+static void reply_with_tag(struct request *rq, int status, int64_t revision, const struct buf *body)
+{
+    char tag[ETAG_SIZE];
+
+    etag_of_job(revision, body->data, body->len, tag);
+    reply_etag(rq, tag);
+    reply_json(rq, status, body);
+}
+
+static void reply_saved(struct request *rq, int status, const char *id, int64_t revision,
+                        const struct job_report *report)
+{
+    AUTO_BUF struct buf body = {0};
+
+    buf_init(&body, SAVED_MAX);
+    job_json_put_saved(&body, id, report);
+    reply_with_tag(rq, status, revision, &body);
+}
+
+/* --- GET --- */
+
+static void on_shown(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct request *rq = arg;
+    AUTO_BUF struct buf body = {0};
+    struct job_row row;
+
+    if (err != NULL) {
+        reply_err(rq, err);
+        return;
+    }
+    if (db_rows(result) == 0) {
+        reply_missing(rq);
+        return;
+    }
+    row = job_store_row(result, 0);
+    buf_init(&body, SHOWN_MAX);
+    job_json_put(&body, &row, api_zones(rq));
+    reply_with_tag(rq, 200, row.revision, &body);
+}
+
+void job_show(struct request *rq)
+{
+    job_store_get(request_worker(rq)->db, request_param(rq), on_shown, rq);
+}
+
+static void on_listed(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct request *rq = arg;
+    const struct page *page = request_kept(rq);
+    AUTO_BUF struct buf body = {0};
+
+    if (err != NULL) {
+        reply_err(rq, err);
+        return;
+    }
+    buf_init(&body, SHOWN_MAX * (size_t)PAGE_COUNT_MAX);
+    buf_puts(&body, "{\"jobs\":[");
+    for (int i = 0; i < db_rows(result) && i < page->count; i++) {
+        struct job_row row = job_store_row(result, i);
+
+        if (i > 0)
+            buf_putc(&body, ',');
+        job_json_put(&body, &row, api_zones(rq));
+    }
+    buf_putc(&body, ']');
+    page_put_links(&body, "/jobs", page, db_rows(result) > page->count);
+    buf_putc(&body, '}');
+    reply_json(rq, 200, &body);
+}
+
+void jobs_list(struct request *rq)
+{
+    AUTO_JOB_REPORT struct job_report report = {0};
+    struct page *page = mem_alloc(sizeof *page);
+
+    request_keep(rq, page, free);
+    if (!page_read(request_query(rq, "skip"), request_query(rq, "count"), page, &report)) {
+        reply_report(rq, &report);
+        return;
+    }
+    job_store_list(request_worker(rq)->db, page, on_listed, rq);
+}
+
+/* --- POST --- */
+
+static void on_created(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct request *rq = arg;
+    const struct writing *w = request_kept(rq);
+    const char *id = job_draft_id(&w->draft);
+    AUTO_FREE char *location = mem_printf("/jobs/%s", id);
+    struct job_write write;
+
+    if (err != NULL) {
+        reply_err(rq, err);
+        return;
+    }
+    write = job_store_written(result);
+    if (write.outcome == JOB_EXISTS) {
+        reply_message(rq, 409, "Job %s already exists.", id);
+        return;
+    }
+    reply_header(rq, "Location", location);
+    reply_saved(rq, 201, id, write.revision, &w->report);
+}
+
+void jobs_create(struct request *rq)
+{
+    struct writing *w = writing_new(rq);
+    AUTO_JSON struct json_object *value = NULL;
+
+    if (!api_read_body(rq, &value, &w->unreadable)) {
+        reply_err(rq, &w->unreadable);
+        return;
+    }
+    job_json_read_new(value, &w->draft, &w->report);
+    job_times_check(&w->draft, NULL, api_zones(rq), clock_wall_s(&clock_system), &w->report);
+    if (!job_report_clean(&w->report)) {
+        reply_report(rq, &w->report);
+        return;
+    }
+    job_store_insert(request_worker(rq)->db, &w->draft, on_created, rq);
+}
+
+/* --- PUT --- */
+
+static void change(struct request *rq);
+
+static void on_changed(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct request *rq = arg;
+    struct writing *w = request_kept(rq);
+    struct job_write write;
+
+    if (err != NULL) {
+        reply_err(rq, err);
+        return;
+    }
+    write = job_store_written(result);
+    if (write.outcome == JOB_WRITTEN) {
+        if (job_draft_has(&w->draft, JOB_TASK_COUNT) || job_draft_has(&w->draft, JOB_MAX_COUNT))
+            job_json_warn_of_counts(write.task_count, write.max_count, &w->report);
+        reply_saved(rq, 200, request_param(rq), write.revision, &w->report);
+    } else if (write.outcome == JOB_MOVED && w->looked) {
+        change(rq); /* somebody was faster */
+    } else if (write.outcome == JOB_MOVED && w->conditional) {
+        reply_moved(rq);
+    } else {
+        reply_missing(rq);
+    }
+}
+
+static void update_if_revision(struct request *rq, int64_t revision)
+{
+    struct writing *w = request_kept(rq);
+    AUTO_FREE char *only = mem_printf("{%" PRId64 "}", revision);
+
+    w->looked = true;
+    job_store_update(request_worker(rq)->db, request_param(rq), &w->draft, only, on_changed, rq);
+}
+
+static void on_looked(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct request *rq = arg;
+    struct writing *w = request_kept(rq);
+    struct job_row row;
+
+    if (err != NULL) {
+        reply_err(rq, err);
+        return;
+    }
+    if (db_rows(result) == 0) {
+        reply_missing(rq);
+        return;
+    }
+    if (w->unreadable.kind != ERR_NONE) {
+        reply_err(rq, &w->unreadable);
+        return;
+    }
+    row = job_store_row(result, 0);
+    if (job_draft_times(&w->draft))
+        job_times_check(&w->draft, &row, api_zones(rq), clock_wall_s(&clock_system), &w->report);
+    if (!job_report_clean(&w->report))
+        reply_report(rq, &w->report);
+    else if (w->conditional && !etag_has_revision(w->revisions.data, row.revision))
+        reply_moved(rq);
+    else if (w->draft.given == 0)
+        reply_saved(rq, 200, request_param(rq), row.revision, &w->report);
+    else
+        update_if_revision(rq, row.revision);
+}
+
+/* Reads the body and does what it says; again, when somebody else changed the job in the meantime. */
+static void change(struct request *rq)
+{
+    struct writing *w = request_kept(rq);
+    struct db *db = request_worker(rq)->db;
+    AUTO_JSON struct json_object *value = NULL;
+
+    if (++w->tries > TRIES_MAX) {
+        reply_message(rq, 503, "Job %s is being changed by others all the time; try again later.",
+                      request_param(rq));
+        return;
+    }
+    job_draft_done(&w->draft);
+    job_report_done(&w->report);
+    if (api_read_body(rq, &value, &w->unreadable))
+        job_json_read_change(value, request_param(rq), &w->draft, &w->report);
+    if (w->unreadable.kind != ERR_NONE || !job_report_clean(&w->report) || w->draft.given == 0 ||
+        job_draft_times(&w->draft))
+        job_store_get(db, request_param(rq), on_looked, rq);
+    else
+        job_store_update(db, request_param(rq), &w->draft, w->conditional ? w->revisions.data : NULL,
+                         on_changed, rq);
+}
+
+void job_change(struct request *rq)
+{
+    writing_new(rq);
+    change(rq);
+}
+
+/* --- DELETE --- */
+
+static void on_deleted(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct request *rq = arg;
+    const struct writing *w = request_kept(rq);
+    AUTO_BUF struct buf body = {0};
+    enum job_outcome outcome;
+
+    if (err != NULL) {
+        reply_err(rq, err);
+        return;
+    }
+    outcome = job_store_written(result).outcome;
+    if (outcome == JOB_MOVED && w->conditional) {
+        reply_moved(rq);
+        return;
+    }
+    if (outcome != JOB_WRITTEN) {
+        reply_missing(rq);
+        return;
+    }
+    buf_init(&body, SAVED_MAX);
+    buf_puts(&body, "{\"id\":");
+    json_put_string(&body, request_param(rq));
+    buf_putc(&body, '}');
+    reply_json(rq, 200, &body);
+}
+
+void job_delete(struct request *rq)
+{
+    const struct writing *w = writing_new(rq);
+
+    job_store_delete(request_worker(rq)->db, request_param(rq), w->conditional ? w->revisions.data : NULL,
+                     on_deleted, rq);
+}
