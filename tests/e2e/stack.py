@@ -233,11 +233,12 @@ class Stack:
 
 
 def answers(address):
+    """Whether webapid is there, and its database, too."""
     try:
         connection = http.client.HTTPConnection(*address, timeout=DEADLINE_S)
-        connection.request("GET", "/")
-        connection.getresponse().read()
+        connection.request("GET", "/jobs?count=0")
+        status = connection.getresponse().status
         connection.close()
-        return True
+        return status == 200
     except OSError:
         return False

@@ -1,0 +1,748 @@
+"""docs/api.md, sentence by sentence, against a real webapid and PostgreSQL. No scheduler runs: the tests write what it
+would write."""
+import http.client
+import json
+import threading
+import time
+import unittest
+from urllib.parse import quote
+
+from stack import DEADLINE_S, Stack, wait_until
+
+LATER = "0 0 0 * * 1 1 2099"
+stack = None
+
+
+def setUpModule():
+    global stack
+    stack = Stack()
+    stack.start()
+    unittest.addModuleCleanup(stack.stop)
+    stack.start_webapid()
+
+
+class Answer:
+    def __init__(self, response):
+        self.status, self.headers, self.text = response.status, response.headers, response.read().decode()
+        self.json = json.loads(self.text) if self.text else None
+
+    def __repr__(self):
+        return f"{self.status} {self.text[:500]}"
+
+
+def call(method, path, body=None, address=None, **headers):
+    """One request; a body that is no bytes goes as JSON."""
+    connection = http.client.HTTPConnection(*(address or stack.address), timeout=DEADLINE_S)
+    try:
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if method in ("POST", "PUT"):
+            headers.setdefault("Content_Type", "application/json")
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+class Api(unittest.TestCase):
+    def setUp(self):
+        stack.check()
+        stack.sql("DELETE FROM jobs")
+
+    def call(self, expected, method, path, body=None, **headers):
+        answer = call(method, path, body, **headers)
+        self.assertEqual(answer.status, expected, answer)
+        return answer
+
+    def create(self, id="a", schedule=LATER, **fields):
+        return self.call(201, "POST", "/jobs", {"taskDefinition": id, "schedule": schedule, **fields})
+
+    def put(self, expected=200, id="a", **fields):
+        return self.call(expected, "PUT", f"/jobs/{id}", fields)
+
+    def get(self, id="a"):
+        return self.call(200, "GET", f"/jobs/{id}").json
+
+    def messages(self, method, path, body):
+        return self.call(400, method, path, body).json["messages"]
+
+    def refuses(self, messages, **fields):
+        """As a new job and as a change."""
+        self.assertEqual(self.messages("POST", "/jobs", {"taskDefinition": "b", "schedule": LATER, **fields}), messages)
+        if not stack.sql("SELECT 1 FROM jobs WHERE id = 'a'"):
+            self.create()
+        before = self.get()
+        self.assertEqual(self.messages("PUT", "/jobs/a", fields), messages)
+        self.assertEqual(self.get(), before)
+
+    def arm(self, id="a", next_run="2099-01-01T00:00:00Z", **columns):
+        """What scheduld does when it has seen the job."""
+        columns = {"next_run": next_run, **columns}
+        names = ", ".join(columns)
+        stack.sql(f"INSERT INTO job_state (job_id, armed_revision, {names})"
+                  f" SELECT id, revision, {', '.join(['%s'] * len(columns))} FROM jobs WHERE id = %s"
+                  " ON CONFLICT (job_id) DO UPDATE SET (armed_revision, " + names + ") ="
+                  " ROW(excluded.armed_revision, " + ", ".join(f"excluded.{c}" for c in columns) + ")",
+                  [*columns.values(), id], user="sched")
+
+
+class WalkThrough(Api):
+    def test_as_the_readme_of_old_has_it(self):
+        self.create("sleeper-task", "25 */5")
+        self.assertEqual(self.get("sleeper-task")["taskCount"], 1)
+        self.put(id="sleeper-task", schedule="? */5")
+        self.assertRegex(self.get("sleeper-task")["schedule"], r"^[0-5]?\d \*/5$")
+        self.call(409, "POST", "/jobs", {"taskDefinition": "sleeper-task", "schedule": "0"})
+        self.call(201, "POST", "/jobs", {
+            "taskDefinition": "sleeper-task", "id": "long-sleep-task", "schedule": "? */7",
+            "overrides": [{"containerName": "sleeper", "environment": {"SLEEP_SECONDS": "10"}}]})
+        self.assertEqual([job["id"] for job in self.call(200, "GET", "/jobs").json["jobs"]], ["sleeper-task", "long-sleep-task"])
+        self.create("consumer-task", "? */3", trigger={"type": "sqs", "queueName": "work", "messagesPerTask": 100})
+        self.put(id="consumer-task", maxCount=10)
+        self.assertEqual(self.get("consumer-task")["maxCount"], 10)
+        self.assertEqual(self.call(200, "DELETE", "/jobs/consumer-task").json, {"id": "consumer-task"})
+        self.call(404, "DELETE", "/jobs/consumer-task")
+
+
+class Create(Api):
+    def test_answers_id_link_location_and_tag(self):
+        answer = self.create("consumer-task")
+        self.assertEqual(answer.json, {"id": "consumer-task", "link": {
+            "rel": "item", "title": "Job for consumer-task", "href": "/jobs/consumer-task"}})
+        self.assertEqual(answer.headers["Location"], "/jobs/consumer-task")
+        self.assertRegex(answer.headers["ETag"], r'^"r\d+-')
+
+    def test_what_is_stored_is_shown(self):
+        job = {"id": "all", "taskDefinition": "task", "schedule": "0 30 4 mon-fri", "scheduleStart": "2098-01-01T00:00:00+01:00",
+               "scheduleEnd": "2099-01-01T00:00:00+00:00", "timezone": "Europe/Berlin", "taskCount": 3, "maxCount": 20,
+               "suspended": False, "trigger": {"type": "sqs", "queueName": "q.fifo", "messagesPerTask": 7},
+               "overrides": [{"containerName": "c", "environment": {"A": "ä\"\\\n\u2028😀", "B": ""}}, {"containerName": "d"}]}
+        self.call(201, "POST", "/jobs", job)
+        shown = self.get("all")
+        self.assertEqual(shown.pop("link"), {"rel": "item", "title": "Job for all", "href": "/jobs/all"})
+        self.assertEqual(shown, job)
+
+    def test_id_and_task_definition_stand_for_each_other(self):
+        self.call(201, "POST", "/jobs", {"id": "i", "schedule": LATER})
+        self.assertEqual(self.get("i")["taskDefinition"], "i")
+        self.create("t")
+        self.assertEqual(self.get("t")["id"], "t")
+
+    def test_an_id_that_is_taken(self):
+        self.create("a", taskCount=5)
+        answer = self.call(409, "POST", "/jobs", {"id": "a", "taskDefinition": "x", "schedule": LATER})
+        self.assertEqual(answer.json, {"message": "Job a already exists."})
+        self.assertEqual(self.get("a")["taskCount"], 5)
+        self.call(400, "POST", "/jobs", {"id": "a", "schedule": LATER, "taskCount": 0})  # what is wrong comes first
+
+    def test_many_at_once_with_one_id(self):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(call("POST", "/jobs", {"id": "one", "schedule": LATER}).status))
+                   for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(answers), [201] + [409] * 15)
+
+    def test_question_marks_are_chosen_once_and_differ(self):
+        seen = set()
+        for n in range(20):
+            self.create(f"w{n}", "? ? ? * * 1 1 2099")
+            words = self.get(f"w{n}")["schedule"].split()
+            self.assertEqual(words[3:], ["*", "*", "1", "1", "2099"])
+            self.assertTrue(int(words[0]) < 60 and int(words[1]) < 60 and int(words[2]) < 24, words)
+            self.assertEqual(self.get(f"w{n}")["schedule"].split(), words)
+            seen.add(tuple(words))
+        self.assertGreater(len(seen), 15)
+
+    def test_all_mistakes_at_once(self):
+        self.assertEqual(self.messages("POST", "/jobs", {
+            "taskDefinition": "a b", "schedule": "0 0 0 * * L", "taskCount": 51, "maxCount": "x", "timezone": "nope", "suspended": 2,
+            "scheduleStart": "x", "scheduleEnd": 5, "trigger": {"type": "sqs"}, "overrides": [{}, 5]}), {
+                "taskDefinition": ["task definition names must contain only alphanumeric, underscore, and hyphen"],
+                "schedule": ['Invalid schedule syntax: Unrecognized expression "L" for field "day"'],
+                "taskCount": ["Must be between 1 and 50."], "maxCount": ["Not a valid integer."],
+                "timezone": ["Invalid timezone format: nope"], "suspended": ["Not a valid boolean."],
+                "scheduleStart": ["Not a valid datetime."], "scheduleEnd": ["Not a valid datetime."],
+                "trigger": {"_schema": ["sqs trigger type requires queueName field"]},
+                "overrides": {"0": {"containerName": ["Missing data for required field."]}, "1": {"_schema": ["Invalid input type."]}}})
+
+    def test_required_fields(self):
+        missing = ["Missing data for required field."]
+        self.assertEqual(self.messages("POST", "/jobs", {}), {"schedule": missing, "taskDefinition": missing})
+        self.assertEqual(self.messages("POST", "/jobs", {"id": "x"}), {"schedule": missing})
+        for field in ("taskDefinition", "schedule", "id", "taskCount", "timezone", "trigger", "overrides", "suspended", "maxCount",
+                      "scheduleStart", "scheduleEnd"):
+            job = {"taskDefinition": "x", "schedule": LATER, field: None}
+            self.assertEqual(self.messages("POST", "/jobs", job), {field: ["Field may not be null."]})
+
+    def test_bodies_that_are_no_objects(self):
+        self.create()
+        for body in (b"[]", b"null", b'"abc"', b"5", b"true", b'[{"taskDefinition":"x","schedule":"0"}]'):
+            for method, path in (("POST", "/jobs"), ("PUT", "/jobs/a")):
+                self.assertEqual(self.messages(method, path, body), {"_schema": ["Invalid input type."]})
+
+    def test_json_is_taken_strictly(self):
+        self.create()
+        start = b'{"taskDefinition":"x","schedule":"0 0 0 * * 1 1 2099"'
+        for rest in (b",}", b"} x", b"/* c */}", b',"x":NaN}', b',"x":Infinity}', b",'x':1}", b',"x":1,"x":2}', b',"x":05}',
+                     b',"x":18446744073709551616}', b',"x":"\\ud800"}', b',"x":"\\u0000"}', b',"x":"\xff"}', b',"x":"\n"}',
+                     b',"x":' + b"[" * 16 + b"]" * 16 + b"}", b"", b',"schedule":"1"}'):
+            for method, path in (("POST", "/jobs"), ("PUT", "/jobs/a")):
+                answer = self.call(400, method, path, start + rest)
+                self.assertRegex(answer.json["message"], r"^line \d+, column \d+: ", rest)
+        self.call(400, "POST", "/jobs", start.decode().encode("utf-16"))
+        self.call(400, "POST", "/jobs", b"")
+        self.call(201, "POST", "/jobs", b"\xef\xbb\xbf" + start + b"}")
+
+    def test_media_types(self):
+        self.create()
+        body = json.dumps({"taskDefinition": "m", "schedule": LATER}).encode()
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/json-patch+json", "application/jsonx", ""):
+            for method, path in (("POST", "/jobs"), ("PUT", "/jobs/a"), ("PUT", "/jobs/none"), ("POST", "/schedule/preview")):
+                self.call(415, method, path, body, Content_Type=kind)
+        for n, kind in enumerate(("Application/JSON", "application/json;charset=utf-8", "application/json ; x=y")):
+            self.call(201, "POST", "/jobs", {"id": f"m{n}", "schedule": LATER}, Content_Type=kind)
+
+    def test_limits(self):
+        self.create("x" * 255)
+        long = ["Longer than maximum length 255."]
+        self.assertEqual(self.messages("POST", "/jobs", {"id": "x" * 256, "schedule": LATER}), {"id": long})
+        self.assertEqual(self.messages("POST", "/jobs", {"taskDefinition": "x" * 3000, "schedule": LATER}), {"taskDefinition": long})
+        self.refuses({"schedule": ["Longer than maximum length 1024."]}, schedule="0" * 1025)
+        self.refuses({"timezone": ["Longer than maximum length 255."]}, timezone="x" * 256)
+        self.refuses({"scheduleStart": ["Longer than maximum length 64."]}, scheduleStart="2" * 65)
+        self.refuses({"overrides": ["Longer than maximum length 10."]}, overrides=[{"containerName": f"c{n}"} for n in range(11)])
+        self.put(overrides=[{"containerName": f"c{n}"} for n in range(10)])
+        value = {"overrides": [{"containerName": "c", "environment": {"A": "x" * 4096, "B": "x" * 3800}}]}
+        self.put(**value)
+        self.assertEqual(self.get()["overrides"], value["overrides"])
+        value["overrides"][0]["environment"]["B"] = "x" * 4000
+        self.assertRegex(self.messages("PUT", "/jobs/a", value)["overrides"][0], "Too long: 8[0-9]{3} characters .* at most 8192")
+        # How much is left for the variables depends on the id, that is sent along.
+        value["overrides"][0]["environment"]["B"] = "x" * 3900
+        self.put(**value)
+        self.assertIn("Too long", self.messages("PUT", "/jobs/" + "x" * 255, value)["overrides"][0])
+        self.assertIn("Too long", self.messages("POST", "/jobs", {"id": "y" * 255, "schedule": LATER, **value})["overrides"][0])
+
+    def test_bodies_of_up_to_a_mebibyte(self):
+        start = b'{"taskDefinition":"big","schedule":"0 0 0 * * 1 1 2099","pad":"'
+        body = start + b"x" * (1048576 - len(start) - 2) + b'"}'
+        self.assertEqual(len(body), 1048576)
+        answer = self.call(201, "POST", "/jobs", body)
+        self.assertLess(len(answer.text), 1000)
+        connection = http.client.HTTPConnection(*stack.address, timeout=DEADLINE_S)
+        self.addCleanup(connection.close)
+        connection.putrequest("POST", "/jobs")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "1048577")
+        connection.endheaders()
+        self.assertEqual(Answer(connection.getresponse()).status, 413)
+
+    def test_a_hostile_body_costs_little(self):
+        for body in (b'{"' + b"k" * 500000 + b'":1}', b"[" * 1000000, b'{"a":' * 200000,
+                     b"{" + b",".join(b'"%d":0' % n for n in range(80000)) + b"}", b'{"schedule":"' + b"," * 900000 + b'"}',
+                     json.dumps({"taskDefinition": "x", "schedule": LATER, "overrides": [{"containerName": "c", "environment": {
+                         f"V{n}": "" for n in range(60000)}}]}).encode()):
+            begun = time.monotonic()
+            answer = self.call(400, "POST", "/jobs", body)
+            self.assertLess(len(answer.text), 100000)
+            self.assertLess(time.monotonic() - begun, 20)
+
+
+class Fields(Api):
+    def test_integers(self):
+        for given, kept in ((2.0, 2), ("5", 5), ("+7", 7), (" 6 ", 6), (1, 1), (50, 50)):
+            self.create(taskCount=given, maxCount=given)
+            self.assertEqual((self.get()["taskCount"], self.get()["maxCount"]), (kept, kept))
+            self.call(200, "DELETE", "/jobs/a")
+        for bad in (1.9, True, False, "5.5", "", "five", [1], {}):
+            self.refuses({"taskCount": ["Not a valid integer."]}, taskCount=bad)
+        for bad in (0, 51, -1, "0", 10**18, "9" * 40):
+            self.refuses({"maxCount": ["Must be between 1 and 50."]}, maxCount=bad)
+
+    def test_booleans(self):
+        self.create()
+        for flag in (True, 1, "1", "t", "T", "true", "True", "TRUE", 1.0):
+            self.put(suspended=flag)
+            self.assertIs(self.get()["suspended"], True)
+        for flag in (False, 0, "0", "f", "F", "false", "False", "FALSE", 0.0):
+            self.put(suspended=flag)
+            self.assertIs(self.get()["suspended"], False)
+        for bad in (2, "yes", "", [], {}, 0.5):
+            self.refuses({"suspended": ["Not a valid boolean."]}, suspended=bad)
+
+    def test_names(self):
+        for bad in ("", "a b", "a:1", "a/b", "café", "a\u212a", "a\n", "..", "arn:aws:ecs:x"):
+            text = ["task definition names must contain only alphanumeric, underscore, and hyphen"]
+            self.refuses({"taskDefinition": text}, taskDefinition=bad)
+            self.assertEqual(self.messages("POST", "/jobs", {"id": bad, "schedule": LATER}), {"id": text})
+        for bad in (5, 1.5, True, [], {}):
+            self.refuses({"taskDefinition": ["Not a valid string."]}, taskDefinition=bad)
+
+    def test_schedules(self):
+        """Each of these was stored by the old program, which then burnt CPU, fired every second, or never started again."""
+        for bad in ("", "   ", "\t\n"):
+            self.assertEqual(list(self.messages("POST", "/jobs", {"taskDefinition": "x", "schedule": bad})), ["schedule"])
+        for never in ("0 0 0 * * 30 2", "0 0 0 * * 31 4,6", "0 0 0 * 20 1 1", "0 0 0 * * 30 2 2099"):
+            begun = time.monotonic()
+            messages = self.messages("POST", "/jobs", {"taskDefinition": "x", "schedule": never})
+            self.assertEqual(list(messages), ["schedule"])
+            self.assertNotIn("syntax", messages["schedule"][0])
+            self.assertLess(time.monotonic() - begun, 5)
+        for bad in (5, True, False, ["*"], [], {"second": 0}):
+            self.refuses({"schedule": ["Not a valid string."]}, schedule=bad)
+        for bad, text in (("61", "Error validating expression '61': the last value (61) is higher than the maximum value (59)"),
+                          ("0 0 0 * * ? 1", 'Unrecognized expression "?" for field "day"'),
+                          ("*/0", "Increment must be higher than 0"), ("0 0 0 L", 'Invalid weekday name "L"')):
+            self.refuses({"schedule": ["Invalid schedule syntax: " + text]}, schedule=bad)
+
+    def test_zones(self):
+        for good in ("UTC", "Europe/Berlin", "america/new_york", "Etc/GMT+5", "US/Pacific", "", "Zulu"):
+            self.create(timezone=good)
+            self.assertEqual(self.get()["timezone"], good)
+            self.call(200, "DELETE", "/jobs/a")
+        for bad in ("GMT+5", "../../../etc/passwd", "/etc/localtime", "Factory", "posix/UTC", "right/UTC", "localtime", "América/X",
+                    "Europe", "Europe/", ".", "UTC\n", "EST5EDT,M3.2.0,M11.1.0", "tzdata.zi", "zone.tab", "Europe/Berlin/"):
+            self.refuses({"timezone": [f"Invalid timezone format: {bad}"]}, timezone=bad)
+        for bad in (5, [], {}, True):
+            self.refuses({"timezone": ["Not a valid string."]}, timezone=bad)
+
+    def test_times(self):
+        for given, shown in (("2099-01-01T00:00:00Z", "2099-01-01T00:00:00+00:00"), ("2099-1-1 0:00", "2099-01-01T00:00:00+01:00"),
+                             ("2099-07-01T00:00:00.5", "2099-07-01T00:00:00.500000+02:00"),
+                             ("2099-01-01T00:00:00-0830", "2099-01-01T00:00:00-08:30"), ("2099-01-01T00:00+05", "2099-01-01T00:00:00+05:00")):
+            self.create(timezone="Europe/Berlin", scheduleStart=given)
+            self.assertEqual(self.get()["scheduleStart"], shown)
+            self.call(200, "DELETE", "/jobs/a")
+        for bad in ("", "x", "2099-01-01", "2099-01-01T25:00:00", "2099-02-30T00:00:00", "2099-01-01T00:00:00+24:00",
+                    "2099-01-01T00:00:00+99:00", "2099-01-01t00:00:00Z", "2099-01-01T00:00:00z", " 2099-01-01T00:00:00", 5, True, [], {}):
+            self.refuses({"scheduleEnd": ["Not a valid datetime."]}, scheduleEnd=bad)
+
+    def test_triggers(self):
+        self.create()
+        for good in ({"type": "noop"}, {"type": "sqs", "queueName": "q"}, {"type": "sqs", "queueName": "q.fifo", "messagesPerTask": 3}):
+            self.put(trigger=good)
+            self.assertEqual(self.get()["trigger"], good)
+        self.put(trigger={"type": "sqs", "queueName": "q", "messagesPerTask": "4"})
+        self.assertEqual(self.get()["trigger"]["messagesPerTask"], 4)
+        self.refuses({"trigger": {"type": ['Unknown trigger type; must be "sqs" or "noop".']}}, trigger={"type": "SQS"})
+        self.refuses({"trigger": {"type": ["Missing data for required field."]}}, trigger={})
+        for bad in ([], False, 5, "sqs"):
+            self.refuses({"trigger": {"_schema": ["Invalid input type."]}}, trigger=bad)
+        self.refuses({"trigger": {"messagesPerTask": ["Must be at least 1."]}},
+                     trigger={"type": "sqs", "queueName": "q", "messagesPerTask": 0})
+
+    def test_overrides(self):
+        self.create()
+        for good in ([], [{"containerName": "c"}], [{"containerName": "c", "environment": {}}],
+                     [{"containerName": "c", "environment": {"Ä": "中😀"}}]):
+            self.put(overrides=good)
+            self.assertEqual(self.get()["overrides"], good)
+        value = {"A": 1, "B": None, "C": True, "D": [1]}
+        self.refuses({"overrides": {"0": {"environment": {"A": ["Not a valid string."], "B": ["Field may not be null."],
+                                                           "C": ["Not a valid string."], "D": ["Not a valid string."]}}}},
+                     overrides=[{"containerName": "c", "environment": value}])
+
+
+class Change(Api):
+    def test_only_what_is_given(self):
+        self.create(taskCount=2, timezone="Asia/Tokyo", trigger={"type": "sqs", "queueName": "q", "messagesPerTask": 3})
+        before = self.get()
+        answer = self.put(maxCount=9)
+        self.assertEqual(answer.json, {"id": "a", "link": before["link"]})
+        self.assertEqual(self.get(), {**before, "maxCount": 9})
+        self.put(trigger={"type": "sqs", "queueName": "other"})  # as a whole
+        self.assertEqual(self.get()["trigger"], {"type": "sqs", "queueName": "other"})
+
+    def test_null_takes_away(self):
+        fields = {"taskCount": 4, "maxCount": 9, "timezone": "Asia/Tokyo", "scheduleStart": "2097-01-01T00:00:00Z",
+                  "scheduleEnd": "2101-01-01T00:00:00Z", "suspended": True, "trigger": {"type": "noop"},
+                  "overrides": [{"containerName": "c"}]}
+        self.create(**fields)
+        for field in fields:
+            self.put(**{field: None})
+            self.assertEqual(self.get().get(field), 1 if field == "taskCount" else None)
+        for field in ("schedule", "taskDefinition"):
+            self.assertEqual(self.messages("PUT", "/jobs/a", {field: None}), {field: ["Field may not be null."]})
+
+    def test_a_job_that_is_not_there(self):
+        for body in ({"taskCount": 2}, {"taskCount": 200}, b"{nope", {}, {"schedule": "0"}, b"[]"):
+            self.assertEqual(self.call(404, "PUT", "/jobs/none", body).json, {"message": "Job none does not exist."})
+        for method in ("GET", "DELETE"):
+            self.assertEqual(self.call(404, method, "/jobs/" + quote("é<\"")).json, {"message": "Job é<\" does not exist."})
+        self.call(404, "GET", "/jobs/a'%3Bdrop")
+        self.call(404, "GET", "/jobs/" + "x" * 4000)
+
+    def test_nothing_to_change_changes_nothing(self):
+        self.create()
+        tag = self.call(200, "GET", "/jobs/a").headers["ETag"]
+        self.put()
+        self.put(id="a", foo=1)
+        self.assertEqual(self.call(200, "GET", "/jobs/a").headers["ETag"], tag)
+
+    def test_what_does_not_fit_what_is_there(self):
+        """A new zone gives a wall time another meaning; the whole has to make sense, not only what is given."""
+        self.create(schedule="0 0 0 * * 1 1 2099", timezone="Asia/Tokyo")
+        self.put(timezone="UTC")
+        stack.sql("UPDATE jobs SET timezone = 'No/Where' WHERE id = 'a'")  # by hand
+        self.assertEqual(self.messages("PUT", "/jobs/a", {"schedule": "1 0 0 * * 1 1 2099"}),
+                         {"timezone": ["Invalid timezone format: No/Where"]})
+        self.put(taskCount=3)  # has nothing to do with it
+        self.put(schedule="1 0 0 * * 1 1 2099", timezone="UTC")  # mends it
+
+    def test_two_at_once_lose_nothing(self):
+        """Each thread counts in a field of its own, and none may undo what another wrote; half of them look first."""
+        self.create(schedule="0 0 0 * * 1 1 2099")
+        rounds, failures = 25, []
+
+        def work(field, value):
+            for n in range(rounds):
+                answer = call("PUT", "/jobs/a", {field: value(n)})
+                if answer.status != 200:
+                    failures.append((field, answer))
+                shown = call("GET", "/jobs/a").json.get(field)
+                if shown != value(n):
+                    failures.append((field, n, shown))
+
+        work_list = [("taskCount", lambda n: n % 50 + 1), ("maxCount", lambda n: 50 - n % 50), ("suspended", lambda n: n % 2 == 0),
+                     ("schedule", lambda n: f"{n} 0 0 * * 1 1 2099"), ("timezone", lambda n: ("UTC", "Asia/Tokyo")[n % 2]),
+                     ("scheduleEnd", lambda n: f"2100-01-01T00:00:{n:02}+00:00")]
+        threads = [threading.Thread(target=work, args=item) for item in work_list]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+
+class Delete(Api):
+    def test_answers_the_id_and_keeps_the_runs(self):
+        self.create()
+        stack.sql("INSERT INTO runs (job_id, fire_at, state, epoch) VALUES ('a', now(), 'started', 1)", user="sched")
+        self.assertEqual(self.call(200, "DELETE", "/jobs/a").json, {"id": "a"})
+        self.call(404, "GET", "/jobs/a")
+        self.assertEqual(stack.sql("SELECT state FROM runs WHERE job_id = 'a'"), [("started",)])
+
+
+class Scheduler(Api):
+    """What scheduld writes, as the API shows it."""
+
+    def test_nothing_before_it_has_seen_the_job(self):
+        self.create()
+        self.assertNotIn("estimatedNextRun", self.get())
+        self.assertNotIn("lastRun", self.get())
+
+    def test_next_run_is_that_of_this_revision(self):
+        self.create(timezone="America/New_York")
+        self.arm(next_run="2099-01-01T05:00:00Z")
+        self.assertEqual(self.get()["estimatedNextRun"], "2099-01-01T00:00:00-05:00")
+        self.put(taskCount=2)
+        self.assertNotIn("estimatedNextRun", self.get())
+        self.arm(next_run="2099-07-01T04:00:00Z")
+        self.assertEqual(self.get()["estimatedNextRun"], "2099-07-01T00:00:00-04:00")
+        stack.sql("UPDATE jobs SET suspended = true")
+        self.arm()
+        self.assertNotIn("estimatedNextRun", self.get())
+
+    def test_runs_and_problems(self):
+        self.create(timezone="Europe/Berlin")
+        tasks = [{"taskId": "arn:aws:ecs:x:1:task/1", "hostId": "arn:aws:ecs:x:1:container-instance/1"}, {"taskId": "arn:2"}]
+        self.arm(last_run="2026-07-01T12:00:00Z", last_run_tasks=json.dumps(tasks), problem="no such zone")
+        job = self.get()
+        self.assertEqual((job["lastRun"], job["lastRunTasks"], job["problem"]), ("2026-07-01T14:00:00+02:00", tasks, "no such zone"))
+        self.put(taskCount=2)
+        self.assertNotIn("problem", self.get())
+        self.assertEqual(self.get()["lastRunTasks"], tasks)
+
+    def test_a_row_that_makes_no_sense_any_more_is_shown(self):
+        self.create()
+        stack.sql("UPDATE jobs SET timezone = 'No/Where', schedule = 'nonsense', schedule_start = '2099-02-31T00:00:00'")
+        self.arm(next_run=None, problem="schedule: is nonsense", last_run="2026-07-01T12:00:00Z")
+        job = self.get()
+        self.assertEqual((job["schedule"], job["timezone"], job["problem"]), ("nonsense", "No/Where", "schedule: is nonsense"))
+        self.assertEqual(job["lastRun"], "2026-07-01T12:00:00+00:00")
+        self.assertEqual(len(self.call(200, "GET", "/jobs").json["jobs"]), 1)
+
+
+class Warnings(Api):
+    def warned(self, pattern, method="POST", path="/jobs", **fields):
+        if method == "POST":
+            fields = {"taskDefinition": "w", "schedule": LATER, **fields}
+            stack.sql("DELETE FROM jobs WHERE id = 'w'")
+        answer = self.call(201 if method == "POST" else 200, method, path, fields)
+        self.assertEqual(len(answer.json["warnings"]), 1, answer)
+        self.assertRegex(answer.json["warnings"][0], pattern)
+
+    def test_fields(self):
+        self.warned(r"^foo: is not a field of a job and was ignored$", foo=1)
+        self.warned(r"^taskcount: .* did you mean taskCount\?$", taskcount=1)
+        self.warned(r"^max_count: .* did you mean maxCount\?$", max_count=1)
+        self.warned(r"^overides: .* did you mean overrides\?$", overides=[])
+        self.warned(r"^parsedSchedule: is not a field", parsedSchedule={"second": "0"})
+        for field in ("lastRun", "lastRunTasks", "estimatedNextRun", "problem", "link"):
+            self.warned(rf"^{field}: is set by the scheduler and was ignored$", **{field: "x"})
+        self.warned(r"^trigger.foo: ", trigger={"type": "sqs", "queueName": "q", "foo": 1})
+        self.warned(r"^overrides.0.command: ", overrides=[{"containerName": "c", "command": ["x"]}])
+
+    def test_an_id_in_a_change(self):
+        self.create()
+        self.assertNotIn("warnings", self.put(id="a", **{}).json)
+        self.assertNotIn("warnings", self.call(200, "PUT", "/jobs/a", {"id": "a"}).json)
+        for other in ("b", "not valid!", 5, None):
+            answer = self.call(200, "PUT", "/jobs/a", {"id": other})
+            self.assertEqual(answer.json["warnings"], ["id: cannot be changed and was ignored"])
+        self.call(404, "GET", "/jobs/b")
+
+    def test_schedules(self):
+        self.warned(r"^schedule: ", schedule="0 0 0 * * 1 1 2099 9")
+        self.warned(r"^schedule: .*mon/2", schedule="0 0 0 mon/2")
+        self.warned(r"^schedule: .*past", schedule="0 0 0 * * 1 1 2001")
+        self.warned(r"^scheduleEnd: is in the past", schedule="0", scheduleEnd="2001-01-01T00:00:00Z")
+        self.warned(r"^schedule", scheduleStart="2105-01-01T00:00:00Z", scheduleEnd="2104-01-01T00:00:00Z", schedule="0")
+        self.warned(r"^schedule", scheduleStart="2100-01-01T00:00:00Z")
+        self.create()
+        self.warned(r"^scheduleEnd: is in the past", "PUT", "/jobs/a", scheduleEnd="2001-01-01T00:00:00Z")
+
+    def test_counts(self):
+        self.warned(r"^maxCount: ", taskCount=10, maxCount=2)
+        self.create(taskCount=10)
+        self.warned(r"^maxCount: ", "PUT", "/jobs/a", maxCount=2)
+        self.assertNotIn("warnings", self.put(taskCount=2).json)
+
+    def test_overrides(self):
+        self.warned(r"^overrides: .*more than once", overrides=[{"containerName": "c"}, {"containerName": "c"}])
+        self.warned(r"^overrides.0.environment.ECS_SCHEDULER_OVERRIDE_TAG: ",
+                    overrides=[{"containerName": "c", "environment": {"ECS_SCHEDULER_OVERRIDE_TAG": "x"}}])
+
+    def test_at_most_twenty(self):
+        answer = self.call(201, "POST", "/jobs", {"taskDefinition": "w", "schedule": LATER, **{f"zz{n}": 1 for n in range(100)}})
+        self.assertEqual(len(answer.json["warnings"]), 21)
+        self.assertRegex(answer.json["warnings"][20], "80 more")
+
+    def test_none_without_need(self):
+        self.assertNotIn("warnings", self.create().json)
+        self.assertNotIn("warnings", self.put(taskCount=2).json)
+
+
+class Tags(Api):
+    def test_if_none_match(self):
+        self.create()
+        for path in ("/", "/spec", "/jobs", "/jobs/a", "/jobs?count=3"):
+            tag = self.call(200, "GET", path).headers["ETag"]
+            for value in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+                answer = self.call(304, "GET", path, If_None_Match=value)
+                self.assertEqual((answer.text, answer.headers["ETag"]), ("", tag))
+            self.call(200, "GET", path, If_None_Match='"x"')
+
+    def test_a_tag_changes_with_what_is_shown(self):
+        self.create()
+        tag = self.call(200, "GET", "/jobs/a").headers["ETag"]
+        self.arm()
+        self.assertNotEqual(self.call(200, "GET", "/jobs/a", If_None_Match=tag).headers["ETag"], tag)
+        self.call(200, "PUT", "/jobs/a", {"taskCount": 2}, If_Match=tag)  # nobody changed what users write
+
+    def test_if_match(self):
+        tag = self.create().headers["ETag"]
+        self.assertEqual(self.call(412, "PUT", "/jobs/a", {"taskCount": 2}, If_Match='"bogus"').json["message"][:6], "Job a ")
+        self.call(412, "PUT", "/jobs/a", {"schedule": "0"}, If_Match='"bogus"')
+        self.call(412, "PUT", "/jobs/a", {}, If_Match='"bogus"')
+        self.call(412, "DELETE", "/jobs/a", If_Match='"bogus"')
+        self.call(412, "PUT", "/jobs/a", {"taskCount": 2}, If_Match=f"W/{tag}")  # is never strong
+        second = self.call(200, "PUT", "/jobs/a", {"taskCount": 2}, If_Match=tag).headers["ETag"]
+        self.call(412, "PUT", "/jobs/a", {"taskCount": 3}, If_Match=tag)
+        third = self.call(200, "PUT", "/jobs/a", {"schedule": "0 0 0 * * 1 1 2098"}, If_Match=f"{tag}, {second}").headers["ETag"]
+        self.call(412, "PUT", "/jobs/a", {"schedule": LATER}, If_Match=second)
+        self.call(200, "PUT", "/jobs/a", {"taskCount": 4}, If_Match="*")
+        self.call(412, "DELETE", "/jobs/a", If_Match=third)
+        self.call(200, "DELETE", "/jobs/a", If_Match=self.call(200, "GET", "/jobs/a").headers["ETag"])
+        self.call(404, "DELETE", "/jobs/a", If_Match=tag)
+        self.call(404, "PUT", "/jobs/a", {"taskCount": 4}, If_Match="*")
+
+    def test_of_many_with_one_tag_one_wins(self):
+        tag = self.create().headers["ETag"]
+        for body in (lambda n: {"taskCount": n + 2}, lambda n: {"schedule": f"{n} 0 0 * * 1 1 2099"}):
+            answers = []
+            threads = [threading.Thread(target=lambda n=n: answers.append(call("PUT", "/jobs/a", body(n), If_Match=tag).status))
+                       for n in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(sorted(answers), [200] + [412] * 7)
+            tag = self.call(200, "GET", "/jobs/a").headers["ETag"]
+
+    def test_a_job_made_again_is_another(self):
+        tag = self.create().headers["ETag"]
+        self.call(200, "DELETE", "/jobs/a")
+        self.create()
+        self.call(412, "DELETE", "/jobs/a", If_Match=tag)
+
+
+class Pages(Api):
+    def page(self, query=""):
+        body = self.call(200, "GET", "/jobs" + query).json
+        return [job["id"] for job in body["jobs"]], body.get("prev"), body.get("next")
+
+    def test_links_lead_through_all(self):
+        ids = [f"p{n:02}" for n in range(25)]
+        for name in ids:
+            self.create(name)
+        self.assertEqual(self.page(), (ids[:10], None, "/jobs?skip=10"))
+        self.assertEqual(self.page("?skip=20"), (ids[20:], "/jobs?skip=10", None))
+        self.assertEqual(self.page("?skip=5&count=10"), (ids[5:15], "/jobs", "/jobs?skip=15"))
+        self.assertEqual(self.page("?skip=25"), ([], "/jobs?skip=15", None))
+        self.assertEqual(self.page("?count=25"), (ids, None, None))
+        self.assertEqual(self.page("?count=24"), (ids[:24], None, "/jobs?skip=24&count=24"))
+        self.assertEqual(self.page("?count=0"), ([], None, None))
+        self.assertEqual(self.page("?skip=-5&count=-5"), ([], None, None))
+        self.assertEqual(self.page("?count=99999999999999999999")[0], ids)
+        self.assertEqual(self.page("?skip=1000000000"), ([], "/jobs?skip=999999990", None))
+        seen, query = [], "?count=7"
+        while query:
+            names, _, following = self.page(query)
+            seen += names
+            query = following and following.removeprefix("/jobs")
+        self.assertEqual(seen, ids)
+        self.call(200, "DELETE", "/jobs/p00")
+        self.create("p00")
+        self.put(id="p01", taskCount=2)
+        self.assertEqual(self.page("?count=1000")[0], ids[1:] + ["p00"])
+
+    def test_a_thousand_at_most(self):
+        stack.sql("INSERT INTO jobs (id, task_definition, schedule) SELECT 'n' || n, 'x', '0' FROM generate_series(1, 1001) n")
+        names, _, following = self.page("?count=5000")
+        self.assertEqual((len(names), following), (1000, "/jobs?skip=1000&count=1000"))
+
+    def test_what_is_no_number(self):
+        text = ["Not a valid integer."]
+        self.assertEqual(self.messages("GET", "/jobs?skip=abc&count=def", None), {"skip": text, "count": text})
+        for query in ("skip=", "count=1.5", "skip=0x10", "skip=1e1"):
+            self.assertEqual(self.messages("GET", "/jobs?" + query, None), {query.split("=")[0]: text})
+        self.assertEqual(self.messages("GET", "/jobs?skip=1000000001", None), {"skip": ["Must be at most 1000000000."]})
+
+
+class Docs(Api):
+    def test_root(self):
+        self.assertEqual(self.call(200, "GET", "/").json, {"resources": [
+            {"link": {"rel": "jobs", "title": "Jobs", "href": "/jobs"}}, {"link": {"rel": "spec", "title": "Spec", "href": "/spec"}}]})
+
+
+class FireTimes(Api):
+    def preview(self, **fields):
+        return self.call(200, "POST", "/schedule/preview", fields).json
+
+    def test_preview(self):
+        self.assertEqual(self.preview(schedule="0 30 2 * * last_fri", timezone="europe/berlin", after="2026-11-25T00:00:00Z", count=3), {
+            "schedule": "0 30 2 * * last_fri", "timezone": "Europe/Berlin", "description": "At 02:30:00 on the last Friday of every month",
+            "fireTimes": ["2026-11-27T02:30:00+01:00", "2026-12-25T02:30:00+01:00", "2027-01-29T02:30:00+01:00"]})
+        self.assertEqual(stack.sql("SELECT count(*) FROM jobs"), [(0,)])
+
+    def test_after_is_a_candidate_itself(self):
+        times = self.preview(schedule="0 0 0", after="2030-01-01T00:00:00", count=1)["fireTimes"]
+        self.assertEqual(times, ["2030-01-01T00:00:00+00:00"])
+        self.assertEqual(self.preview(schedule="0 0 0", after="2030-01-01T00:00:00.1", count="1")["fireTimes"], ["2030-01-02T00:00:00+00:00"])
+        self.assertEqual(self.preview(schedule="0 0 0", after="2030-01-01T00:00", timezone="Asia/Tokyo", count=1)["fireTimes"],
+                         ["2030-01-01T00:00:00+09:00"])
+
+    def test_start_and_end(self):
+        times = self.preview(schedule="0 0 0", scheduleStart="2030-01-01T00:00:00Z", scheduleEnd="2030-01-03T00:00:00Z")["fireTimes"]
+        self.assertEqual(times, [f"2030-01-0{n}T00:00:00+00:00" for n in (1, 2, 3)])
+
+    def test_count(self):
+        self.assertEqual(len(self.preview(schedule="0")["fireTimes"]), 10)
+        begun = time.monotonic()
+        times = self.preview(schedule="0 0 0 * * 29 2", count=1000)["fireTimes"]
+        self.assertEqual((len(times), times == sorted(set(times))), (1000, True))
+        self.assertLess(time.monotonic() - begun, 5)
+        for bad in (0, 1001, -1):
+            self.assertEqual(self.messages("POST", "/schedule/preview", {"schedule": "0", "count": bad}),
+                             {"count": ["Must be between 1 and 1000."]})
+
+    def test_question_marks_are_shown_as_they_would_be_stored(self):
+        body = self.preview(schedule="? ? ? * * 1 1 2099", count=5)
+        self.assertNotIn("?", body["schedule"])
+        self.assertEqual(len(body["fireTimes"]), 1)
+
+    def test_mistakes_and_warnings(self):
+        self.assertEqual(self.messages("POST", "/schedule/preview", {
+            "schedule": "61", "timezone": "nope", "scheduleStart": 5, "scheduleEnd": "x", "after": "y", "count": "z"}), {
+                "schedule": ["Invalid schedule syntax: Error validating expression '61': the last value (61) is higher than the"
+                             " maximum value (59)"],
+                "timezone": ["Invalid timezone format: nope"], "scheduleStart": ["Not a valid datetime."],
+                "scheduleEnd": ["Not a valid datetime."], "after": ["Not a valid datetime."], "count": ["Not a valid integer."]})
+        self.assertEqual(self.messages("POST", "/schedule/preview", {}), {"schedule": ["Missing data for required field."]})
+        self.assertEqual(self.messages("POST", "/schedule/preview", b"[]"), {"_schema": ["Invalid input type."]})
+        self.call(400, "POST", "/schedule/preview", b"{nope")
+        self.assertRegex(self.preview(schedule="0", tz="UTC")["warnings"][0], "^tz: is not a field")
+        self.assertRegex(self.preview(schedule="0 0 0 mon/2")["warnings"][0], "^schedule: ")
+
+    def test_of_a_job(self):
+        self.create(schedule="0 0 0 * * 1", timezone="America/New_York", suspended=True)
+        body = self.call(200, "GET", "/jobs/a/fire-times?count=2&after=2030-01-01T00:00:00").json
+        self.assertEqual((body["schedule"], body["timezone"], body["fireTimes"]), (
+            "0 0 0 * * 1", "America/New_York", ["2030-01-01T00:00:00-05:00", "2030-02-01T00:00:00-05:00"]))
+        self.call(404, "GET", "/jobs/none/fire-times")
+        self.assertEqual(self.messages("GET", "/jobs/a/fire-times?count=0&after=x", None),
+                         {"count": ["Must be between 1 and 1000."], "after": ["Not a valid datetime."]})
+
+    def test_of_a_job_that_cannot_be_read(self):
+        self.create()
+        stack.sql("UPDATE jobs SET schedule = 'nonsense', timezone = 'No/Where'")
+        messages = self.messages("GET", "/jobs/a/fire-times", None)
+        self.assertEqual(set(messages), {"schedule", "timezone"})
+
+
+class Outage(unittest.TestCase):
+    def test_without_a_database_and_with_it_again(self):
+        with Stack() as own:
+            daemon = own.start_webapid()
+            call("POST", "/jobs", {"taskDefinition": "a", "schedule": LATER}, daemon.address)
+            own.cluster.shut_down()
+            wait_until("503", lambda: call("GET", "/jobs/a", address=daemon.address).status == 503)
+            for method, path, body in (("GET", "/jobs", None), ("POST", "/jobs", {"taskDefinition": "b", "schedule": LATER}),
+                                       ("PUT", "/jobs/a", {"taskCount": 2}), ("DELETE", "/jobs/a", None),
+                                       ("GET", "/jobs/a/fire-times", None)):
+                answer = call(method, path, body, daemon.address)
+                self.assertEqual(answer.status, 503, answer)
+                self.assertIn("message", answer.json)
+                self.assertTrue(answer.headers["Retry-After"].isdigit())
+            self.assertEqual(call("GET", "/", address=daemon.address).status, 200)
+            self.assertEqual(call("POST", "/schedule/preview", {"schedule": "0"}, daemon.address).status, 200)
+            own.cluster.restart()
+            wait_until("200", lambda: call("GET", "/jobs/a", address=daemon.address).status == 200)
+            self.assertEqual(call("GET", "/jobs/b", address=daemon.address).status, 404)
+
+    def test_a_restart_of_the_database_under_load_loses_no_answer(self):
+        with Stack() as own:
+            daemon = own.start_webapid()
+            end, statuses, stored = threading.Event(), [], []
+
+            def work(k):
+                n = 0
+                while not end.is_set():
+                    name = f"j{k}-{n}"
+                    status = call("POST", "/jobs", {"taskDefinition": name, "schedule": LATER}, daemon.address).status
+                    statuses.append(status)
+                    if status == 201:
+                        stored.append(name)
+                    n += 1
+
+            threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+            for thread in threads:
+                thread.start()
+            wait_until("some are stored", lambda: len(stored) > 20)
+            own.cluster.restart()
+            before = len(stored)
+            wait_until("more are stored", lambda: len(stored) > before + 20)
+            end.set()
+            for thread in threads:
+                thread.join()
+            self.assertLessEqual(set(statuses), {201, 503})
+            there = {row[0] for row in own.sql("SELECT id FROM jobs")}
+            self.assertLessEqual(set(stored), there)
+
+
+if __name__ == "__main__":
+    unittest.main()

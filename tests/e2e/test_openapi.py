@@ -1,0 +1,307 @@
+"""The OpenAPI document is a good one, and describes exactly what is served: each route, method, status and field."""
+import json
+import re
+import unittest
+from http.client import HTTPConnection
+
+import jsonschema
+
+from stack import DEADLINE_S, Stack, wait_until
+
+LATER = "0 0 0 * * 1 1 2099"
+METHODS = ("get", "put", "post", "delete", "patch")
+BASE = "https://json-schema.org/draft/2020-12/schema"  # OpenAPI 3.1's dialect of schemas
+
+# OpenAPI 3.1 as far as the document uses it: whatever else is in there is a mistake until it is added here.
+TEXT, FLAG = {"type": "string", "minLength": 1}, {"type": "boolean"}
+
+
+def thing(required=(), /, **properties):
+    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
+
+
+def table(of, names=".+"):
+    return {"type": "object", "minProperties": 1, "patternProperties": {f"^{names}$": of}, "additionalProperties": False}
+
+
+def or_reference(to, of):
+    return {"anyOf": [thing(["$ref"], **{"$ref": {"type": "string", "pattern": f"^#/components/{to}/"}}), of]}
+
+
+SCHEMA = {"$ref": BASE}
+PARAMETER = {"oneOf": [
+    thing(["name", "in", "required", "schema"], name=TEXT, **{"in": {"const": "path"}}, required={"const": True}, description=TEXT,
+          schema=SCHEMA),
+    thing(["name", "in", "schema"], name=TEXT, **{"in": {"enum": ["query", "header"]}}, required=FLAG, description=TEXT, schema=SCHEMA)]}
+HEADER = or_reference("headers", thing(["schema"], description=TEXT, schema=SCHEMA))
+CONTENT = table(thing(["schema"], schema=SCHEMA), "application/json")
+RESPONSE = thing(["description"], description=TEXT, content=CONTENT, headers=table(HEADER))
+OPERATION = thing(["operationId", "summary", "responses"], operationId={"type": "string", "pattern": "^[a-z][A-Za-z]+$"}, summary=TEXT,
+                  description=TEXT, tags={"type": "array", "items": TEXT, "uniqueItems": True},
+                  parameters={"type": "array", "items": PARAMETER, "uniqueItems": True},
+                  requestBody=thing(["content"], required=FLAG, description=TEXT, content=CONTENT),
+                  responses=table(or_reference("responses", RESPONSE), "[1-5][0-9][0-9]"))
+DOCUMENT = thing(
+    ["openapi", "info", "paths"], openapi={"type": "string", "pattern": r"^3\.1\.\d+$"},
+    info=thing(["title", "version"], title=TEXT, version=TEXT, summary=TEXT, description=TEXT,
+               license=thing(["name", "identifier"], name=TEXT, identifier=TEXT)),
+    servers={"type": "array", "items": thing(["url"], url=TEXT)},
+    tags={"type": "array", "items": thing(["name"], name=TEXT, description=TEXT)},
+    paths=table(thing([], parameters={"type": "array", "items": PARAMETER}, **{method: OPERATION for method in METHODS}), "/.*"),
+    components=thing([], schemas=table(SCHEMA, "[A-Z][A-Za-z]+"), headers=table(HEADER, "[A-Za-z-]+"),
+                     responses=table(RESPONSE, "[A-Z][A-Za-z]+")))
+
+stack = document = None
+
+
+def setUpModule():
+    global stack, document
+    stack = Stack()
+    stack.start()
+    unittest.addModuleCleanup(stack.stop)
+    stack.start_webapid()
+    document = json.loads(request("GET", "/spec").text)
+
+
+class Answer:
+    def __init__(self, response):
+        self.status, self.headers, self.text = response.status, response.headers, response.read().decode()
+
+
+def request(method, path, body=None, **headers):
+    connection = HTTPConnection(*stack.address, timeout=DEADLINE_S)
+    try:
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        if body is not None:
+            headers.setdefault("Content_Type", "application/json")
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
+def walk(value, path=()):
+    yield path, value
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from walk(item, (*path, key))
+
+
+def resolve(value):
+    while "$ref" in value:
+        target = document
+        for key in value["$ref"].removeprefix("#/").split("/"):
+            target = target[key]
+        value = target
+    return value
+
+
+def validator(schema):
+    return jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+
+
+def operations():
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+class Document(unittest.TestCase):
+    def test_is_openapi(self):
+        jsonschema.Draft202012Validator(DOCUMENT).validate(document)
+
+    def test_references_lead_somewhere_and_nothing_is_unused(self):
+        references = {value["$ref"] for _, value in walk(document) if isinstance(value, dict) and "$ref" in value}
+        for reference in references:
+            resolve({"$ref": reference})
+        made = {f"#/components/{kind}/{name}" for kind, items in document["components"].items() for name in items}
+        self.assertEqual(made, references)
+
+    def test_operations(self):
+        ids = [operation["operationId"] for _, _, operation in operations()]
+        self.assertEqual(len(ids), len(set(ids)))
+        tags = {tag["name"] for tag in document["tags"]}
+        for path, _, operation in operations():
+            self.assertLessEqual(set(operation["tags"]), tags)
+            in_path = {p["name"] for p in document["paths"][path].get("parameters", []) + operation.get("parameters", [])
+                       if p["in"] == "path"}
+            self.assertEqual(in_path, set(re.findall(r"\{([^}]*)\}", path)))
+
+    def test_examples_are_valid(self):
+        found = 0
+        for path, value in walk(document):
+            if isinstance(value, dict) and isinstance(value.get("examples"), list) and path[-1] != "properties":
+                for example in value["examples"]:
+                    validator(value).validate(example)
+                    found += 1
+        self.assertGreater(found, 5)
+
+
+class Routes(unittest.TestCase):
+    def test_methods_are_those_that_are_served(self):
+        for path, item in document["paths"].items():
+            url = path.replace("{id}", "nobody")
+            described = {method.upper() for method in METHODS if method in item}
+            answer = request("OPTIONS", url)
+            allowed = {word.strip() for word in answer.headers["Allow"].split(",")}
+            self.assertEqual(allowed, described | {"OPTIONS"} | ({"HEAD"} if "GET" in described else set()), path)
+            for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "TRACE"} - described:
+                self.assertEqual(request(method, url).status, 405, f"{method} {path}")
+        for path in ("/nope", "/jobs/", "/jobs/a/b", "/schedule", "/jobs/a/fire-times/", "/spec.json", "/metrics/x"):
+            self.assertEqual(request("GET", path).status, 404, path)
+
+
+class Answers(unittest.TestCase):
+    """Every answer that is described is provoked, and every answer that comes is described."""
+
+    def setUp(self):
+        self.seen = {}
+        self.fields = {}
+
+    def call(self, status, method, path, url, body=None, **headers):
+        answer = request(method.upper(), url, body, **headers)
+        name = f"{method} {path} {answer.status}"
+        self.assertEqual(answer.status, status, f"{method} {url}: {answer.text[:500]}")
+        described = document["paths"][path][method]["responses"]
+        self.assertIn(str(status), described, name)
+        response = resolve(described[str(status)])
+        for header in response.get("headers", {}):
+            self.assertIn(header, answer.headers, name)
+        if "content" in response:
+            self.assertEqual(answer.headers["Content-Type"], "application/json", name)
+            schema = response["content"]["application/json"]["schema"]
+            validator(schema).validate(json.loads(answer.text))
+            for field, _ in walk(json.loads(answer.text)):
+                self.fields.setdefault(schema.get("$ref", ""), set()).update(k for k in field if isinstance(k, str))
+        else:
+            self.assertEqual(answer.text, "", name)
+        self.seen.setdefault((path, method), set()).add(str(status))
+        return answer
+
+    def test_all(self):
+        self.docs()
+        self.jobs()
+        self.one_job()
+        self.schedules()
+        self.unavailable()
+        for path, method, operation in operations():
+            self.assertEqual(self.seen.get((path, method)), set(operation["responses"]), f"{method} {path}")
+        for name in ("Job", "JobSaved", "JobDeleted", "JobList", "Preview", "Home"):
+            schema = document["components"]["schemas"][name]
+            self.assertLessEqual(set(schema["properties"]), self.fields[f"#/components/schemas/{name}"], name)
+
+    def docs(self):
+        for path in ("/", "/spec"):
+            tag = self.call(200, "get", path, path).headers["ETag"]
+            self.call(304, "get", path, path, If_None_Match=tag)
+
+    def too_large(self, method, path, url):
+        """Nothing of the body has to be sent."""
+        connection = HTTPConnection(*stack.address, timeout=DEADLINE_S)
+        self.addCleanup(connection.close)
+        connection.putrequest(method.upper(), url)
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", "1048577")
+        connection.endheaders()
+        answer = connection.getresponse()
+        self.assertEqual(answer.status, 413)
+        response = resolve(document["paths"][path][method]["responses"]["413"])
+        validator(response["content"]["application/json"]["schema"]).validate(json.loads(answer.read()))
+        self.seen.setdefault((path, method), set()).add("413")
+
+    def jobs(self):
+        job = {"taskDefinition": "a", "schedule": "? 0 0 * * 1 1 2099", "id": "a", "scheduleStart": "2098-01-01T00:00:00",
+               "scheduleEnd": "2100-01-01T00:00:00Z", "timezone": "europe/berlin", "taskCount": "2", "maxCount": 9, "suspended": "f",
+               "trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 2.0},
+               "overrides": [{"containerName": "c", "environment": {"A": "b"}}]}
+        validator({"$ref": "#/components/schemas/JobInput"}).validate(job)
+        self.call(201, "post", "/jobs", "/jobs", job)
+        self.call(201, "post", "/jobs", "/jobs", {"taskDefinition": "b", "schedule": LATER, "foo": 1})
+        self.call(409, "post", "/jobs", "/jobs", job)
+        self.call(400, "post", "/jobs", "/jobs", {**job, "overrides": [{}], "taskCount": 0})
+        self.call(400, "post", "/jobs", "/jobs", b"{nope")
+        self.call(415, "post", "/jobs", "/jobs", job, Content_Type="text/plain")
+        self.too_large("post", "/jobs", "/jobs")
+        tag = self.call(200, "get", "/jobs", "/jobs?skip=1&count=1").headers["ETag"]
+        self.call(304, "get", "/jobs", "/jobs?skip=1&count=1", If_None_Match=tag)
+        self.call(200, "get", "/jobs", "/jobs?count=1")
+        self.call(400, "get", "/jobs", "/jobs?skip=x")
+
+    def one_job(self):
+        path, url = "/jobs/{id}", "/jobs/a"
+        stack.sql("INSERT INTO job_state (job_id, next_run, last_run, last_run_tasks, problem, armed_revision)"
+                  " SELECT id, '2099-01-01', '2026-01-01', %s, 'p', revision FROM jobs WHERE id = 'a'",
+                  ['[{"taskId": "t", "hostId": "h"}, {"taskId": "u"}]'], user="sched")
+        tag = self.call(200, "get", path, url).headers["ETag"]
+        self.call(304, "get", path, url, If_None_Match=tag)
+        self.call(404, "get", path, "/jobs/none")
+        change = {"taskCount": 3, "maxCount": None, "trigger": None, "overrides": None, "timezone": None, "scheduleStart": None,
+                  "scheduleEnd": None, "suspended": None, "unknown": 1}
+        validator({"$ref": "#/components/schemas/JobChange"}).validate(change)
+        self.call(412, "put", path, url, change, If_Match='"x"')
+        self.call(200, "put", path, url, change, If_Match=tag)
+        self.call(400, "put", path, url, {"taskCount": 0})
+        self.call(404, "put", path, "/jobs/none", change)
+        self.call(415, "put", path, url, change, Content_Type="text/plain")
+        self.too_large("put", path, url)
+        self.call(412, "delete", path, "/jobs/b", If_Match='"x"')
+        self.call(200, "delete", path, "/jobs/b")
+        self.call(404, "delete", path, "/jobs/b")
+
+    def schedules(self):
+        path, url = "/jobs/{id}/fire-times", "/jobs/a/fire-times"
+        tag = self.call(200, "get", path, url + "?count=3").headers["ETag"]
+        self.call(304, "get", path, url + "?count=3", If_None_Match=tag)
+        self.call(400, "get", path, url + "?count=x")
+        self.call(404, "get", path, "/jobs/none/fire-times")
+        path = "/schedule/preview"
+        preview = {"schedule": "? 0 0 mon/2", "timezone": "Europe/Berlin", "scheduleStart": "2026-01-01T00:00Z", "count": "3",
+                   "scheduleEnd": "2099-01-01T00:00:00Z", "after": "2026-01-01T00:00:00"}
+        validator({"$ref": "#/components/schemas/PreviewInput"}).validate(preview)
+        self.call(200, "post", path, path, preview)
+        self.call(400, "post", path, path, {**preview, "schedule": "x"})
+        self.call(415, "post", path, path, preview, Content_Type="text/plain")
+        self.too_large("post", path, path)
+
+    def unavailable(self):
+        stack.cluster.shut_down()
+        wait_until("503", lambda: request("GET", "/jobs").status == 503)
+        for path, method, operation in operations():
+            if "503" in operation["responses"]:
+                body = None if method in ("get", "delete") else {"taskDefinition": "z", "schedule": LATER}
+                answer = self.call(503, method, path, path.replace("{id}", "a"), body)
+                self.assertIn("Retry-After", answer.headers)
+        stack.cluster.restart()
+        wait_until("200", lambda: request("GET", "/jobs").status == 200)
+
+
+class Inputs(unittest.TestCase):
+    """The schemas of what clients send and the program agree, on a sample."""
+
+    ACCEPTED = [{}, {"taskCount": 1}, {"taskCount": "50"}, {"taskCount": 2.0}, {"suspended": "TRUE"}, {"suspended": 0}, {"timezone": ""},
+                {"trigger": {"type": "noop"}}, {"trigger": {"type": "sqs", "queueName": "q", "more": 1}}, {"overrides": []},
+                {"overrides": [{"containerName": "c", "environment": {"A": ""}, "cpu": 5}]}, {"unknown": [None]},
+                {"scheduleStart": "2099-01-01 0:00"}]
+    REFUSED = [{"taskCount": 0}, {"taskCount": 51}, {"taskCount": 1.5}, {"taskCount": True}, {"taskCount": "x"}, {"maxCount": None},
+               {"suspended": "yes"}, {"suspended": None}, {"timezone": 5}, {"timezone": None}, {"trigger": {}}, {"trigger": []},
+               {"trigger": {"type": "x"}}, {"trigger": {"type": "sqs", "queueName": ""}}, {"overrides": {}}, {"overrides": [{}]},
+               {"overrides": [{"containerName": ""}]}, {"overrides": [{"containerName": "c", "environment": {"A": 1}}]},
+               {"overrides": [{"containerName": "c", "environment": {"A=": ""}}]}, {"schedule": ""}, {"schedule": 5},
+               {"taskDefinition": "a b"}, {"id": ""}, {"scheduleStart": 5}, {"scheduleEnd": None},
+               {"trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 0}}]
+
+    def test_agree(self):
+        schema = validator({"$ref": "#/components/schemas/JobInput"})
+        for n, fields in enumerate(self.ACCEPTED + self.REFUSED):
+            job = {"taskDefinition": f"n{n}", "schedule": LATER, **fields}
+            good = n < len(self.ACCEPTED)
+            self.assertEqual(request("POST", "/jobs", job).status, 201 if good else 400, fields)
+            self.assertEqual(schema.is_valid(job), good, fields)
+        for job in ({}, {"id": "x"}, {"schedule": LATER}, [], None, "x"):
+            self.assertEqual(request("POST", "/jobs", job if job is not None else b"null").status, 400, job)
+            self.assertFalse(schema.is_valid(job), job)
+
+
+if __name__ == "__main__":
+    unittest.main()
