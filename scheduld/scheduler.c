@@ -319,7 +319,7 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, struct 
     return scheduler;
 }
 
-/* Who has asked for something is freed after who answers it. */
+/* Who asks is freed after who answers, as the answers come when that is freed. */
 void scheduler_free(struct scheduler *scheduler)
 {
     if (scheduler == NULL)
@@ -327,9 +327,9 @@ void scheduler_free(struct scheduler *scheduler)
     leader_free(scheduler->leader);
     scheduler->leader = NULL;
     pruner_free(scheduler->pruner);
-    agenda_free(scheduler->agenda);
     aws_client_free(scheduler->aws);
     db_free(scheduler->db);
+    agenda_free(scheduler->agenda);
     runner_free(scheduler->runner);
     ecs_free(scheduler->ecs);
     sqs_free(scheduler->sqs);
