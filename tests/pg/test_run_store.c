@@ -1,0 +1,409 @@
+/* The ledger's statements against a real PostgreSQL, as the role that scheduld has. */
+#include "pg.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "migrate.h"
+#include "run.h"
+#include "run_store.h"
+
+enum { ROWS_MAX = 10 };
+
+/* What a write answered. */
+struct wrote {
+    int times;
+    enum err_kind kind;
+    bool fenced;
+    int rows;
+    size_t index[ROWS_MAX];
+    int64_t id[ROWS_MAX];
+};
+
+static struct pg *admin; /* as the owner of the tables */
+
+static int migrated(void **state)
+{
+    struct err err = {0};
+    FILE *out = fopen("/dev/null", "we");
+
+    (void)state;
+    if (!migrate_apply(pg_url(), out, &err))
+        fail_msg("%s", err.text);
+    fclose(out);
+    admin = pg_open(NULL);
+    return 0;
+}
+
+static int done(void **state UNUSED)
+{
+    pg_close(admin);
+    return 0;
+}
+
+static int fresh(void **state)
+{
+    AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
+    struct db_options options = {.url = url};
+
+    pg_value(admin, "TRUNCATE jobs, job_state, job_tombstones, runs");
+    pg_value(admin, "UPDATE scheduler SET epoch = 5");
+    pg_value(admin,
+             "INSERT INTO jobs (id, task_definition, schedule) VALUES ('a', 'ta', '0'), ('b', 'tb', '0')");
+    *state = pg_open(&options);
+    return 0;
+}
+
+static int ends(void **state)
+{
+    pg_close(*state);
+    return 0;
+}
+
+static void on_planned(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct wrote *wrote = arg;
+
+    wrote->times++;
+    if (err != NULL) {
+        wrote->kind = err->kind;
+        print_message("%s\n", err->text);
+        return;
+    }
+    wrote->fenced = run_store_fenced(result);
+    while (run_store_planned(result, wrote->rows, &wrote->index[wrote->rows], &wrote->id[wrote->rows]))
+        wrote->rows++;
+}
+
+static void on_recorded(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct wrote *wrote = arg;
+
+    wrote->times++;
+    if (err != NULL) {
+        wrote->kind = err->kind;
+        print_message("%s\n", err->text);
+        return;
+    }
+    wrote->fenced = run_store_fenced(result);
+    while (run_store_recorded(result, wrote->rows, &wrote->index[wrote->rows]))
+        wrote->rows++;
+}
+
+static struct wrote plan(struct pg *pg, int64_t epoch, const struct run_plan_row *rows, size_t count,
+                         bool again)
+{
+    struct wrote wrote = {0};
+
+    run_store_plan(pg->db, epoch, rows, count, again, on_planned, &wrote);
+    pg_wait(pg, &wrote.times, 1);
+    return wrote;
+}
+
+static struct wrote record(struct pg *pg, int64_t epoch, const struct run_record_row *rows, size_t count)
+{
+    struct wrote wrote = {0};
+
+    run_store_record(pg->db, epoch, rows, count, on_recorded, &wrote);
+    pg_wait(pg, &wrote.times, 1);
+    return wrote;
+}
+
+#define CHUNKS                                                                                               \
+    "[{\"count\":2,\"started\":0,\"attempt\":1,\"token\":\"0123456789abcdef0123456789abcdef01234567\","      \
+    "\"outcome\":\"pending\",\"since\":1700000000}]"
+
+static const struct run_plan_row planned = {.job_id = "a",
+                                            .fire_s = 1700000000,
+                                            .state = "planned",
+                                            .coalesced = 2,
+                                            .wanted = 3,
+                                            .running = 1,
+                                            .needed = 2,
+                                            .request = "{\"cluster\":\"c \\\"{,}\\\\\"}",
+                                            .chunks = CHUNKS,
+                                            .next_s = 1700000060,
+                                            .revision = 7};
+
+#define SELECT_RUN                                                                                           \
+    "SELECT concat_ws('|', job_id, extract(epoch FROM fire_at)::bigint, state, coalesced, wanted, running,"  \
+    " needed, request ->> 'cluster', jsonb_array_length(chunks), tasks, error, epoch, finished_at IS NULL)"  \
+    " FROM runs ORDER BY fire_at, job_id"
+#define SELECT_STATE                                                                                         \
+    "SELECT concat_ws('|', extract(epoch FROM cursor)::bigint, extract(epoch FROM next_run)::bigint,"        \
+    " armed_revision, problem, extract(epoch FROM last_run)::bigint, last_run_tasks) FROM job_state WHERE"   \
+    " job_id = 'a'"
+
+static void a_plan_is_written_with_the_job(void **state)
+{
+    struct wrote wrote = plan(*state, 5, &planned, 1, false);
+
+    assert_int_equal(wrote.kind, ERR_NONE);
+    assert_int_equal(wrote.rows, 1);
+    assert_int_equal(wrote.index[0], 0);
+    assert_true(wrote.id[0] > 0);
+    assert_string_equal(pg_value(admin, SELECT_RUN), "a|1700000000|planned|2|3|1|2|c \"{,}\\|1|[]|5|t");
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+}
+
+static void what_is_on_record_is_not_new(void **state)
+{
+    struct run_plan_row rows[2] = {planned, planned};
+    struct wrote wrote;
+
+    plan(*state, 5, &planned, 1, false);
+    rows[0].state = "not_needed";
+    rows[1].job_id = "b";
+    wrote = plan(*state, 5, rows, 2, false);
+    assert_int_equal(wrote.rows, 1);
+    assert_int_equal(wrote.index[0], 1);
+    assert_string_equal(pg_value(admin, "SELECT state FROM runs WHERE job_id = 'a'"), "planned");
+}
+
+static void a_write_whose_answer_was_lost_finds_its_rows(void **state)
+{
+    struct wrote first = plan(*state, 5, &planned, 1, false), again;
+
+    again = plan(*state, 5, &planned, 1, true);
+    assert_int_equal(again.rows, 1);
+    assert_int_equal(again.id[0], first.id[0]);
+    pg_value(admin, "UPDATE runs SET epoch = 4");
+    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 0); /* another leader's */
+    pg_value(admin, "UPDATE runs SET epoch = 5, state = 'started'");
+    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 0);
+}
+
+static void a_stale_epoch_changes_nothing(void **state)
+{
+    struct run_record_row row = {.state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]"};
+    struct wrote wrote = plan(*state, 4, &planned, 1, false);
+
+    assert_true(wrote.fenced);
+    assert_int_equal(wrote.rows, 0);
+    assert_string_equal(
+        pg_value(admin, "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM job_state)"), "0");
+    row.id = plan(*state, 5, &planned, 1, false).id[0];
+    assert_true(record(*state, 6, &row, 1).fenced);
+    assert_true(record(*state, 4, &row, 1).fenced);
+    assert_string_equal(pg_value(admin, "SELECT state FROM runs"), "planned");
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+}
+
+static void several_rows_of_one_job(void **state)
+{
+    struct run_plan_row rows[3] = {planned, planned, planned};
+    struct wrote wrote;
+
+    rows[0] = (struct run_plan_row){.job_id = "a",
+                                    .fire_s = 1699990000,
+                                    .state = "missed",
+                                    .coalesced = 4,
+                                    .wanted = -1,
+                                    .running = -1,
+                                    .needed = -1,
+                                    .error = "nobody was there",
+                                    .next_s = 1700000000,
+                                    .revision = 7};
+    rows[2] = (struct run_plan_row){.job_id = "a",
+                                    .fire_s = 1700000030,
+                                    .state = "skipped",
+                                    .wanted = -1,
+                                    .running = -1,
+                                    .needed = -1,
+                                    .error = "too soon",
+                                    .revision = 7};
+    wrote = plan(*state, 5, rows, 3, false);
+    assert_int_equal(wrote.rows, 3);
+    assert_string_equal(pg_value(admin, SELECT_RUN), "a|1699990000|missed|4|0|[]|nobody was there|5|f");
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000030|7"); /* no more fires */
+}
+
+static void what_is_newer_in_job_state_stays(void **state)
+{
+    struct run_plan_row row = planned;
+
+    plan(*state, 5, &planned, 1, false);
+    row.fire_s -= 60; /* an older fire */
+    row.next_s = 1;
+    plan(*state, 5, &row, 1, false);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+    row.fire_s += 120; /* computed from an older definition: only the cursor moves */
+    row.revision = 6;
+    plan(*state, 5, &row, 1, false);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000060|1700000060|7");
+    row.state = NULL; /* only the job's state */
+    row.revision = 8;
+    row.next_s = 1700000120;
+    assert_int_equal(plan(*state, 5, &row, 1, false).rows, 0);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000060|1700000120|8");
+    assert_string_equal(pg_value(admin, "SELECT count(*) FROM runs"), "3");
+}
+
+static void a_plan_ends_the_job_s_problem(void **state)
+{
+    pg_value(admin, "INSERT INTO job_state (job_id, problem) VALUES ('a', 'does not parse')");
+    plan(*state, 5, &planned, 1, false);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+}
+
+static void a_job_that_is_gone_has_a_run_and_no_state(void **state)
+{
+    struct run_plan_row rows[2] = {planned, planned};
+
+    rows[1].job_id = "gone";
+    assert_int_equal(plan(*state, 5, rows, 2, false).rows, 2);
+    assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "1");
+}
+
+static void a_result_is_written_with_the_job_s_last_run(void **state)
+{
+    struct run_record_row row = {
+        .state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]", .launched_us = 1700000000500000};
+    struct wrote wrote;
+
+    row.id = plan(*state, 5, &planned, 1, false).id[0];
+    wrote = record(*state, 5, &row, 1);
+    assert_int_equal(wrote.kind, ERR_NONE);
+    assert_int_equal(wrote.rows, 1);
+    assert_string_equal(pg_value(admin, SELECT_RUN),
+                        "a|1700000000|started|2|3|1|2|c \"{,}\\|0|[{\"taskId\": \"t\"}]|5|t");
+    assert_string_equal(
+        pg_value(admin, "SELECT extract(epoch FROM launched_at - fire_at)::numeric(9, 3) FROM runs"),
+        "0.500");
+    assert_string_equal(pg_value(admin, SELECT_STATE),
+                        "1700000000|1700000060|7|1700000000|[{\"taskId\": \"t\"}]");
+    /* It is over: nothing is written any more. */
+    row.state = "launch_failed";
+    wrote = record(*state, 5, &row, 1);
+    assert_false(wrote.fenced);
+    assert_int_equal(wrote.rows, 0);
+    assert_string_equal(pg_value(admin, "SELECT state FROM runs"), "started");
+}
+
+static void without_a_task_there_is_no_last_run(void **state)
+{
+    struct run_record_row row = {
+        .state = "launch_failed", .chunks = "[]", .tasks = "[]", .error = "AccessDenied"};
+
+    row.id = plan(*state, 5, &planned, 1, false).id[0];
+    assert_int_equal(record(*state, 5, &row, 1).rows, 1);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+    assert_string_equal(
+        pg_value(admin, "SELECT concat(launched_at IS NULL, finished_at IS NULL, error) FROM runs"),
+        "tfAccessDenied");
+}
+
+static void a_later_last_run_stays(void **state)
+{
+    struct run_record_row row = {.state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]"};
+
+    row.id = plan(*state, 5, &planned, 1, false).id[0];
+    pg_value(admin, "UPDATE job_state SET last_run = to_timestamp(1700000900), last_run_tasks = '[]'");
+    record(*state, 5, &row, 1);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7|1700000900|[]");
+}
+
+struct taken {
+    int times, rows;
+    struct run *run;
+    struct run_open open;
+    char texts[1000];
+    bool fenced;
+};
+
+static void on_taken(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct taken *taken = arg;
+
+    taken->times++;
+    if (err != NULL)
+        fail_msg("%s", err->text);
+    taken->fenced = run_store_fenced(result);
+    while (run_store_taken(result, taken->rows, taken->run, &taken->open)) {
+        taken->rows++;
+        snprintf(taken->texts, sizeof taken->texts, "%s %" PRId64 " %" PRId64 " %s %s", taken->open.job_id,
+                 taken->open.fire_s, taken->open.coalesced, taken->open.request, taken->open.tasks);
+    }
+}
+
+static void what_is_open_is_taken_over(void **state)
+{
+    struct pg *pg = *state;
+    AUTO_RUN struct run *run = run_new();
+    struct taken taken = {.run = run};
+    struct run_plan_row rows[2] = {planned, planned};
+
+    rows[1].job_id = "b";
+    rows[1].state = "not_needed";
+    plan(pg, 5, rows, 2, false);
+    run_store_take_over(pg->db, 4, on_taken, &taken);
+    pg_wait(pg, &taken.times, 1);
+    assert_true(taken.fenced);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    run_store_take_over(pg->db, 6, on_taken, &taken);
+    pg_wait(pg, &taken.times, 2);
+    assert_false(taken.fenced);
+    assert_int_equal(taken.rows, 1);
+    assert_string_equal(taken.texts, "a 1700000000 2 {\"cluster\": \"c \\\"{,}\\\\\"} []");
+    assert_int_equal(run->needed, 2);
+    assert_int_equal(run->launched_us, 0);
+    assert_string_equal(pg_value(admin, "SELECT concat(state, epoch) FROM runs WHERE job_id = 'a'"),
+                        "launching6");
+}
+
+struct read {
+    int times, rows;
+    char text[1000];
+};
+
+static void on_read(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct read *read = arg;
+    struct run_job_row row;
+
+    read->times++;
+    if (err != NULL)
+        fail_msg("%s", err->text);
+    read->rows = db_rows(result);
+    run_store_job(result, 0, &row);
+    snprintf(read->text, sizeof read->text, "%s %s %d %d %s %s", row.id, row.task_definition, row.task_count,
+             row.max_count, row.trigger, row.overrides == NULL ? "NULL" : row.overrides);
+}
+
+static void definitions_are_read_by_id(void **state)
+{
+    struct pg *pg = *state;
+    struct read read = {0};
+
+    pg_value(admin, "UPDATE jobs SET max_count = 9, trigger = '{\"type\": \"noop\"}' WHERE id = 'a'");
+    run_store_read_jobs(pg->db, (const char *[]){"a", "nobody"}, 2, on_read, &read);
+    pg_wait(pg, &read.times, 1);
+    assert_int_equal(read.rows, 1);
+    assert_string_equal(read.text, "a ta 1 9 {\"type\": \"noop\"} NULL");
+}
+
+int main(void)
+{
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, fresh, ends)
+    const struct CMUnitTest tests[] = {
+        FRESH(a_plan_is_written_with_the_job),
+        FRESH(what_is_on_record_is_not_new),
+        FRESH(a_write_whose_answer_was_lost_finds_its_rows),
+        FRESH(a_stale_epoch_changes_nothing),
+        FRESH(several_rows_of_one_job),
+        FRESH(what_is_newer_in_job_state_stays),
+        FRESH(a_plan_ends_the_job_s_problem),
+        FRESH(a_job_that_is_gone_has_a_run_and_no_state),
+        FRESH(a_result_is_written_with_the_job_s_last_run),
+        FRESH(without_a_task_there_is_no_last_run),
+        FRESH(a_later_last_run_stays),
+        FRESH(what_is_open_is_taken_over),
+        FRESH(definitions_are_read_by_id),
+    };
+
+    pg_filter();
+    return cmocka_run_group_tests_name("run_store", tests, migrated, done);
+}
