@@ -7,7 +7,6 @@
  */
 #include "runner_internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,23 +98,13 @@ static void forget_definition(struct fire *fire)
     fire->job = NULL;
 }
 
-static void end_late(struct runner *runner, struct fire *fire)
-{
-    AUTO_FREE char *why = fire->why;
-
-    fire->why = NULL;
-    runner_say_why(fire, "not checked within the grace of %" PRId64 " s%s%s", runner->options.grace_s,
-                   why == NULL ? "" : ": ", why == NULL ? "" : why);
-    runner_apply(runner, fire, RUN_EV_LATE);
-}
-
 static void end_well(struct runner *runner, struct fire *fire, int64_t answer)
 {
     struct run_identity identity = runner_identity(runner, fire);
 
     if (runner_over_grace(runner, fire)) {
         forget_definition(fire);
-        end_late(runner, fire);
+        runner_end_late(runner, fire);
         return;
     }
     plan_make(fire->run, fire->job, &identity,
@@ -139,7 +128,7 @@ static void end_failed(struct runner *runner, struct fire *fire, const struct aw
     if (error->kind == AWS_REFUSED) {
         runner_apply(runner, fire, RUN_EV_REFUSED);
     } else if (runner_over_grace(runner, fire)) {
-        end_late(runner, fire);
+        runner_end_late(runner, fire);
     } else {
         log_warning("run.check_failed", "job=%s fire=%s tries=%d error=%s", fire->job_id,
                     STAMP(fire->main.fire_s), fire->tries + 1, LOGQ(fire->why));

@@ -89,6 +89,10 @@ void runner_forget(struct runner *runner, struct fire *fire);
 /* Undoes a hold. False: the fire was dead, and may be gone. */
 bool runner_release(struct fire *fire);
 
+/* The grace is over before it was checked; before it was launched. */
+void runner_end_late(struct runner *runner, struct fire *fire);
+void runner_end_launch_late(struct runner *runner, struct fire *fire, enum run_event event);
+
 bool runner_over_grace(const struct runner *runner, const struct fire *fire);
 struct run_identity runner_identity(const struct runner *runner, const struct fire *fire);
 void runner_say_why(struct fire *fire, const char *fmt, ...) PRINTF(2, 3);

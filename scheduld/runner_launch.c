@@ -29,7 +29,7 @@ static void pass_over(struct runner *runner, struct fire *fire)
         run->error[0] = '\0';
         runner_apply(runner, fire, RUN_EV_LAUNCHED);
     } else if (runner_over_grace(runner, fire)) {
-        runner_apply(runner, fire, RUN_EV_FAILED);
+        runner_end_launch_late(runner, fire, RUN_EV_FAILED);
     } else {
         runner_apply(runner, fire, RUN_EV_AGAIN);
     }

@@ -191,18 +191,36 @@ void runner_apply(struct runner *runner, struct fire *fire, enum run_event event
 
 /* Whose turn it is. */
 
-static void begin(struct runner *runner, struct fire *fire)
+void runner_end_late(struct runner *runner, struct fire *fire)
 {
     int64_t late_s = clock_wall_s(runner->options.clock) - fire->main.fire_s;
+    AUTO_FREE char *why = fire->why;
 
-    if (!runner_over_grace(runner, fire)) {
-        runner_apply(runner, fire, RUN_EV_BEGIN);
-        return;
-    }
-    if (fire->why == NULL)
+    fire->why = NULL;
+    if (why == NULL)
         runner_say_why(fire, "its turn came %" PRId64 " s late, beyond the grace of %" PRId64 " s", late_s,
                        runner->options.grace_s);
+    else
+        runner_say_why(fire, "it could not be checked within the grace of %" PRId64 " s: %s",
+                       runner->options.grace_s, why);
     runner_apply(runner, fire, RUN_EV_LATE);
+}
+
+void runner_end_launch_late(struct runner *runner, struct fire *fire, enum run_event event)
+{
+    AUTO_FREE char *last = mem_strdup(fire->run->error);
+
+    run_set_error(fire->run, "not all of it could be started within the grace of %" PRId64 " s: %s",
+                  runner->options.grace_s, last);
+    runner_apply(runner, fire, event);
+}
+
+static void begin(struct runner *runner, struct fire *fire)
+{
+    if (runner_over_grace(runner, fire))
+        runner_end_late(runner, fire);
+    else
+        runner_apply(runner, fire, RUN_EV_BEGIN);
 }
 
 void runner_begin_some(struct runner *runner)
@@ -225,7 +243,7 @@ static void wake(struct runner *runner, struct fire *fire)
     if (fire->state == RUN_DUE)
         runner_queue_due(runner, fire);
     else if (runner_over_grace(runner, fire) && !run_is_unsure(fire->run))
-        runner_apply(runner, fire, RUN_EV_LATE);
+        runner_end_launch_late(runner, fire, RUN_EV_LATE);
     else
         runner_apply(runner, fire, RUN_EV_TIME);
 }

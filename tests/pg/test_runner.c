@@ -1,0 +1,851 @@
+/*
+ * The runner against a real PostgreSQL, as scheduld's role, with an ECS and an SQS that do what the test
+ * says. What counts is the ledger, and how often what was started.
+ */
+#include "pg.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agenda.h"
+#include "clock.h"
+#include "fake_aws.h"
+#include "mem.h"
+#include "migrate.h"
+#include "runner.h"
+
+enum { NOW = 1700000000, GRACE_S = 3600 };
+
+#define INSTALLATION "7d444840-9dc0-11d1-b245-5ffdce74fad2"
+
+struct rig {
+    struct pg *pg; /* as scheduld */
+    struct fake_aws aws;
+    struct runner *runner;
+    struct clock clock;
+    int64_t wall_us;
+    bool lease;
+    int fenced, drained;
+};
+
+static struct pg *admin; /* as the owner of the tables */
+
+static int64_t wall_us(void *arg)
+{
+    return ((struct rig *)arg)->wall_us;
+}
+
+static int64_t monotonic_us(void *arg UNUSED)
+{
+    return clock_monotonic_us(&clock_system);
+}
+
+static bool may_launch(void *arg)
+{
+    return ((struct rig *)arg)->lease;
+}
+
+static void on_fenced(void *arg)
+{
+    ((struct rig *)arg)->fenced++;
+}
+
+static void on_drained(void *arg)
+{
+    ((struct rig *)arg)->drained++;
+}
+
+static int migrated(void **state)
+{
+    struct err err = {0};
+    FILE *out = fopen("/dev/null", "we");
+
+    (void)state;
+    if (!migrate_apply(pg_url(), out, &err))
+        fail_msg("%s", err.text);
+    fclose(out);
+    admin = pg_open(NULL);
+    return 0;
+}
+
+static int done(void **state UNUSED)
+{
+    pg_close(admin);
+    return 0;
+}
+
+static struct runner *make_runner(struct rig *rig)
+{
+    return runner_new(&(struct runner_options){
+        .base = rig->pg->base,
+        .clock = &rig->clock,
+        .db = rig->pg->db,
+        .ecs_ops = &fake_ecs_ops,
+        .ecs = &rig->aws,
+        .sqs_ops = &fake_sqs_ops,
+        .sqs = &rig->aws,
+        .cluster = "test-cluster",
+        .name = "ecs-scheduler",
+        .grace_s = GRACE_S,
+        .may_launch = may_launch,
+        .on_fenced = on_fenced,
+        .arg = rig,
+        .retry_min_ms = 1,
+        .retry_max_ms = 20,
+        .drain_ms = 2000,
+    });
+}
+
+static int fresh(void **state)
+{
+    AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
+    struct db_options options = {.url = url};
+    struct rig *rig = mem_alloc(sizeof *rig);
+
+    pg_value(admin, "TRUNCATE jobs, job_state, job_tombstones, runs");
+    pg_value(admin, "UPDATE scheduler SET epoch = 5");
+    pg_value(admin,
+             "INSERT INTO jobs (id, task_definition, schedule) VALUES ('a', 'fa', '0'), ('b', 'fb', '0')");
+    rig->pg = pg_open(&options);
+    rig->clock = (struct clock){wall_us, monotonic_us, rig};
+    rig->wall_us = NOW * INT64_C(1000000) + 5000;
+    rig->lease = true;
+    fake_init(&rig->aws, rig->pg->base);
+    rig->runner = make_runner(rig);
+    runner_lead(rig->runner, 5, INSTALLATION);
+    *state = rig;
+    return 0;
+}
+
+static int ends(void **state)
+{
+    struct rig *rig = *state;
+
+    runner_stand_by(rig->runner);
+    fake_release(&rig->aws); /* what is on the wire is answered, as by aws_client_free() */
+    pg_turn(rig->pg, 1);
+    db_free(rig->pg->db);
+    rig->pg->db = NULL;
+    runner_free(rig->runner);
+    fake_done(&rig->aws);
+    pg_close(rig->pg);
+    free(rig);
+    return 0;
+}
+
+static int64_t revision_of(const char *job_id)
+{
+    AUTO_FREE char *sql = mem_printf("SELECT revision FROM jobs WHERE id = '%s'", job_id);
+
+    return strtoll(pg_value(admin, sql), NULL, 10);
+}
+
+static void due(struct rig *rig, const char *job_id, int64_t fire_s)
+{
+    runner_due(rig->runner, &(struct agenda_due){.job_id = job_id,
+                                                 .revision = revision_of(job_id),
+                                                 .fire_s = fire_s,
+                                                 .next_s = fire_s + 60});
+}
+
+/* Turns the loop until a query gives this text. */
+static void wait_for_(struct rig *rig, const char *sql, const char *wanted, const char *file, int line)
+{
+    int64_t end = clock_monotonic_ms(&clock_system) + PG_DEADLINE_MS;
+
+    while (strcmp(pg_value(admin, sql), wanted) != 0) {
+        if (clock_monotonic_ms(&clock_system) > end) {
+            print_error("%s:%d: %s\n is \"%s\", not \"%s\"\ncalls:\n%s", file, line, sql,
+                        pg_value(admin, sql), wanted, rig->aws.calls.data);
+            _fail(file, line);
+        }
+        pg_turn(rig->pg, 2);
+    }
+}
+#define wait_for(rig, sql, wanted) wait_for_((rig), (sql), (wanted), __FILE__, __LINE__)
+
+#define RUNS                                                                                                 \
+    "SELECT coalesce(string_agg(concat_ws(' ', job_id, extract(epoch FROM fire_at)::bigint - 1700000000,"    \
+    " state, jsonb_array_length(tasks)), ', ' ORDER BY fire_at, job_id), '') FROM runs"
+#define ERROR "SELECT coalesce(error, '') FROM runs ORDER BY fire_at LIMIT 1"
+
+static void wait_idle(struct rig *rig)
+{
+    struct runner_counts counts;
+
+    do {
+        pg_turn(rig->pg, 5);
+        counts = runner_count(rig->runner);
+    } while (counts.waiting + counts.active + counts.retrying > 0);
+}
+
+static void check_error(const char *words)
+{
+    const char *error = pg_value(admin, ERROR);
+
+    if (strstr(error, words) == NULL)
+        fail_msg("\"%s\" is not in \"%s\"", words, error);
+}
+
+/* The way that it goes every day. */
+
+static void a_fire_is_launched_and_recorded(void **state)
+{
+    struct rig *rig = *state;
+
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nRunTask fa 1\n");
+    assert_string_equal(pg_value(admin,
+                                 "SELECT concat_ws(' ', wanted, running, needed, coalesced, epoch, error,"
+                                 " request, launched_at - fire_at) FROM runs"),
+                        "1 0 1 0 5 {\"cluster\": \"test-cluster\", \"startedBy\": \"ecs-scheduler\","
+                        " \"taskDefinition\": \"fa\"} 00:00:00.005");
+    assert_string_equal(
+        pg_value(admin,
+                 "SELECT concat_ws(' ', extract(epoch FROM cursor)::bigint - 1700000000,"
+                 " extract(epoch FROM next_run)::bigint - 1700000000, armed_revision = (SELECT revision"
+                 " FROM jobs WHERE id = 'a'), last_run = cursor, last_run_tasks -> 0 ->> 'hostId')"
+                 " FROM job_state"),
+        "0 60 t t arn:host");
+}
+
+static void what_runs_already_is_not_started(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.running = 2;
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 not_needed 0");
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\n");
+    assert_string_equal(pg_value(admin, "SELECT last_run IS NULL FROM job_state"), "t");
+}
+
+static void many_tasks_go_by_tens(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 25 WHERE id = 'a'");
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 25");
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nRunTask fa 10\nRunTask fa 10\nRunTask fa 5\n");
+    assert_int_equal(fake_started(&rig->aws), 25);
+}
+
+static void with_overrides_only_its_own_tasks_count(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET overrides = '[{\"containerName\": \"c\"}]', task_count = 3");
+    rig->aws.running = 2;
+    rig->aws.tag = "a";
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nDescribeTasks 2\nRunTask fa 1\n");
+    assert_non_null(strstr(rig->aws.last.plan, "ECS_SCHEDULER_OVERRIDE_TAG"));
+    due(rig, "b", NOW);
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 3");
+}
+
+static void a_queue_decides(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(
+        admin,
+        "UPDATE jobs SET trigger = '{\"type\": \"sqs\", \"queueName\": \"q\", \"messagesPerTask\": 100}'");
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 not_needed 0");
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nGetQueueAttributes q\n");
+    rig->aws.visible = 101;
+    due(rig, "a", NOW + 1);
+    wait_for(rig, RUNS, "a 0 not_needed 0, a 1 started 2");
+    assert_string_equal(
+        rig->aws.calls.data,
+        "ListTasks fa\nGetQueueAttributes q\nListTasks fa\nGetQueueAttributes q\nRunTask fa 2\n");
+}
+
+static void a_batch_asks_once(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin,
+             "UPDATE jobs SET task_definition = 'f', trigger = '{\"type\": \"sqs\", \"queueName\": \"q\"}'");
+    due(rig, "a", NOW);
+    due(rig, "b", NOW);
+    wait_for(rig, RUNS, "a 0 not_needed 0, b 0 not_needed 0");
+    assert_string_equal(rig->aws.calls.data, "ListTasks f\nGetQueueAttributes q\n");
+}
+
+/* Checks that do not work. */
+
+static void a_check_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.list_error = AWS_THROTTLED;
+    rig->aws.errors_left = 2;
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(rig->aws.list_calls, 3);
+    assert_string_equal(pg_value(admin, ERROR), "");
+}
+
+static void a_refused_check_is_on_record(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.depth_error = AWS_REFUSED;
+    rig->aws.errors_left = -1;
+    pg_value(admin, "UPDATE jobs SET trigger = '{\"type\": \"sqs\", \"queueName\": \"q\"}'");
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 launch_failed 0");
+    check_error("QueueDoesNotExist: as the script says");
+    assert_int_equal(rig->aws.run_calls, 0);
+}
+
+static void a_check_ends_with_the_grace(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.list_error = AWS_UNKNOWN;
+    rig->aws.errors_left = -1;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 3);
+    rig->wall_us += (GRACE_S + 1) * INT64_C(1000000);
+    wait_for(rig, RUNS, "a 0 missed 0");
+    check_error("it could not be checked within the grace of 3600 s: ListError: as the script says");
+}
+
+static void who_waited_too_long_is_missed(void **state)
+{
+    struct rig *rig = *state;
+
+    due(rig, "a", NOW - GRACE_S - 1);
+    wait_for(rig, RUNS, "a -3601 missed 0");
+    assert_string_equal(rig->aws.calls.data, "");
+    check_error("beyond the grace of 3600 s");
+}
+
+static void missed_fires_are_on_record(void **state)
+{
+    struct rig *rig = *state;
+
+    runner_due(rig->runner, &(struct agenda_due){.job_id = "a",
+                                                 .revision = revision_of("a"),
+                                                 .fire_s = NOW,
+                                                 .coalesced = 3,
+                                                 .missed_s = NOW - 4000,
+                                                 .missed = 8,
+                                                 .next_s = NOW + 60});
+    wait_for(rig, RUNS, "a -4000 missed 0, a 0 started 1");
+    assert_string_equal(pg_value(admin, "SELECT string_agg(coalesced::text, ' ' ORDER BY fire_at) FROM runs"),
+                        "7 3");
+}
+
+/* One run of a job at a time. */
+
+static void who_comes_while_it_launches_is_skipped(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    due(rig, "a", NOW + 1);
+    due(rig, "a", NOW + 2);
+    due(rig, "a", NOW + 3);
+    wait_for(rig, RUNS, "a 0 planned 0, a 3 skipped 0");
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1, a 3 skipped 0");
+    assert_string_equal(
+        pg_value(admin, "SELECT concat_ws(' ', coalesced, error) FROM runs WHERE state = 'skipped'"),
+        "2 the run of 2023-11-14T22:13:20Z was still launching");
+    assert_string_equal(
+        pg_value(admin, "SELECT extract(epoch FROM cursor)::bigint - 1700000000 FROM job_state"), "3");
+    due(rig, "a", NOW + 4);
+    wait_for(rig, RUNS, "a 0 started 1, a 3 skipped 0, a 4 started 1");
+}
+
+static void who_comes_while_it_is_checked_waits_for_the_plan(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_lists = rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    due(rig, "a", NOW + 1);
+    due(rig, "a", NOW + 2);
+    pg_turn(rig->pg, 20);
+    assert_string_equal(pg_value(admin, RUNS), ""); /* a crash now loses nothing */
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1, a 2 skipped 0");
+}
+
+static void who_waited_for_a_check_that_came_to_nothing_is_next(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_lists = true;
+    rig->aws.running = 1;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    due(rig, "a", NOW + 1);
+    due(rig, "a", NOW + 2);
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 not_needed 0, a 2 not_needed 0");
+}
+
+static void said_again_is_run_once(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    pg_value(admin, "UPDATE jobs SET task_count = 2 WHERE id = 'a'");
+    due(rig, "a", NOW); /* agenda has read the row again before the plan was in */
+    wait_for(rig, "SELECT armed_revision = (SELECT revision FROM jobs WHERE id = 'a') FROM job_state", "t");
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1");
+    due(rig, "a", NOW); /* and even when it is over */
+    wait_idle(rig);
+    assert_int_equal(rig->aws.run_calls, 1);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 started 1");
+}
+
+/* Definitions that change. */
+
+static void a_due_of_an_older_definition_is_dropped(void **state)
+{
+    struct rig *rig = *state;
+    struct agenda_due old = {.job_id = "a", .revision = revision_of("a"), .fire_s = NOW, .next_s = NOW + 60};
+
+    pg_value(admin, "UPDATE jobs SET task_count = 2 WHERE id = 'a'");
+    runner_due(rig->runner, &old);
+    wait_idle(rig);
+    assert_string_equal(pg_value(admin, RUNS), "");
+    due(rig, "a", NOW); /* agenda has heard of it */
+    wait_for(rig, RUNS, "a 0 started 2");
+}
+
+static void a_newer_due_of_a_changed_job_is_kept(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.list_error = AWS_THROTTLED;
+    rig->aws.errors_left = 3;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    pg_value(admin, "UPDATE jobs SET schedule = '1' WHERE id = 'a'");
+    due(rig, "a", NOW + 1);
+    wait_for(rig, RUNS, "a 1 started 1");
+}
+
+static void a_deleted_job_is_dropped(void **state)
+{
+    struct rig *rig = *state;
+    int64_t revision = revision_of("a");
+
+    pg_value(admin, "DELETE FROM jobs WHERE id = 'a'");
+    runner_due(rig->runner,
+               &(struct agenda_due){.job_id = "a", .revision = revision, .fire_s = NOW, .next_s = NOW + 60});
+    wait_idle(rig);
+    assert_string_equal(pg_value(admin, RUNS), "");
+}
+
+static void a_job_deleted_during_the_check_is_launched(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_lists = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    pg_value(admin, "DELETE FROM jobs WHERE id = 'a'");
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1");
+}
+
+/* RunTask that does not work at once. */
+
+static void repeat(struct rig *rig, enum fake_answer first, bool same_token)
+{
+    fake_script(&rig->aws, &first, 1);
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(rig->aws.run_calls, 2);
+    assert_int_equal(strcmp(rig->aws.tokens[0], rig->aws.tokens[1]) == 0, same_token);
+    assert_int_equal(fake_started(&rig->aws), 1);
+    assert_string_equal(pg_value(admin, "SELECT concat(error, chunks -> 0 ->> 'attempt') FROM runs"),
+                        same_token ? "1" : "2");
+}
+
+static void a_throttled_call_is_repeated_with_its_token(void **state)
+{
+    repeat(*state, FAKE_THROTTLED, true);
+}
+
+static void a_lost_answer_is_asked_for_with_its_token(void **state)
+{
+    repeat(*state, FAKE_LOST, true);
+}
+
+static void what_did_not_fit_is_tried_with_another_token(void **state)
+{
+    repeat(*state, FAKE_STARTS_NONE, false);
+}
+
+static void what_was_turned_down_is_tried_with_another_token(void **state)
+{
+    repeat(*state, FAKE_EMPTY, false);
+}
+
+static void another_attempt_is_on_record_before_it_is_sent(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 5 WHERE id = 'a'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_STARTS_SOME}, 1);
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    rig->aws.hold_runs = true;
+    pg_wait(rig->pg, &rig->aws.run_calls, 2);
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nRunTask fa 5\nRunTask fa 2\n");
+    assert_string_equal(pg_value(admin, "SELECT concat_ws(' ', state, jsonb_array_length(tasks),"
+                                        " chunks -> 0 ->> 'attempt', chunks -> 0 ->> 'started') FROM runs"),
+                        "launching 3 2 3");
+    assert_string_equal(pg_value(admin, "SELECT chunks -> 0 ->> 'token' FROM runs"), rig->aws.tokens[1]);
+    check_error("RunTask started 3 of 5 tasks: RESOURCE:MEMORY");
+    assert_string_equal(pg_value(admin, "SELECT jsonb_array_length(last_run_tasks) FROM job_state"), "3");
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 5");
+    assert_string_equal(pg_value(admin, "SELECT jsonb_array_length(last_run_tasks) FROM job_state"), "5");
+}
+
+static void a_chunk_that_did_not_fit_does_not_stop_the_others(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 25 WHERE id = 'a'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_STARTS_SOME}, 1);
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 25");
+    assert_string_equal(rig->aws.calls.data,
+                        "ListTasks fa\nRunTask fa 10\nRunTask fa 10\nRunTask fa 5\nRunTask fa 2\n");
+    assert_int_equal(fake_started(&rig->aws), 25);
+}
+
+static void what_was_started_before_a_refusal_is_kept(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 25 WHERE id = 'a'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_STARTS, FAKE_REFUSED}, 2);
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 launch_failed 10");
+    assert_int_equal(rig->aws.run_calls, 2);
+    check_error("ClientException");
+    assert_string_equal(pg_value(admin, "SELECT jsonb_array_length(last_run_tasks) FROM job_state"), "10");
+}
+
+static void what_will_never_fit_is_not_tried_again(void **state)
+{
+    struct rig *rig = *state;
+
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_NEVER_FITS}, 1);
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 launch_failed 0");
+    check_error("ATTRIBUTE");
+    assert_string_equal(pg_value(admin, "SELECT last_run IS NULL FROM job_state"), "t");
+}
+
+static void attempts_end_with_the_grace(void **state)
+{
+    struct rig *rig = *state;
+    static const enum fake_answer never[FAKE_SCRIPT_MAX] = {
+        FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED,
+        FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED,
+        FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED};
+
+    fake_script(&rig->aws, never, FAKE_SCRIPT_MAX);
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 2);
+    rig->wall_us += (GRACE_S + 1) * INT64_C(1000000);
+    wait_for(rig, RUNS, "a 0 launch_failed 0");
+    check_error("not all of it could be started within the grace of 3600 s: ThrottlingException");
+    assert_int_equal(fake_started(&rig->aws), 0);
+}
+
+static void tasks_of_a_conflict_are_adopted(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 2 WHERE id = 'a'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_CONFLICT}, 1);
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 2");
+    assert_string_equal(pg_value(admin, "SELECT tasks -> 1 ->> 'taskId' FROM runs"), "arn:adopted-2");
+}
+
+/* Leaders. */
+
+static void without_a_lease_nothing_is_launched(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->lease = false;
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 planned 0");
+    pg_turn(rig->pg, 150);
+    assert_int_equal(rig->aws.run_calls, 0);
+    rig->lease = true;
+    wait_for(rig, RUNS, "a 0 started 1");
+}
+
+static void who_was_replaced_writes_and_launches_nothing(void **state)
+{
+    struct rig *rig = *state;
+
+    due(rig, "b", NOW); /* the take-over is over */
+    wait_for(rig, RUNS, "b 0 started 1");
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->fenced, 1);
+    assert_string_equal(pg_value(admin, RUNS), "b 0 started 1");
+    assert_int_equal(rig->aws.run_calls, 1);
+    due(rig, "a", NOW + 1);
+    pg_turn(rig->pg, 20);
+    assert_int_equal(rig->aws.list_calls, 2);
+    assert_int_equal(rig->fenced, 1);
+}
+
+static void an_open_run_is_taken_over_as_it_was_planned(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 12 WHERE id = 'a'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_STARTS, FAKE_LOST}, 2);
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    runner_stand_by(rig->runner);
+    fake_release(&rig->aws); /* its answer is not written any more */
+    pg_turn(rig->pg, 20);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 planned 0");
+    pg_value(admin, "UPDATE jobs SET task_definition = 'other', task_count = 1 WHERE id = 'a'");
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    wait_for(rig, RUNS, "a 0 started 12");
+    assert_string_equal(rig->aws.tokens[0], rig->aws.tokens[1]);
+    assert_int_equal(fake_started(&rig->aws), 12);
+    assert_string_equal(pg_value(admin, "SELECT concat(epoch, request ->> 'taskDefinition') FROM runs"),
+                        "6fa");
+}
+
+static void what_is_due_of_a_job_that_is_taken_over_comes_next(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    due(rig, "a", NOW + 1); /* before the open runs are known */
+    pg_wait(rig->pg, &rig->aws.run_calls, 2);
+    due(rig, "a", NOW + 2);
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1, a 2 started 1");
+    assert_int_equal(fake_started(&rig->aws), 2);
+}
+
+static void a_run_of_long_ago_is_not_launched_blindly(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    rig->wall_us += 24 * 3600 * INT64_C(1000000);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    wait_for(rig, RUNS, "a 0 launch_failed 0");
+    check_error("cannot be told; 0 tasks of fa run now");
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
+static void a_run_edited_by_hand_is_given_up(void **state)
+{
+    struct rig *rig = *state;
+
+    runner_stand_by(rig->runner);
+    pg_value(admin, "INSERT INTO runs (job_id, fire_at, state, epoch, chunks) VALUES"
+                    " ('a', to_timestamp(1700000000), 'planned', 5, '[1]'),"
+                    " ('a', to_timestamp(1700000001), 'launching', 5, '[]')");
+    runner_lead(rig->runner, 5, INSTALLATION);
+    wait_for(rig, RUNS, "a 0 launch_failed 0, a 1 launch_failed 0");
+    check_error("found unfinished, and it makes no sense: chunks[0]: a chunk is not an object");
+    wait_idle(rig);
+}
+
+static void results_wait_for_the_database(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    pg_value(admin, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE pid <> pg_backend_pid() AND datname = current_database()");
+    fake_release(&rig->aws);
+    due(rig, "b", NOW);
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
+    assert_int_equal(fake_started(&rig->aws), 2);
+    assert_true(rig->pg->downs > 0);
+}
+
+static void a_plan_that_the_database_may_have_is_written_once(void **state)
+{
+    struct rig *rig = *state;
+
+    /* The commit takes its time, and the connection is lost before its answer. */
+    rig->aws.hold_lists = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    fake_release(&rig->aws);
+    for (int i = 0; i < 20; i++) {
+        pg_value(admin, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                        " WHERE pid <> pg_backend_pid() AND datname = current_database()");
+        pg_turn(rig->pg, 3);
+    }
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(fake_started(&rig->aws), 1);
+}
+
+/* The end. */
+
+static void draining_finishes_what_was_begun(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    runner_drain(rig->runner, on_drained, rig);
+    due(rig, "b", NOW); /* the next leader's */
+    pg_turn(rig->pg, 20);
+    assert_int_equal(rig->drained, 0);
+    fake_release(&rig->aws);
+    pg_wait(rig->pg, &rig->drained, 1);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 started 1");
+}
+
+static void draining_leaves_what_waits(void **state)
+{
+    struct rig *rig = *state;
+
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_STARTS_NONE}, 1);
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    runner_drain(rig->runner, on_drained, rig);
+    pg_wait(rig->pg, &rig->drained, 1);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 launching 0");
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
+static void draining_has_an_end(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    runner_drain(rig->runner, on_drained, rig);
+    pg_wait(rig->pg, &rig->drained, 1);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 planned 0");
+}
+
+static void draining_nothing_ends_at_once(void **state)
+{
+    struct rig *rig = *state;
+
+    runner_drain(rig->runner, on_drained, rig);
+    assert_int_equal(rig->drained, 0); /* from the loop */
+    pg_wait(rig->pg, &rig->drained, 1);
+}
+
+/* Many. */
+
+enum { MANY = 1000 };
+
+static void a_thousand_fires_of_one_second(void **state)
+{
+    struct rig *rig = *state;
+    char id[20];
+
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule)"
+                    " SELECT 'm' || i, 'f' || i % 10, '0' FROM generate_series(0, 999) AS i");
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "m%d", i);
+        due(rig, id, NOW);
+    }
+    wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'started'", "1000");
+    assert_int_equal(rig->aws.run_calls, MANY);
+    assert_int_equal(fake_started(&rig->aws), MANY);
+    assert_true(rig->aws.list_calls <= 40);
+}
+
+int main(void)
+{
+#define FRESH(test) cmocka_unit_test_setup_teardown(test, fresh, ends)
+    const struct CMUnitTest tests[] = {
+        FRESH(a_fire_is_launched_and_recorded),
+        FRESH(what_runs_already_is_not_started),
+        FRESH(many_tasks_go_by_tens),
+        FRESH(with_overrides_only_its_own_tasks_count),
+        FRESH(a_queue_decides),
+        FRESH(a_batch_asks_once),
+        FRESH(a_check_is_tried_again),
+        FRESH(a_refused_check_is_on_record),
+        FRESH(a_check_ends_with_the_grace),
+        FRESH(who_waited_too_long_is_missed),
+        FRESH(missed_fires_are_on_record),
+        FRESH(who_comes_while_it_launches_is_skipped),
+        FRESH(who_comes_while_it_is_checked_waits_for_the_plan),
+        FRESH(who_waited_for_a_check_that_came_to_nothing_is_next),
+        FRESH(said_again_is_run_once),
+        FRESH(a_due_of_an_older_definition_is_dropped),
+        FRESH(a_newer_due_of_a_changed_job_is_kept),
+        FRESH(a_deleted_job_is_dropped),
+        FRESH(a_job_deleted_during_the_check_is_launched),
+        FRESH(a_throttled_call_is_repeated_with_its_token),
+        FRESH(a_lost_answer_is_asked_for_with_its_token),
+        FRESH(what_did_not_fit_is_tried_with_another_token),
+        FRESH(what_was_turned_down_is_tried_with_another_token),
+        FRESH(another_attempt_is_on_record_before_it_is_sent),
+        FRESH(a_chunk_that_did_not_fit_does_not_stop_the_others),
+        FRESH(what_was_started_before_a_refusal_is_kept),
+        FRESH(what_will_never_fit_is_not_tried_again),
+        FRESH(attempts_end_with_the_grace),
+        FRESH(tasks_of_a_conflict_are_adopted),
+        FRESH(without_a_lease_nothing_is_launched),
+        FRESH(who_was_replaced_writes_and_launches_nothing),
+        FRESH(an_open_run_is_taken_over_as_it_was_planned),
+        FRESH(what_is_due_of_a_job_that_is_taken_over_comes_next),
+        FRESH(a_run_of_long_ago_is_not_launched_blindly),
+        FRESH(a_run_edited_by_hand_is_given_up),
+        FRESH(results_wait_for_the_database),
+        FRESH(a_plan_that_the_database_may_have_is_written_once),
+        FRESH(draining_finishes_what_was_begun),
+        FRESH(draining_leaves_what_waits),
+        FRESH(draining_has_an_end),
+        FRESH(draining_nothing_ends_at_once),
+        FRESH(a_thousand_fires_of_one_second),
+    };
+
+    pg_filter();
+    return cmocka_run_group_tests_name("runner", tests, migrated, done);
+}
