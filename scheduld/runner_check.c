@@ -350,10 +350,12 @@ static void on_definitions(void *arg, const struct db_result *result, const stru
 
         if (!runner_release(fire))
             continue;
-        if (err != NULL)
+        if (err != NULL) {
+            fire->tries = 0; /* the database has a pause of its own */
             runner_apply(runner, fire, RUN_EV_AGAIN);
-        else if (meet_row(runner, fire, bsearch(fire->job_id, known, rows, sizeof *known, compare_ids)))
+        } else if (meet_row(runner, fire, bsearch(fire->job_id, known, rows, sizeof *known, compare_ids))) {
             batch->fires[left++] = fire;
+        }
     }
     if (err != NULL && batch->reign == runner->reign)
         runner_db_failed(runner, "read_jobs", err);

@@ -70,10 +70,8 @@ static void on_answer(void *arg, const struct ecs_tasks *tasks, const struct aws
     runner_kick(runner);
     if (!runner_release(fire)) /* the run is the next leader's, who asks again with the same token */
         return;
-    if (error != NULL && error->kind == AWS_CANCELLED) { /* the client is being freed: so ends all of it */
-        runner_forget(runner, fire);
-        return;
-    }
+    if (error != NULL && error->kind == AWS_CANCELLED)
+        return; /* the client is being freed, and we with it: the row stays open for the next leader */
     identity = runner_identity(runner, fire);
     take_verdict(
         runner, fire, call.chunk,

@@ -234,6 +234,14 @@ static void plan_undo(struct write *write)
     }
 }
 
+static bool has_main(const struct write *write)
+{
+    for (size_t i = 0; i < write->count; i++)
+        if (write->items[i].part == PART_MAIN)
+            return true;
+    return false;
+}
+
 /* The only one, and refused: it cannot be kept for ever. The cursor has not moved. */
 static void plan_drop(struct write *write, const struct err *err)
 {
@@ -243,7 +251,7 @@ static void plan_drop(struct write *write, const struct err *err)
               LOGQ(err->text));
     if (fire->dead)
         return;
-    if (fire->main.count > 0 && run_state_decided(fire->state) && !fire_blocks(fire))
+    if (has_main(write))
         runner_main_over(write->runner, fire);
     else
         runner_sweep(write->runner, fire);

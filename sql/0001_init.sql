@@ -310,7 +310,7 @@ COMMENT ON TABLE runs IS 'The ledger: one row for each fire of a job, written be
 COMMENT ON COLUMN runs.id IS 'Number of the run.';
 COMMENT ON COLUMN runs.job_id IS 'The job that fired; it may have been deleted since.';
 COMMENT ON COLUMN runs.fire_at IS 'The instant at which the schedule said that the job is due. A job has one run for it, ever.';
-COMMENT ON COLUMN runs.state IS 'planned (decided, nothing sent) > launching (RunTask sent, or to be sent again) > started (tasks run) > succeeded or failed; launch_failed (ECS started nothing, or not all); not_needed (enough tasks ran or the queue was empty); missed (nobody could act within the grace); skipped (the run before was still launching).';
+COMMENT ON COLUMN runs.state IS 'planned (decided, RunTask may be on its way) > launching (RunTask is to be sent again) > started (tasks run) > succeeded or failed; launch_failed (ECS started nothing, or not all); not_needed (enough tasks ran or the queue was empty); missed (nobody could act within the grace); skipped (the run before was still launching).';
 COMMENT ON COLUMN runs.requested_by IS 'Who wanted the run: schedule.';
 COMMENT ON COLUMN runs.coalesced IS 'Earlier fire times that passed while nobody could act and that this run stands for.';
 COMMENT ON COLUMN runs.wanted IS 'Tasks that the trigger or task_count asked for; NULL: it was not asked.';
