@@ -7,7 +7,7 @@
 enum {
     WEEKDAYS_ALL = 0x7F,
     MONTH_DAYS_MAX = 31,
-    EPOCH_WEEKDAY = 3, /* 1970-01-01 was a Thursday */
+    DAYS_TO_MONDAY = 7 * 1000 + 3, /* 1970-01-01 was a Thursday */
     THURSDAY = 3,
     CYCLE_YEARS = 400,   /* the calendar repeats, weekdays and all, */
     CYCLE_DAYS = 146097, /* after so many days */
@@ -19,29 +19,24 @@ static const int16_t month_begins[2][CRON_MONTHS + 1] = {
     {0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335, 366},
 };
 
+static const uint32_t kinds_all = (UINT32_C(1) << CRON_YEAR_KINDS) - 1;
 static const uint64_t weeks_all = (UINT64_C(1) << 54) - 2;
 
-static bool is_leap(int year)
+static bool is_leap(unsigned year)
 {
-    return year % 4 == 0 && (year % 100 != 0 || year % CYCLE_YEARS == 0);
-}
-
-static int weekday_of(int day)
-{
-    int weekday = (day + EPOCH_WEEKDAY) % CRON_WEEKDAYS;
-
-    return weekday < 0 ? weekday + CRON_WEEKDAYS : weekday;
+    return year % 4 == 0 &&
+           (year % 25 != 0 || year % 16 == 0); /* of the multiples of 100 only those of 400 */
 }
 
 void cron_year_set(struct cron_year *year, int number)
 {
-    int before = number - 1;
+    unsigned before = (unsigned)number - 1, centuries = before / 100;
 
     year->year = number;
     year->begin =
-        365 * (number - CRON_YEAR_MIN) + before / 4 - before / 100 + before / CYCLE_YEARS - LEAPS_BEFORE_1970;
-    year->first_weekday = weekday_of(year->begin);
-    year->leap = is_leap(number);
+        365 * (number - CRON_YEAR_MIN) + (int)(before / 4 - centuries + centuries / 4) - LEAPS_BEFORE_1970;
+    year->first_weekday = (int)((unsigned)(year->begin + DAYS_TO_MONDAY) % CRON_WEEKDAYS);
+    year->leap = is_leap(before + 1);
     year->after_leap = is_leap(before);
 }
 
@@ -53,7 +48,7 @@ void cron_year_step(struct cron_year *year)
     year->first_weekday = weekday >= CRON_WEEKDAYS ? weekday - CRON_WEEKDAYS : weekday;
     year->year++;
     year->after_leap = year->leap;
-    year->leap = is_leap(year->year);
+    year->leap = is_leap((unsigned)year->year);
 }
 
 int cron_year_kind(const struct cron_year *year)
@@ -174,6 +169,8 @@ uint32_t cron_matching_kinds(const struct cron *cron)
 {
     uint32_t kinds = 0;
 
+    if (cron->flags & CRON_ANY_DATE)
+        return kinds_all;
     for (int kind = 0; kind < CRON_YEAR_KINDS; kind++) {
         struct cron_year year;
 
@@ -210,6 +207,8 @@ uint32_t cron_given_kinds(const struct cron *cron)
         const struct cron_span *span = &cron->years[i];
         int year = span->first;
 
+        if (span->step == 1 && span->last - span->first >= CYCLE_YEARS)
+            return kinds_all;
         for (int n = 0; n < CYCLE_YEARS && year <= span->last; n++, year += span->step)
             kinds |= kind_bit(year);
     }

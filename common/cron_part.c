@@ -102,6 +102,8 @@ static void print_range(char *out, size_t size, int max, const struct number *fi
         borrow = borrow / 10 + (digit < 0);
         out[i] = (char)('0' + (digit < 0 ? digit + 10 : digit));
     }
+    if (out[1] == '0')
+        memmove(out + 1, out + 2, strlen(out + 1));
 }
 
 static bool step_too_high(const char *text, size_t len, const struct number *step, const char *range,

@@ -17,6 +17,7 @@ struct tz {
     int64_t cycle_start; /* from cycle_end on the table repeats [cycle_start, cycle_end); INT64_MAX: it does
                             not */
     int64_t cycle_end;
+    double changes_per_s; /* in such a cycle, on average; 0 if there is none */
 };
 
 /* Month, week and weekday; or the day of a year, counted with or without 29 February. */

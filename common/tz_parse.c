@@ -211,6 +211,15 @@ static int64_t year_start(int64_t year)
     return civil_to_days(year, 1, 1) * SECONDS_PER_DAY;
 }
 
+static double changes_between(const struct tz *tz, int64_t begin, int64_t end)
+{
+    double count = 0;
+
+    for (size_t i = 0; i < tz->count; i++)
+        count += tz->begin[i] >= begin && tz->begin[i] < end;
+    return count;
+}
+
 /* Writes out a rule that holds from `since` on, INT64_MIN for ever. */
 static void table_put_rule(struct tz *tz, const struct tz_rule *rule, int64_t since)
 {
@@ -238,6 +247,8 @@ static void table_put_rule(struct tz *tz, const struct tz_rule *rule, int64_t si
     if (tz->begin[tz->count - 1] >= year_start(cycle_year)) { /* not so if it means DST all the year */
         tz->cycle_start = year_start(cycle_year);
         tz->cycle_end = year_start(cycle_year + 400);
+        tz->changes_per_s =
+            changes_between(tz, tz->cycle_start, tz->cycle_end) / (double)(tz->cycle_end - tz->cycle_start);
     }
 }
 
