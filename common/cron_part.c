@@ -203,7 +203,7 @@ static bool parse_names(const struct cron_field_info *info, const char *text, si
                         struct cron_part *ret, struct err *err)
 {
     struct cursor c = {text, text + len}, second;
-    int first, last;
+    int first = 0, last;
 
     if (!take_name(&c, info, is_letter, &first, err))
         return false;
@@ -249,7 +249,7 @@ static bool parse_day_names(const char *text, size_t len, bool *known, struct cr
     const struct cron_field_info *weekdays = &cron_fields[CRON_DAY_OF_WEEK];
     struct cursor c = {text, text + len};
     size_t last_len = strlen(cron_nth_names[CRON_NTH_LAST]);
-    int position, weekday;
+    int position = 0, weekday = 0;
 
     *known = true;
     if (take_position(&c, &position)) {

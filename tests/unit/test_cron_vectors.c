@@ -67,6 +67,8 @@ static int64_t instant(const char *text, const struct tz *tz, bool up)
     int64_t local;
     char sign;
 
+    if (text == NULL)
+        abort();
     assert_int_equal(sscanf(text, "%d-%d-%dT%d:%d:%d%n", &year, &month, &day, &hour, &minute, &second, &used),
                      6);
     text += used;
