@@ -158,7 +158,8 @@ static bool search(struct search *s, int64_t t, int64_t *ret)
             return true;
         }
         if (!go_on(s, &span, &t)) {
-            *ret = skipped;
+            if (skipped != never)
+                *ret = skipped;
             return skipped != never;
         }
         span_at(s, t, &span);

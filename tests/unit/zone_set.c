@@ -57,8 +57,8 @@ static void walk(struct zone_set *set, const char *folder, const char *prefix)
             snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_SIZE || stat(path, &st) != 0)
             continue;
         if (S_ISDIR(st.st_mode)) {
-            snprintf(path, sizeof path, "%s/", name);
-            walk(set, folder, path);
+            memcpy(name + strlen(name), "/", 2);
+            walk(set, folder, name);
         } else if ((tz = load(path)) != NULL) {
             add(set, name, tz);
         }
