@@ -5,6 +5,7 @@
 
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 #define UNUSED __attribute__((unused))
+#define FALLTHROUGH __attribute__((fallthrough)) /* a statement: the next case is meant, too */
 #define NODISCARD __attribute__((warn_unused_result))
 #define NORETURN __attribute__((noreturn))
 #define RETURNS_NONNULL __attribute__((returns_nonnull))

@@ -79,7 +79,7 @@ static void make_part(struct oracle *o, uint64_t *state, bool *set, int min, int
             add(set, first, last, step);
             break;
         }
-        /* fall through */
+        FALLTHROUGH;
     case 4:
         if (first < max) {
             step = between(state, 1, max - first);
@@ -87,7 +87,7 @@ static void make_part(struct oracle *o, uint64_t *state, bool *set, int min, int
             add(set, first, max, step);
             break;
         }
-        /* fall through */
+        FALLTHROUGH;
     case 5:
         put(o, "%03d", aim);
         add(set, aim, aim, 1);
