@@ -189,7 +189,8 @@ class Stack:
         daemon = self.spawn("webapid", self.environment(**{**settings, **env}))
         daemon.address = ("127.0.0.1", port)
         self.address = self.address or daemon.address
-        wait_until(f"{daemon.name} answers", lambda: daemon.check() and answers(daemon.address))
+        # A worker has its own connection to the database, and the kernel picks the worker: ask until all have been met.
+        wait_until(f"{daemon.name} answers", lambda: daemon.check() and all(answers(daemon.address) for _ in range(12)))
         return daemon
 
     def start_scheduld(self, lead=True, **env):

@@ -266,14 +266,14 @@ class Answers(unittest.TestCase):
 
     def unavailable(self):
         stack.cluster.shut_down()
-        wait_until("503", lambda: request("GET", "/jobs").status == 503)
+        wait_until("503", lambda: all(request("GET", "/jobs").status == 503 for _ in range(12)))
         for path, method, operation in operations():
             if "503" in operation["responses"]:
                 body = None if method in ("get", "delete") else {"taskDefinition": "z", "schedule": LATER}
                 answer = self.call(503, method, path, path.replace("{id}", "a"), body)
                 self.assertIn("Retry-After", answer.headers)
         stack.cluster.restart()
-        wait_until("200", lambda: request("GET", "/jobs").status == 200)
+        wait_until("200", lambda: all(request("GET", "/jobs").status == 200 for _ in range(12)))
 
 
 class Inputs(unittest.TestCase):

@@ -9,6 +9,7 @@
 
 #include "json.h"
 #include "mem.h"
+#include "zone.h"
 
 enum { TEXT_MAX = 1048576 };
 
@@ -169,13 +170,81 @@ static void a_text_is_no_longer_than_its_limit(void **state)
     }
 }
 
+struct put_case {
+    const char *name;
+    struct job_row row;
+    const char *shown;
+};
+
+#define LINK ",\"link\":{\"rel\":\"item\",\"title\":\"Job for i\",\"href\":\"/jobs/i\"}}"
+
+static struct put_case put_cases[] = {
+    {"a small job",
+     {.text =
+          {[JOB_ID] = "i", [JOB_TASK_DEFINITION] = "t", [JOB_SCHEDULE] = "0 \"\\", [JOB_TASK_COUNT] = "1"}},
+     "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0 \\\"\\\\\",\"taskCount\":1" LINK},
+    {"every field, in its zone",
+     {.text = {"i", "t", "0", "2099-01-01T00:00:00", "2099-07-01 0:00:00.5Z", "Europe/Berlin", "2", "3", "f",
+               "{\"type\": \"noop\"}", "[]"},
+      .has_last_run = true,
+      .last_run_s = 0,
+      .last_run_tasks = "[{\"taskId\": \"a\"}]",
+      .has_next_run = true,
+      .next_run_s = 4070905200,
+      .problem = "p\n"},
+     "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0\",\"scheduleStart\":\"2099-01-01T00:00:00+01:"
+     "00\","
+     "\"scheduleEnd\":\"2099-07-01T00:00:00.500000+00:00\",\"timezone\":\"Europe/Berlin\",\"taskCount\":2,"
+     "\"maxCount\":3,\"suspended\":false,\"trigger\":{\"type\": \"noop\"},\"overrides\":[],"
+     "\"lastRun\":\"1970-01-01T01:00:00+01:00\",\"lastRunTasks\":[{\"taskId\": \"a\"}],"
+     "\"estimatedNextRun\":\"2099-01-01T00:00:00+01:00\",\"problem\":\"p\\n\"" LINK},
+    {"what somebody broke by hand is shown as it is",
+     {.text = {"i", "t", "x", "2099-02-30T00:00", NULL, "No/Where", "1", NULL, "t"},
+      .has_last_run = true,
+      .last_run_s = 1},
+     "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"x\",\"scheduleStart\":\"2099-02-30T00:00\","
+     "\"timezone\":\"No/"
+     "Where\",\"taskCount\":1,\"suspended\":true,\"lastRun\":\"1970-01-01T00:00:01+00:00\"" LINK},
+};
+
+static void check_put(void **state)
+{
+    const struct put_case *c = *state;
+    AUTO_ZONES struct zones *zones = zones_new(NULL);
+    AUTO_BUF struct buf buf = {0};
+
+    buf_init(&buf, TEXT_MAX);
+    job_json_put(&buf, &c->row, zones);
+    assert_string_equal(buf.data, c->shown);
+}
+
+static void an_answer_to_a_write_has_its_warnings(void **state)
+{
+    AUTO_JOB_REPORT struct job_report report = {0};
+    AUTO_BUF struct buf buf = {0};
+
+    (void)state;
+    buf_init(&buf, TEXT_MAX);
+    job_json_put_saved(&buf, "i", &report);
+    assert_string_equal(buf.data, "{\"id\":\"i\"" LINK);
+    buf_clear(&buf);
+    job_json_warn_of_counts(1, 0, &report);
+    job_json_warn_of_counts(2, 2, &report);
+    job_json_warn_of_counts(2, 1, &report);
+    job_json_put_saved(&buf, "i", &report);
+    assert_non_null(strstr(buf.data, "\"},\"warnings\":[\"maxCount: is below taskCount"));
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(cases) + 2];
+    struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(put_cases) + 3];
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         tests[n++] = (struct CMUnitTest){cases[i].name, check_read, NULL, NULL, &cases[i]};
+    for (size_t i = 0; i < ARRAY_LEN(put_cases); i++)
+        tests[n++] = (struct CMUnitTest){put_cases[i].name, check_put, NULL, NULL, &put_cases[i]};
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(an_answer_to_a_write_has_its_warnings);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(the_length_of_overrides_counts_the_id);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_text_is_no_longer_than_its_limit);
     assert_int_equal(n, ARRAY_LEN(tests));
