@@ -64,7 +64,7 @@ const char *guess(const char *word, const char *const *names, size_t count)
         unsigned slips = len == WORD_MAX ? TOO_FAR : distance(mine, mine_len, theirs, len);
 
         /* A short word is a slip or two away from anything. */
-        if (slips < best && slips * 4 <= len && slips <= 2) {
+        if (slips < best && (size_t)slips * 4 <= len && slips <= 2) {
             best = slips;
             found = names[i];
         }
