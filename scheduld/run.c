@@ -197,7 +197,7 @@ static bool read_outcome(const struct json_object *obj, enum run_chunk_outcome *
 static bool read_chunk(const struct json_object *obj, struct run_chunk *ret, struct err *err)
 {
     const char *token;
-    int64_t count, started, attempt, since;
+    int64_t count = 0, started = 0, attempt = 0, since = 0;
 
     if (!json_object_is_type(obj, json_type_object))
         return err_set(err, ERR_INVALID, "a chunk is not an object");

@@ -227,7 +227,8 @@ static void drop_waiting(struct runner *runner, struct fire *fire)
 
 void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
 {
-    struct timeval limit = {runner->options.drain_ms / 1000, runner->options.drain_ms % 1000 * 1000};
+    struct timeval limit = {runner->options.drain_ms / 1000,
+                            (suseconds_t)(runner->options.drain_ms % 1000) * 1000};
     struct fire *fire;
 
     if (runner->mode != RUNNER_LEADING)

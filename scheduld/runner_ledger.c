@@ -479,7 +479,7 @@ static char *tasks_of(const struct run *run)
 void runner_write_records(struct runner *runner)
 {
     struct run_record_row rows[ROWS_MAX];
-    char *texts[ROWS_MAX][2];
+    char *texts[ROWS_MAX][2] = {0};
     struct write *write;
     struct fire *fire;
     size_t allowed;
