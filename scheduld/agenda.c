@@ -50,6 +50,8 @@ static void emit(struct agenda *a, uint32_t number, struct timed_job *job, const
         .revision = job->revision,
         .fire_s = due->fire_s,
         .coalesced = due->coalesced,
+        .first_s = due->first_s,
+        .timing = &job->timing,
         .missed_s = due->missed_s,
         .missed = due->missed,
         .next_s = due->next_s,

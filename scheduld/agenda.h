@@ -12,8 +12,8 @@
  * never later than the first fire time that is not on record, and a new leader finds by it what a dead one
  * left undone.
  *
- * What is said to be due may be said again, when the job's row is read again before the run is on record: who
- * listens knows a run by (job, fire time).
+ * What is said to be due may be said again, alone or together with what has become due since, when the job's
+ * row is read again before the run is on record: who listens knows a fire by (job, fire time).
  */
 #pragma once
 
@@ -25,6 +25,7 @@ struct clock;
 struct db;
 struct event_base;
 struct agenda;
+struct job_timing;
 
 /* What a job owes. At least one of fire_s and missed_s is not 0. */
 struct agenda_due { /* lent for the call */
@@ -32,9 +33,11 @@ struct agenda_due { /* lent for the call */
     int64_t revision;  /* jobs.revision that this was computed from */
     int64_t fire_s;    /* the latest fire time that has passed and is within the grace; 0: none */
     int64_t coalesced; /* earlier fire times within the grace that it stands for, not yet acted on */
+    int64_t first_s;   /* the earliest of these; fire_s if there are none */
     int64_t missed_s;  /* the latest fire time that is beyond the grace, never acted on; 0: none */
     int64_t missed;    /* how many fire times were missed, that one included */
     int64_t next_s;    /* what the job is armed for from now on; 0: no more */
+    const struct job_timing *timing; /* lent; to count anew what of it is known already */
 };
 
 struct agenda_options {

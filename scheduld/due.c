@@ -27,6 +27,8 @@ static void look_at(struct due *due, int64_t fire_s)
         due->missed++;
         return;
     }
+    if (due->fire_s == 0)
+        due->first_s = fire_s;
     due->coalesced += due->fire_s != 0;
     due->fire_s = fire_s;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agenda.h"
+#include "due.h"
 #include "mem.h"
 #include "plan.h"
 #include "run.h"
@@ -37,13 +38,27 @@ void fire_span_merge(struct fire_span *a, const struct fire_span *b)
 {
     if (b->count == 0)
         return;
-    if (a->count == 0 || b->revision > a->revision) {
-        *a = *b; /* what a newer definition of the job gives is computed from the cursor: it has all */
-    } else if (b->fire_s > a->fire_s) {
+    if (a->count != 0 && b->first_s > a->fire_s) {
         a->count += b->count;
         a->fire_s = b->fire_s;
+        a->revision = b->revision;
         a->next_s = b->next_s;
+    } else if (a->count == 0 || b->revision > a->revision || b->fire_s > a->fire_s) {
+        *a = *b; /* computed from the cursor: it has all */
     }
+}
+
+/* What is computed from the cursor has fires that have been decided on, and are not on record yet. */
+static void leave_out(struct fire_span *span, int64_t known_s, const struct job_timing *timing)
+{
+    int64_t fire_s;
+
+    if (timing == NULL || span->first_s > known_s || span->fire_s <= known_s)
+        return;
+    span->first_s = due_next(timing, known_s + 1);
+    span->count = 0;
+    for (fire_s = span->first_s; fire_s != 0 && fire_s <= span->fire_s; fire_s = due_next(timing, fire_s + 1))
+        span->count++;
 }
 
 /* A fire before main counts only as a new definition's, and if nothing was decided about main. */
@@ -54,6 +69,13 @@ static enum fire_change take_earlier(struct fire *fire, const struct fire_span *
     return FIRE_WAITS;
 }
 
+/* It is on record, or on its way there: the job is moved on. */
+static enum fire_change take_written(struct fire *fire, const struct fire_span *span)
+{
+    fire->rearm = *span;
+    return FIRE_IS_WRITTEN;
+}
+
 /* The same fire, said again after the job was read again. */
 static enum fire_change take_same(struct fire *fire, const struct fire_span *span)
 {
@@ -61,12 +83,11 @@ static enum fire_change take_same(struct fire *fire, const struct fire_span *spa
         return FIRE_WAITS;
     fire->main.revision = span->revision;
     fire->main.next_s = span->next_s;
-    if (!run_state_decided(fire->state)) {
-        fire->main.count = span->count;
-        return FIRE_WAITS;
-    }
-    fire->rearm = *span;
-    return FIRE_IS_WRITTEN;
+    if (run_state_decided(fire->state))
+        return take_written(fire, span);
+    fire->main.count = span->count;
+    fire->main.first_s = span->first_s;
+    return FIRE_WAITS;
 }
 
 bool fire_blocks(const struct fire *fire)
@@ -88,18 +109,32 @@ bool fire_skip_later(struct fire *fire)
 
 static enum fire_change take_later(struct fire *fire, const struct fire_span *span)
 {
+    if (!run_state_decided(fire->state) && span->first_s <= fire->main.fire_s) {
+        fire->main = *span; /* said again, and more has come since */
+        fire->later = (struct fire_span){0};
+        return FIRE_WAITS;
+    }
     fire_span_merge(&fire->later, span);
     return fire_skip_later(fire) ? FIRE_IS_WRITTEN : FIRE_WAITS;
+}
+
+static int64_t known_until(const struct fire *fire)
+{
+    bool decided = fire->main.count > 0 && run_state_decided(fire->state);
+
+    return decided && fire->main.fire_s > fire->written_s ? fire->main.fire_s : fire->written_s;
 }
 
 enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
 {
     struct fire_span span = {.fire_s = due->fire_s,
+                             .first_s = due->coalesced == 0 ? due->fire_s : due->first_s,
                              .count = due->fire_s == 0 ? 0 : due->coalesced + 1,
                              .revision = due->revision,
                              .next_s = due->next_s};
     /* next_run must not pass over a fire that is not on record yet. */
     struct fire_span missed = {.fire_s = due->missed_s,
+                               .first_s = due->missed_s,
                                .count = due->missed_s == 0 ? 0 : due->missed,
                                .revision = due->revision,
                                .next_s = due->fire_s != 0 ? due->fire_s : due->next_s};
@@ -107,6 +142,9 @@ enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
     fire_span_merge(&fire->missed, &missed);
     if (span.count == 0)
         return FIRE_WAITS;
+    leave_out(&span, known_until(fire), due->timing);
+    if (span.fire_s <= fire->written_s && span.fire_s > fire->main.fire_s)
+        return take_written(fire, &span);
     if (fire->main.count == 0) {
         fire->main = span;
         fire->state = RUN_DUE;

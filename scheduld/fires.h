@@ -26,6 +26,7 @@ struct run;
 /* Fires that one row stands for. */
 struct fire_span {
     int64_t fire_s;   /* the latest; 0: none */
+    int64_t first_s;  /* the earliest */
     int64_t count;    /* that one included */
     int64_t revision; /* of the job, from which they were computed */
     int64_t next_s;   /* the fire after them; 0: none */
@@ -37,6 +38,7 @@ struct fire {
     struct fire_span main; /* count - 1 were coalesced into it */
     struct fire_span later, skip, missed, rearm;
     int64_t skipped_for_s; /* the fire whose run was being launched when skip came */
+    int64_t written_s; /* fires until then are on record, or in a statement that is tried until they are */
 
     enum run_state state; /* of main */
     bool taken_over;      /* main was found open in the ledger */
@@ -62,7 +64,7 @@ TAILQ_HEAD(fire_list, fire);
 struct fire *fire_new(const char *job_id);
 void fire_free(struct fire *fire); /* in no container any more; NULL is fine */
 
-/* a becomes both: b's are later, or the same fires newly computed. */
+/* a becomes both: b's are later, or all of a's newly computed with what has come since. */
 void fire_span_merge(struct fire_span *a, const struct fire_span *b);
 
 /* What a due brings to an entry: says what has changed. */

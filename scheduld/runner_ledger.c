@@ -113,6 +113,8 @@ static struct item *add_item(struct write *write, struct fire *fire, enum part p
     struct item *item = &write->items[write->count++];
 
     *item = (struct item){.fire = fire, .part = part, .span = *span};
+    if (part != PART_REARM && span->fire_s > fire->written_s)
+        fire->written_s = span->fire_s;
     return item;
 }
 
@@ -251,6 +253,7 @@ static void plan_drop(struct write *write, const struct err *err)
               LOGQ(err->text));
     if (fire->dead)
         return;
+    fire->written_s = 0;
     if (has_main(write))
         runner_main_over(write->runner, fire);
     else

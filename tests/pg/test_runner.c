@@ -337,6 +337,7 @@ static void missed_fires_are_on_record(void **state)
                                                  .revision = revision_of("a"),
                                                  .fire_s = NOW,
                                                  .coalesced = 3,
+                                                 .first_s = NOW - 180,
                                                  .missed_s = NOW - 4000,
                                                  .missed = 8,
                                                  .next_s = NOW + 60});

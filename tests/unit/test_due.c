@@ -67,6 +67,10 @@ static void check(void **state)
         assert_true(due.next_s <= T + c->now);
     assert_int_equal(due.fire_s, at(c->fire));
     assert_int_equal(due.coalesced, c->coalesced);
+    if (c->coalesced == 0)
+        assert_int_equal(due.first_s, due.fire_s);
+    else
+        assert_true(due.first_s < due.fire_s && due.first_s > due.missed_s);
     assert_int_equal(due.missed_s, at(c->missed_at));
     assert_int_equal(due.missed, c->missed);
     assert_int_equal(due.next_s, at(c->next));

@@ -7,11 +7,17 @@
 #include "agenda.h"
 #include "attr.h"
 #include "fires.h"
+#include "job_timing.h"
+#include "zone.h"
 
 static struct agenda_due due(int64_t fire_s, int64_t coalesced, int64_t revision, int64_t next_s)
 {
-    return (struct agenda_due){
-        .job_id = "j", .revision = revision, .fire_s = fire_s, .coalesced = coalesced, .next_s = next_s};
+    return (struct agenda_due){.job_id = "j",
+                               .revision = revision,
+                               .fire_s = fire_s,
+                               .coalesced = coalesced,
+                               .first_s = fire_s - coalesced,
+                               .next_s = next_s};
 }
 
 static enum fire_change take(struct fire *fire, struct agenda_due what)
@@ -99,12 +105,74 @@ static void said_again_with_another_definition(void **state UNUSED)
     take(fire, due(110, 0, 7, 120));
     assert_int_equal(take(fire, due(100, 1, 8, 105)), FIRE_WAITS);
     check_span(&fire->main, 100, 2, 8, 105);
-    assert_int_equal(take(fire, due(115, 4, 9, 125)), FIRE_WAITS);
-    check_span(&fire->later, 115, 5, 9, 125); /* counted anew, not added */
+    assert_int_equal(take(fire, due(115, 5, 9, 125)), FIRE_WAITS);
+    check_span(&fire->later, 115, 6, 9, 125); /* counted anew, not added */
+    assert_int_equal(take(fire, due(125, 0, 10, 135)), FIRE_WAITS);
+    check_span(&fire->later, 125, 7, 10, 135); /* added */
     assert_int_equal(take(fire, due(95, 0, 8, 110)), FIRE_WAITS);
     check_span(&fire->main, 100, 2, 8, 105); /* older, and of no newer definition */
     assert_int_equal(take(fire, due(95, 0, 10, 110)), FIRE_WAITS);
     check_span(&fire->main, 95, 1, 10, 110);
+    fire_free(fire);
+}
+
+/* A job of every second, so that first_s is fire_s - coalesced. */
+static struct job_timing every_second;
+
+static struct agenda_due since(int64_t first_s, int64_t fire_s, int64_t revision)
+{
+    struct agenda_due what = due(fire_s, fire_s - first_s, revision, fire_s + 1);
+
+    what.timing = &every_second;
+    return what;
+}
+
+static void said_again_with_more_before_the_plan_is_one(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 101, 7));
+    fire->state = RUN_CHECKING;
+    take(fire, since(102, 102, 7));
+    assert_int_equal(take(fire, since(100, 103, 7)), FIRE_WAITS);
+    check_span(&fire->main, 103, 4, 7, 104);
+    assert_int_equal(fire->later.count, 0);
+    fire_free(fire);
+}
+
+static void said_again_with_more_after_the_plan_counts_once(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 102, 7));
+    fire->state = RUN_PLANNED;
+    take(fire, since(103, 103, 7));
+    assert_int_equal(take(fire, since(100, 104, 8)), FIRE_WAITS);
+    check_span(&fire->later, 104, 2, 8, 105);
+    fire->state = RUN_LAUNCHING;
+    assert_int_equal(take(fire, since(100, 105, 8)), FIRE_IS_WRITTEN);
+    check_span(&fire->skip, 105, 3, 8, 106);
+    fire_free(fire);
+}
+
+static void what_is_being_written_is_known(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 102, 7));
+    fire->state = RUN_LAUNCHING;
+    fire->written_s = 105; /* 103 to 105 as skipped */
+    assert_int_equal(take(fire, since(103, 105, 8)), FIRE_IS_WRITTEN);
+    check_span(&fire->rearm, 105, 3, 8, 106);
+    assert_int_equal(fire->skip.count, 0);
+    assert_int_equal(take(fire, since(103, 107, 8)), FIRE_IS_WRITTEN);
+    check_span(&fire->skip, 107, 2, 8, 108);
+    fire_forget_main(fire);
+    fire->skip = (struct fire_span){0};
+    fire->written_s = 107;
+    assert_int_equal(take(fire, since(103, 107, 8)), FIRE_IS_WRITTEN);
+    assert_int_equal(take(fire, since(103, 109, 8)), FIRE_BEGINS);
+    check_span(&fire->main, 109, 2, 8, 110);
     fire_free(fire);
 }
 
@@ -205,6 +273,25 @@ static void the_heap_gives_the_smallest(void **state UNUSED)
     fire_heap_done(&heap);
 }
 
+static struct zones *zones;
+
+static int begin(void **state UNUSED)
+{
+    struct err err = {0};
+
+    zones = zones_new(NULL);
+    if (!job_timing_compile(&(struct job_timing_texts){.schedule = "*"}, zones, &every_second, &err))
+        fail_msg("%s", err.text);
+    return 0;
+}
+
+static int end(void **state UNUSED)
+{
+    job_timing_done(&every_second);
+    zones_free(zones);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,11 +300,14 @@ int main(void)
         cmocka_unit_test(what_comes_during_the_launch_is_skipped),
         cmocka_unit_test(a_run_that_was_taken_over_skips_nothing),
         cmocka_unit_test(said_again_with_another_definition),
+        cmocka_unit_test(said_again_with_more_before_the_plan_is_one),
+        cmocka_unit_test(said_again_with_more_after_the_plan_counts_once),
+        cmocka_unit_test(what_is_being_written_is_known),
         cmocka_unit_test(said_again_when_on_record_moves_the_job_only),
         cmocka_unit_test(missed_goes_beside),
         cmocka_unit_test(the_index_finds_what_it_has),
         cmocka_unit_test(one_beside_the_index_is_not_removed_from_it),
         cmocka_unit_test(the_heap_gives_the_smallest),
     };
-    return cmocka_run_group_tests_name("fires", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("fires", tests, begin, end);
 }
