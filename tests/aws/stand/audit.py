@@ -8,11 +8,11 @@ from typing import Any
 from stand.ecs import Launch
 
 
-def report(app: Any, by: str) -> dict[str, Any]:
+def report(app: Any, by: str, arns: bool = False) -> dict[str, Any]:
     """Launches grouped by clientToken, family, startedBy, group or env:NAME (a variable of the overrides)."""
     if by not in ("clientToken", "family", "startedBy", "group") and not by.startswith("env:"):
         raise ValueError(f"by is {by!r}, not clientToken, family, startedBy, group or env:NAME")
-    groups: dict[str, dict[str, int]] = {}
+    groups: dict[str, dict[str, Any]] = {}
     without = 0
     for launch in app.ecs.launches:
         if not launch.params.get("clientToken"):
@@ -25,6 +25,8 @@ def report(app: Any, by: str) -> dict[str, Any]:
             group["failures"] += len(launch.failures)
             group["repeats"] += launch.repeats
             group["conflicts"] += launch.conflicts
+            if arns:
+                group.setdefault("arns", []).extend(task.arn for task in launch.tasks)
     return {
         "by": by,
         "groups": groups,

@@ -132,8 +132,8 @@ class Control:
                 for key in self.app.keys.all()]
 
     def audit(self, query: dict[str, str]) -> Answer:
-        """GET /_standin/audit?by=clientToken|family|startedBy|group|env:NAME"""
-        return audit.report(self.app, query.get("by", "clientToken"))
+        """GET /_standin/audit?by=clientToken|family|startedBy|group|env:NAME&arns=yes"""
+        return audit.report(self.app, query.get("by", "clientToken"), query.get("arns") == "yes")
 
     def buckets(self, query: dict[str, str]) -> Answer:
         """GET /_standin/buckets"""

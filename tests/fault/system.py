@@ -1,0 +1,139 @@
+"""The system under test: the stack of tests/e2e, with several scheduld, each behind relays of its own."""
+import os
+import pathlib
+import sys
+import time
+
+import psycopg2
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "tests" / "e2e"))
+from stack import BUILD, DATABASE, USERS, Stack, free_port, wait_until  # noqa: E402, F401
+
+import ledger  # noqa: E402
+from ledger import collect  # noqa: E402, F401
+from relay import Relay  # noqa: E402
+
+OPEN = "('planned', 'launching')"
+QUIET_S = 200  # the longest pause between two tries of a launch is 60 s
+
+
+class Member:
+    """One place in which a scheduld runs, and runs again after it was killed."""
+
+    def __init__(self, system, name):
+        self.system, self.name = system, name
+        self.database = Relay(system.stack.cluster.dir / ".s.PGSQL.5432")
+        self.aws = Relay(("127.0.0.1", system.stack.aws.port))
+        self.daemon = None
+
+    def start(self):
+        stack = self.system.stack
+        url = f"postgresql://{USERS['scheduld']}@127.0.0.1:{self.database.port}/{DATABASE}"
+        env = {"ECSS_DATABASE_URL": url, "ECSS_ECS_CLUSTER": "test-cluster", **stack.aws.environment(),
+               "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}", **self.system.settings}
+        self.daemon = stack.spawn("scheduld", stack.environment(**env))
+        return self
+
+    def ready(self):
+        """Whether it is connected, with all jobs loaded, and leads or tries to."""
+        log = self.daemon.check() and self.daemon.log()
+        return "scheduld.loaded" in log and ("leader.standby" in log or "leader.leading" in log)
+
+
+class System:
+    def __init__(self, members=3, task_definitions=("hello:main",), queues=(), **settings):
+        """settings: of scheduld, from the environment."""
+        self.stack = Stack(task_definitions=task_definitions, queues=queues)
+        self.wanted, self.settings = members, settings
+        self.members = []
+        self.webapid = self.port = None
+
+    def __enter__(self):
+        self.stack.__enter__()
+        ledger.install(self.stack)
+        for number in range(self.wanted):
+            member = Member(self, f"scheduld {number + 1}")
+            member.database.__enter__()
+            member.aws.__enter__()
+            self.members.append(member)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            self.stack.__exit__(kind, error, trace)
+        finally:
+            for member in self.members:
+                member.aws.__exit__()
+                member.database.__exit__()
+
+    def start(self):
+        for member in self.members:
+            member.start()
+        wait_until("all are ready", lambda: all(member.ready() for member in self.members) and self.leads())
+
+    def start_webapid(self):
+        self.port = self.port or free_port()
+        self.webapid = self.stack.start_webapid(port=self.port)
+
+    def check(self):
+        self.stack.check()
+        return True
+
+    def row(self):
+        """(epoch, holder, age of the heartbeat); None if the database does not answer."""
+        try:
+            return self.stack.sql("SELECT epoch, holder, extract(epoch FROM clock_timestamp() - heartbeat)::float8 FROM scheduler")[0]
+        except psycopg2.Error:
+            return None
+
+    def epoch(self):
+        row = self.row()
+        return None if row is None else row[0]
+
+    def leads(self):
+        row = self.row()
+        return row is not None and row[1] is not None and row[2] < 3 and self.holder(row[1]) is not None
+
+    def holder(self, name):
+        return next((member for member in self.members if member.daemon.running() and name.endswith(f":{member.daemon.pid}")), None)
+
+    def leader(self):
+        """Who leads, as far as the database knows; any of them if it does not."""
+        row = self.row()
+        return (row and row[1] and self.holder(row[1])) or self.members[0]
+
+    def open_runs(self):
+        return self.stack.sql(f"SELECT count(*) FROM runs WHERE state IN {OPEN}")[0][0]
+
+    def caught_up(self, instant):
+        """Whether all fire times until then are on record, as the product sees it, and nothing of them is open."""
+        return self.stack.sql(
+            f"SELECT NOT EXISTS (SELECT FROM runs WHERE state IN {OPEN} AND fire_at <= to_timestamp(%s)) AND NOT EXISTS ("
+            " SELECT FROM jobs j LEFT JOIN job_state s ON s.job_id = j.id"
+            " WHERE s.armed_revision IS DISTINCT FROM j.revision OR s.next_run <= to_timestamp(%s))", [instant, instant])[0][0]
+
+    def calm_down(self):
+        """Waits until all that was due is on record, then ends it. Returns the time until which nothing may be missing."""
+        quiet_at = time.time()
+        self.patiently("all that was due is on record", lambda: self.caught_up(quiet_at))
+        self.stack.sql("UPDATE jobs SET suspended = true")
+        self.patiently("no run is open", lambda: self.open_runs() == 0)
+        for member in self.members:
+            member.daemon.stop()
+        return quiet_at
+
+    def patiently(self, what, condition):
+        """What does not come true is told, not raised: the audit will say what is missing."""
+        try:
+            wait_until(what, condition, QUIET_S)
+        except AssertionError as error:
+            print(error, flush=True)
+        self.check()
+
+    def logs(self, folder):
+        """Keeps the daemons' logs for whoever looks for what went wrong."""
+        os.makedirs(folder, exist_ok=True)
+        for daemon in self.stack.daemons:
+            (pathlib.Path(folder) / f"{daemon.name}.log").write_text(daemon.log())
+        (pathlib.Path(folder) / "postgresql.log").write_text(self.stack.cluster.log())
