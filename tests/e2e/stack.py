@@ -233,11 +233,11 @@ class Stack:
             connection.close()
 
 
-def answers(address):
-    """Whether webapid is there, and its database, too."""
+def answers(address, path="/jobs?count=0"):
+    """Whether webapid is there, and its database, too, unless the path needs none."""
     try:
         connection = http.client.HTTPConnection(*address, timeout=DEADLINE_S)
-        connection.request("GET", "/jobs?count=0")
+        connection.request("GET", path)
         status = connection.getresponse().status
         connection.close()
         return status == 200

@@ -64,8 +64,11 @@ class Failover(unittest.TestCase):
         for (before, *_), (fire, _, coalesced, *_) in zip(runs, runs[1:]):
             self.assertEqual(fire - before, 1 + coalesced, f"fire times lost or twice around {fire}: {runs}")
         for fire, state, _, needed, tasks, error in runs:
-            self.assertIn(state, ("started", "not_needed"), (fire, error))
-            self.assertEqual(tasks, needed, f"run of {fire}")
+            self.assertIn(state, ("started", "not_needed", "skipped"), (fire, error))
+            if state == "skipped":  # a launch that takes more than a second, as after a cut, is in the way of the next
+                self.assertIn("was still launching", error)
+            else:
+                self.assertEqual(tasks, needed, f"run of {fire}")
         audit = self.stack.aws.audit()
         self.assertFalse(audit["duplicates"])
         self.assertFalse(audit["without_token"])

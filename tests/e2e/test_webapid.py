@@ -45,7 +45,7 @@ class Program(unittest.TestCase):
         daemon = self.stack.spawn("webapid", self.stack.environment(
             ECSS_LISTEN=f"127.0.0.1:{port}", ECSS_DATABASE_URL="host=127.0.0.1 port=1"))
         daemon.address = ("127.0.0.1", port)
-        wait_until("webapid answers", lambda: daemon.check() and answers(daemon.address))
+        wait_until("webapid answers", lambda: daemon.check() and answers(daemon.address, "/"))
         self.assertEqual(get(daemon.address, "/")[0], 200)
         self.assertNotIn("server.database_ready", daemon.log())
         daemon.stop()
