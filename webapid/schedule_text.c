@@ -145,11 +145,24 @@ static void put_every(struct buf *buf, int step, const char *noun)
         buf_printf(buf, "Every %d %ss", step, noun);
 }
 
+/*
+ * Whether the minutes may be called "every 5 minutes": what is called so goes on in real time when the clock
+ * repeats an hour, which a list of the same minutes does not do, unless every hour matches.
+ */
+static int minute_cadence(const struct cron *cron)
+{
+    bool goes_on = (cron->flags & CRON_MINUTE_FREE) != 0 || cron->hour == range(0, HOURS - 1);
+
+    return goes_on ? even_step(cron->minute, MINUTES) : 0;
+}
+
 /* Each time of day, if they are few: "At 02:30:00 and 14:30:00". */
 static bool put_times(struct buf *buf, const struct cron *cron)
 {
     struct words words = {0};
 
+    if (minute_cadence(cron) > 0 && cron->hour != range(0, HOURS - 1))
+        return false;
     if (__builtin_popcountll(cron->second) * __builtin_popcountll(cron->minute) *
             __builtin_popcount(cron->hour) >
         TIMES_MAX)
@@ -199,7 +212,7 @@ static void put_points(struct buf *buf, const struct cron *cron)
 
 static void put_cadence(struct buf *buf, const struct cron *cron)
 {
-    int second_step = even_step(cron->second, SECONDS), minute_step = even_step(cron->minute, MINUTES);
+    int second_step = even_step(cron->second, SECONDS), minute_step = minute_cadence(cron);
 
     if (second_step > 0 && minute_step == 1) {
         put_every(buf, second_step, "second");
@@ -382,6 +395,17 @@ static void put_years(struct buf *buf, const struct cron *cron)
     }
 }
 
+/* A `*` among the minutes that no "every 5 minutes" could be made of. */
+static void put_repeats(struct buf *buf, const struct cron *cron, bool times_listed)
+{
+    bool said = !times_listed &&
+                (even_step(cron->second, SECONDS) == 0 || even_step(cron->minute, MINUTES) == 1) &&
+                minute_cadence(cron) > 0;
+
+    if ((cron->flags & CRON_MINUTE_FREE) != 0 && cron->hour != range(0, HOURS - 1) && !said)
+        buf_puts(buf, ", both times where the clock repeats an hour");
+}
+
 void schedule_text_put(struct buf *buf, const struct cron *cron)
 {
     size_t begin = buf->len;
@@ -392,4 +416,5 @@ void schedule_text_put(struct buf *buf, const struct cron *cron)
     put_date(buf, cron, times_listed, times_listed || strchr(buf->data + begin, ',') == NULL ? " " : ", ");
     put_weeks(buf, cron);
     put_years(buf, cron);
+    put_repeats(buf, cron, times_listed);
 }
