@@ -154,12 +154,14 @@ static bool read_rule(const uint8_t *at, const uint8_t *end, struct tz_rule *ret
     return !*has_rule || tz_rule_parse((const char *)at + 1, (size_t)(newline - at) - 1, ret, err);
 }
 
-static struct tz *table_new(int32_t first_offset)
+/* A table with room for the file's transitions, and for a rule that is written out. */
+static struct tz *table_new(int32_t first_offset, size_t times, bool has_rule)
 {
+    size_t size = times + 1 + (has_rule ? YEAR_CHANGES * (400 + 4 * MARGIN_YEARS) : 0);
     struct tz *tz = mem_alloc(sizeof *tz);
 
-    tz->begin = mem_array(TRANSITIONS_MAX + 1 + YEAR_CHANGES * (400 + 4 * MARGIN_YEARS), sizeof *tz->begin);
-    tz->offset = mem_array(TRANSITIONS_MAX + 1 + YEAR_CHANGES * (400 + 4 * MARGIN_YEARS), sizeof *tz->offset);
+    tz->begin = mem_array(size, sizeof *tz->begin);
+    tz->offset = mem_array(size, sizeof *tz->offset);
     tz->begin[0] = INT64_MIN;
     tz->offset[0] = first_offset;
     tz->count = 1;
@@ -254,8 +256,8 @@ static void table_put_rule(struct tz *tz, const struct tz_rule *rule, int64_t si
 
 static struct tz *make(const struct block *block, const struct tz_rule *rule)
 {
-    struct tz *tz = table_new(offset_of_type(block, 0));
     size_t n = block->counts.times;
+    struct tz *tz = table_new(offset_of_type(block, 0), n, rule != NULL);
 
     for (size_t i = 0; i < n; i++)
         table_put(tz, time_of(block, i), offset_of_type(block, block->indices[i]));
