@@ -2,13 +2,28 @@
 
 What runs is what the tests run: tests/e2e/stack.py. Everything is on loopback and in a temporary folder.
 """
+import signal
+import sys
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def on_signal(number, _frame):
+    # An impatient second one must not interrupt the cleaning up, which comes to its end by itself.
+    for other in STOP_SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":  # before anything that takes its time
+    for number in STOP_SIGNALS:
+        signal.signal(number, on_signal)
+
 import argparse
 import json
 import os
 import pathlib
-import signal
 import socket
-import sys
 import textwrap
 import time
 
@@ -151,17 +166,5 @@ def main():
     return 0
 
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def on_signal(number, _frame):
-    # An impatient second one must not interrupt the cleaning up, which comes to its end by itself.
-    for other in STOP_SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    raise SystemExit(128 + number)
-
-
 if __name__ == "__main__":
-    for number in STOP_SIGNALS:
-        signal.signal(number, on_signal)
     sys.exit(main())

@@ -44,14 +44,15 @@ def free_port():
 
 def wait_until(what, condition, seconds=DEADLINE_S):
     """Polls until the condition is true, and returns what it returned; fails, naming what was waited for."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.005
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)  # what is tested needs the machine more than we do
 
 
 class Daemon:
@@ -113,6 +114,7 @@ class Stack:
         self.aws = StandIn(clusters=[ECS_CLUSTER], task_definitions=list(task_definitions), queues=list(queues))
         self.dir = self.address = None
         self.daemons = []
+        self.connections = {}
         self.started = 0
 
     def __enter__(self):
@@ -147,6 +149,8 @@ class Stack:
             except AssertionError as failure:
                 failures.append(str(failure))
         self.aws.stop()
+        for connection in self.connections.values():
+            connection.close()
         self.cluster.stop()
         if self.dir is not None:
             shutil.rmtree(self.dir, ignore_errors=True)
@@ -210,13 +214,23 @@ class Stack:
         """Runs one statement as the owner of the tables (or as user), and returns its rows, [] if it has none."""
         import psycopg2
 
-        connection = psycopg2.connect(self.cluster.url(DATABASE, **({"user": user} if user else {})))
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(text, params)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        for attempt in (1, 2):
+            try:
+                connection = self.connection(user)
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(text, params)
+                    return cursor.fetchall() if cursor.description else []
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                if attempt == 2 or not connection.closed:  # closed: the server was restarted since
+                    raise
+
+    def connection(self, user=None):
+        """The connection that sql() keeps for a user: tests ask often."""
+        import psycopg2
+
+        if user not in self.connections or self.connections[user].closed:
+            self.connections[user] = psycopg2.connect(self.cluster.url(DATABASE, **({"user": user} if user else {})))
+        return self.connections[user]
 
     def api(self, method, path, body=None, **headers):
         """Status and parsed body of one request to the first webapid."""

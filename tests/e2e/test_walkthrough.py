@@ -56,7 +56,7 @@ class WalkThrough(unittest.TestCase):
         found = wait_until(f"a run with {messages} messages", lambda: self.stack.sql(runs))
         self.curl("PUT", "/jobs/consumer-task", 200, {"suspended": True})
         wait_until("it is armed no more", lambda: "estimatedNextRun" not in self.curl("GET", "/jobs/consumer-task", 200)
-                   and not self.stack.sql("SELECT FROM runs WHERE state IN ('planned', 'launching')"))
+                   and not self.stack.sql("SELECT 1 FROM runs WHERE state IN ('planned', 'launching')"))
         return found[0][1]
 
     def test_a_queue_decides(self):

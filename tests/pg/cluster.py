@@ -121,10 +121,22 @@ class Cluster:
         try:
             text, _ = child.communicate()
         except BaseException:
-            child.kill()
-            child.wait()
+            self.kill_session(child)
             raise
         return subprocess.CompletedProcess(command, child.returncode, text)
+
+    @staticmethod
+    def kill_session(child):
+        """Ends a child that leads a session of its own, and what it has started."""
+        deadline = time.monotonic() + 10
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            while time.monotonic() < deadline:
+                os.killpg(child.pid, 0)
+                time.sleep(0.01)
+        except ProcessLookupError:
+            child.wait()
 
     def halt(self, first):
         """Ends the server: first asks with this signal, at the end insists."""
