@@ -9,6 +9,11 @@
  * What is to be expected (a row that exists already) should be no error: write ON CONFLICT DO NOTHING
  * RETURNING, as an error costs the neighbours a second run.
  *
+ * A group holds the locks of its rows until its commit. Two connections that lock the same rows in different
+ * orders would wait for each other until the server finds out, one second later; so within a group the
+ * statements that name their row (db_stmt.locks) are sent in the order of these names. Nobody can tell: what
+ * is in one group was asked while none of it had been answered.
+ *
  * Every query is answered exactly once, by a callback from the loop, never from inside the call that asked.
  * A callback may ask again, and may free the db. ERR_UNAVAILABLE means: try again later; unless the text says
  * that nothing was done, a write may have happened (the connection was lost before its answer), so make
@@ -39,6 +44,8 @@ struct db_stmt {
     const char *name; /* unique in the program; NULL: not prepared, for what is asked once */
     const char *sql;
     int params;
+    int locks; /* which parameter, from 1 on, names the one row that it locks; 0: no row, or not by one name
+                */
 };
 
 enum {

@@ -84,10 +84,69 @@ static bool is_stream_head(const struct query *query)
     return query->done == NULL && !query->solo && next != NULL && next->on_row != NULL;
 }
 
+/* How many of the queue go into the next group: its first is neither solo nor a stream. */
+static size_t group_size(const struct db *db)
+{
+    const struct query *query = TAILQ_FIRST(&db->queue);
+    size_t n = 0;
+
+    for (; query != NULL && n < DB_GROUP_MAX; query = TAILQ_NEXT(query, link), n++)
+        if (query->solo || query->on_row != NULL || is_stream_head(query))
+            break;
+    return n;
+}
+
+struct place {
+    struct query *query;
+    size_t at; /* in the queue: what locks the same row stays in order */
+};
+
+/* "" comes first: what locks no row. */
+static const char *locked_row(const struct query *query)
+{
+    const char *name = query->stmt->locks == 0 ? NULL : query->params[query->stmt->locks - 1];
+
+    return name == NULL ? "" : name;
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    int order = strcmp(locked_row(a->query), locked_row(b->query));
+
+    return order != 0 ? order : a->at < b->at ? -1 : 1;
+}
+
+/* Puts the next group, which is the first count of the queue, into the order in which all connections lock.
+ */
+static void order_group(struct db *db, size_t count)
+{
+    struct place places[DB_GROUP_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        places[i] = (struct place){TAILQ_FIRST(&db->queue), i};
+        TAILQ_REMOVE(&db->queue, places[i].query, link);
+    }
+    qsort(places, count, sizeof *places, compare_places);
+    for (size_t i = count; i-- > 0;)
+        TAILQ_INSERT_HEAD(&db->queue, places[i].query, link);
+}
+
+static bool launch_group(struct db *db)
+{
+    size_t count = group_size(db);
+
+    order_group(db, count);
+    for (size_t i = 1; i <= count; i++)
+        if (!launch_first(db, i == count))
+            return false;
+    return true;
+}
+
 /* The next flight from the queue: a stream; or queries that run alone, one after the other; or one group. */
 static bool launch(struct db *db)
 {
-    struct query *query = TAILQ_FIRST(&db->queue), *next;
+    const struct query *query = TAILQ_FIRST(&db->queue);
 
     if (is_stream_head(query)) /* which turns the timeout off */
         return launch_first(db, false) && launch_first(db, true);
@@ -103,14 +162,7 @@ static bool launch(struct db *db)
         }
         return true;
     }
-    for (int n = 1;; n++) {
-        next = TAILQ_NEXT(query, link);
-        if (n == DB_GROUP_MAX || next == NULL || next->solo || next->on_row != NULL || is_stream_head(next))
-            return launch_first(db, true);
-        if (!launch_first(db, false))
-            return false;
-        query = next;
-    }
+    return launch_group(db);
 }
 
 static void send_failed(struct db *db)

@@ -29,6 +29,7 @@ static const struct db_stmt insert = {
     .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
            " ON CONFLICT (id) DO NOTHING RETURNING revision",
     .params = JOB_FIELDS,
+    .locks = 1,
 };
 
 /* $12 says by bits which of the values are meant, so that one prepared statement is good for any change. That
@@ -54,6 +55,7 @@ static const struct db_stmt update = {
     " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
     " FROM (SELECT) one LEFT JOIN changed ON true",
     .params = JOB_FIELDS + 2,
+    .locks = 1,
 };
 
 static const struct db_stmt delete = {
@@ -63,6 +65,7 @@ static const struct db_stmt delete = {
            " SELECT gone.revision, EXISTS (SELECT FROM jobs WHERE id = $1)"
            " FROM (SELECT) one LEFT JOIN gone ON true",
     .params = 2,
+    .locks = 1,
 };
 
 static const struct db_stmt get = {

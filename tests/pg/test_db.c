@@ -358,6 +358,42 @@ static void a_great_many_are_several_groups(void **state)
     assert_string_equal(pg_value(pg, "SELECT count(*) FROM g"), "1506");
 }
 
+static const struct db_stmt update_g = {
+    .name = "update_g",
+    /* RETURNING sleeps with the lock in its hands. */
+    .sql = "UPDATE g SET parent = NULL WHERE id = $1::int RETURNING pg_current_xact_id(), pg_sleep(0.2)",
+    .params = 1,
+    .locks = 1,
+};
+
+/* A deadlock would undo one of the two groups, whose queries were then each in a transaction of its own. */
+static void who_locks_the_same_rows_in_another_order_just_waits(void **state)
+{
+    const char *const rows[] = {"1", "2", "3", "2", "1"};
+    struct pg *pg = *state;
+    const struct db_options options = {.url = pg_url()};
+    struct db *dbs[] = {pg->db, db_new(pg->base, &options, NULL)};
+    struct answer answers[2][ARRAY_LEN(rows) - 2] = {0}, up = {0};
+
+    pg_value(pg, "INSERT INTO g VALUES (1), (2), (3)");
+    while (up.times == 0 || up.kind != ERR_NONE) {
+        up.times = 0;
+        db_ping(dbs[1], pg_on_answer, &up);
+        pg_wait(pg, &up.times, 1);
+    }
+    for (size_t d = 0; d < ARRAY_LEN(dbs); d++)
+        for (size_t i = 0; i < ARRAY_LEN(answers[d]); i++)
+            db_query(dbs[d], &update_g, &rows[2 * d + i], pg_on_answer, &answers[d][i]);
+    for (size_t d = 0; d < ARRAY_LEN(dbs); d++) {
+        for (size_t i = 0; i < ARRAY_LEN(answers[d]); i++) {
+            pg_wait(pg, &answers[d][i].times, 1);
+            assert_int_equal(answers[d][i].kind, ERR_NONE);
+            assert_string_equal(answers[d][i].value, answers[d][0].value);
+        }
+    }
+    db_free(dbs[1]);
+}
+
 static void who_runs_too_long_is_not_run_again(void **state)
 {
     struct db_options options = {.statement_timeout_ms = 300};
@@ -749,6 +785,7 @@ static const struct CMUnitTest fixed[] = {
     WITH_G(an_error_between_neighbours_is_fair),
     WITH_G(an_error_of_the_commit_is_told),
     WITH_G(a_great_many_are_several_groups),
+    WITH_G(who_locks_the_same_rows_in_another_order_just_waits),
     cmocka_unit_test(who_runs_too_long_is_not_run_again),
     WITH_PG(a_million_rows_take_no_memory_and_let_the_loop_turn),
     WITH_PG(a_stream_may_be_enough),
