@@ -172,6 +172,7 @@ void agenda_stand_by(struct agenda *a)
         }
     }
     a->counting_count = 0;
+    agenda_write_forget(a);
     a->mode = AGENDA_STANDBY;
     ticker_wake(a->ticker);
 }

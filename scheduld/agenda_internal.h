@@ -106,6 +106,7 @@ struct agenda {
     uint32_t batch[JOB_PUT_MAX];
     int64_t batch_next_s[JOB_PUT_MAX];
     uint32_t batch_count;
+    int64_t batch_epoch;
     struct event *write_later;
 };
 
@@ -140,3 +141,5 @@ void agenda_write_new(struct agenda *a);
 void agenda_write_free(struct agenda *a);
 void agenda_write(struct agenda *a, uint32_t number); /* the job's state is to be written */
 void agenda_write_go_on(struct agenda *a);            /* if there is something to write */
+/* Nothing is: a standby's next fire times pass over what the leader has yet to act on. */
+void agenda_write_forget(struct agenda *a);

@@ -62,7 +62,8 @@ static int64_t first_fire(struct agenda *a, const struct timed_job *job, const s
         return due_next(&job->timing, due_from(row->cursor_s, row->since_s));
     if (!changed)
         return job->next_s;
-    return due_next(&job->timing, due_from(now_s, row->since_s));
+    /* What is on record is over, also if the clock was set back since. */
+    return due_next(&job->timing, due_from(now_s > row->cursor_s ? now_s : row->cursor_s, row->since_s));
 }
 
 static bool is_on_record(const struct timed_job *job, const struct job_row *row)

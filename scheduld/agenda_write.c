@@ -56,7 +56,9 @@ static void on_put(void *arg, const struct db_result *result, const struct err *
     a->writing = false;
     if (!agenda_owes(a))
         return;
-    if (err != NULL) {
+    if (a->batch_epoch != a->epoch) {
+        later(a, 0); /* we lost the lead and have it again: the answer is of no interest */
+    } else if (err != NULL) {
         log_warning("agenda.write_failed", "jobs=%u error=%s", a->batch_count, LOGQ(err->text));
         write_again(a);
         event_del(a->write_later);
@@ -109,6 +111,7 @@ void agenda_write_go_on(struct agenda *a)
         params[0] = epoch = mem_printf("%lld", (long long)a->epoch);
         for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
             params[1 + i] = db_array_end(&arrays[i]);
+        a->batch_epoch = a->epoch;
         a->writing = true;
         db_query(a->options.db, &job_load_put, params, on_put, a);
     }
@@ -119,6 +122,16 @@ void agenda_write_go_on(struct agenda *a)
 static void on_later(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
     agenda_write_go_on(arg);
+}
+
+void agenda_write_forget(struct agenda *a)
+{
+    while (a->dirty_count > 0) {
+        struct timed_job *job = job_table_get(&a->table, a->dirty[--a->dirty_count]);
+
+        if (job != NULL)
+            job->flags &= ~(uint32_t)TIMED_DIRTY;
+    }
 }
 
 void agenda_write_new(struct agenda *a)

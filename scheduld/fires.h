@@ -44,6 +44,7 @@ struct fire {
     bool taken_over;      /* main was found open in the ledger */
     bool to_plan;         /* main is to be inserted */
     bool unsure;          /* main's write may have been done already */
+    bool looked;          /* for a row of main's that its first write may yet bring, see runner_ledger.c */
     bool holds_slot;      /* counts as active */
     int tries;            /* of what is being tried, for the back-off */
     size_t next_chunk;    /* of the pass over main's chunks */

@@ -11,6 +11,9 @@
     " s.armed_revision, s.problem"
 #define WITH_STATE " FROM jobs AS j LEFT JOIN job_state AS s ON s.job_id = j.id"
 
+/* Rows that pg_restore brought from another server may bear transactions that this one has yet to come to. */
+#define NOT_FOREIGN(xid) " AND " xid " < pg_snapshot_xmax(pg_current_snapshot())"
+
 enum {
     COL_ID,
     COL_REVISION,
@@ -50,14 +53,14 @@ const struct db_stmt job_load_ids = {
 
 const struct db_stmt job_load_changed = {
     .name = "job_load_changed",
-    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.changed_xid >= $1::xid8",
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.changed_xid >= $1::xid8" NOT_FOREIGN("j.changed_xid"),
     .params = 1,
 };
 
 const struct db_stmt job_load_gone = {
     .name = "job_load_gone",
-    .sql = "SELECT DISTINCT job_id FROM job_tombstones WHERE changed_xid >= $1::xid8"
-           " AND NOT EXISTS (SELECT FROM jobs WHERE id = job_id)",
+    .sql = "SELECT DISTINCT job_id FROM job_tombstones WHERE changed_xid >= $1::xid8" NOT_FOREIGN(
+        "changed_xid") " AND NOT EXISTS (SELECT FROM jobs WHERE id = job_id)",
     .params = 1,
 };
 
@@ -69,16 +72,20 @@ const struct db_stmt job_load_owing = {
 };
 
 /* A job that was changed meanwhile will be read again; one whose run was planned meanwhile has a later
- * next_run already. */
+ * next_run already. Nobody waits for who has locked a row, see run_store.c. */
 const struct db_stmt job_load_put = {
     .name = "job_load_put",
-    .sql = "WITH put AS ("
+    .sql = "WITH free AS MATERIALIZED ("
+           " SELECT job_id FROM job_state WHERE job_id = ANY ($2::text[]) FOR NO KEY UPDATE SKIP LOCKED"
+           "), put AS ("
            " INSERT INTO job_state AS s (job_id, next_run, problem, armed_revision)"
            " SELECT u.id, to_timestamp(u.next_s), u.problem, u.revision"
            " FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS u (id, next_s, problem, "
            "revision)"
            " JOIN jobs AS j ON j.id = u.id AND j.revision = u.revision"
+           " LEFT JOIN job_state AS t ON t.job_id = u.id"
            " WHERE (SELECT epoch FROM scheduler FOR SHARE) = $1::bigint"
+           "  AND (t.job_id IS NULL OR u.id IN (SELECT job_id FROM free))"
            " ON CONFLICT (job_id) DO UPDATE SET next_run = EXCLUDED.next_run, problem = EXCLUDED.problem,"
            "  armed_revision = EXCLUDED.armed_revision, updated_at = now()"
            " WHERE s.cursor IS NULL OR EXCLUDED.next_run IS NULL OR EXCLUDED.next_run > s.cursor"

@@ -12,6 +12,14 @@
 #define FENCE                                                                                                \
     "WITH fence AS MATERIALIZED (SELECT 1 AS held FROM scheduler WHERE epoch = $1::bigint FOR SHARE)"
 
+/* A row of job_state that somebody has locked, as who deletes its job in a transaction that is not over, is
+ * left as it is: nobody else's fire waits for him. By it the fire looks as if it were not on record, so it is
+ * said to be due once more, and found on record. */
+#define FREE(jobs)                                                                                           \
+    "free AS MATERIALIZED ("                                                                                 \
+    "  SELECT job_id FROM job_state WHERE job_id IN (SELECT job_id FROM " jobs ")"                           \
+    "  FOR NO KEY UPDATE SKIP LOCKED)"
+
 /* What is in job_state stays if it is of a later fire or of a later definition of the job; a job that was
  * deleted has none. */
 static const struct db_stmt plan = {
@@ -33,28 +41,33 @@ static const struct db_stmt plan = {
     "  FROM input i, fence WHERE i.state IS NOT NULL"
     "  ON CONFLICT (job_id, fire_at) DO NOTHING"
     "  RETURNING id, job_id, fire_at"
-    "), moved AS ("
-    "  INSERT INTO job_state AS s (job_id, cursor, next_run, armed_revision)"
-    "  SELECT DISTINCT ON (i.job_id) i.job_id, i.fire_at, to_timestamp(i.next_s), i.revision"
-    "  FROM input i JOIN fence ON true JOIN jobs j ON j.id = i.job_id"
-    "  ORDER BY i.job_id, i.fire_s DESC, i.revision DESC"
-    "  ON CONFLICT (job_id) DO UPDATE SET"
-    "    cursor = greatest(s.cursor, excluded.cursor),"
-    "    (next_run, armed_revision, problem) = ("
-    "      SELECT CASE WHEN newer THEN excluded.next_run ELSE s.next_run END,"
-    "        CASE WHEN newer THEN excluded.armed_revision ELSE s.armed_revision END,"
-    "        CASE WHEN newer THEN NULL ELSE s.problem END"
-    "      FROM (SELECT (s.cursor IS NULL OR excluded.cursor >= s.cursor) AND"
-    "        (s.armed_revision IS NULL OR excluded.armed_revision >= s.armed_revision)) AS x (newer)),"
-    "    updated_at = now()"
-    ")"
-    "SELECT r.ord, r.id FROM fence LEFT JOIN ("
-    "  SELECT i.ord, w.id FROM written w JOIN input i USING (job_id, fire_at)"
-    "  WHERE i.state IS NOT NULL"
-    "  UNION ALL"
-    "  SELECT i.ord, o.id FROM input i JOIN runs o USING (job_id, fire_at)"
-    "  WHERE $14::boolean AND i.state = 'planned' AND o.state = 'planned' AND o.epoch = $1::bigint"
-    ") r ON true",
+    "), " FREE(
+        "input") ", moved AS ("
+                 "  INSERT INTO job_state AS s (job_id, cursor, next_run, armed_revision)"
+                 "  SELECT DISTINCT ON (i.job_id) i.job_id, i.fire_at, to_timestamp(i.next_s), i.revision"
+                 "  FROM input i JOIN fence ON true JOIN jobs j ON j.id = i.job_id"
+                 "    LEFT JOIN job_state t ON t.job_id = i.job_id"
+                 "  WHERE t.job_id IS NULL OR i.job_id IN (SELECT job_id FROM free)"
+                 "  ORDER BY i.job_id, i.fire_s DESC, i.revision DESC"
+                 "  ON CONFLICT (job_id) DO UPDATE SET"
+                 "    cursor = greatest(s.cursor, excluded.cursor),"
+                 "    (next_run, armed_revision, problem) = ("
+                 "      SELECT CASE WHEN newer THEN excluded.next_run ELSE s.next_run END,"
+                 "        CASE WHEN newer THEN excluded.armed_revision ELSE s.armed_revision END,"
+                 "        CASE WHEN newer THEN NULL ELSE s.problem END"
+                 "      FROM (SELECT (s.cursor IS NULL OR excluded.cursor >= s.cursor) AND"
+                 "        (s.armed_revision IS NULL OR excluded.armed_revision >= s.armed_revision)) AS x "
+                 "(newer)),"
+                 "    updated_at = now()"
+                 ")"
+                 "SELECT r.ord, r.id FROM fence LEFT JOIN ("
+                 "  SELECT i.ord, w.id FROM written w JOIN input i USING (job_id, fire_at)"
+                 "  WHERE i.state IS NOT NULL"
+                 "  UNION ALL"
+                 "  SELECT i.ord, o.id FROM input i JOIN runs o USING (job_id, fire_at)"
+                 "  WHERE $14::boolean AND i.state = 'planned' AND o.state = 'planned' AND o.epoch = "
+                 "$1::bigint"
+                 ") r ON true",
     .params = 14,
 };
 
@@ -73,13 +86,14 @@ static const struct db_stmt record = {
                  "  FROM input i, fence"
                  "  WHERE r.id = i.id AND r.state IN ('planned', 'launching')"
                  "  RETURNING i.ord, r.job_id, r.fire_at, r.tasks"
-                 "), ran AS ("
-                 "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = w.tasks, updated_at = now()"
-                 "  FROM written w"
-                 "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
-                 "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
-                 ")"
-                 "SELECT w.ord FROM fence LEFT JOIN written w ON true",
+                 "), " FREE("written") ", ran AS ("
+                                       "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = "
+                                       "w.tasks, updated_at = now()"
+                                       "  FROM written w JOIN free USING (job_id)"
+                                       "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
+                                       "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
+                                       ")"
+                                       "SELECT w.ord FROM fence LEFT JOIN written w ON true",
     .params = 7,
 };
 

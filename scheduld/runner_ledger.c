@@ -277,17 +277,28 @@ static void plan_failed(struct write *write, const struct err *err)
     }
 }
 
+/* The write before, whose answer was lost, may have been committed while this one waited for it: then this
+ * one found the place taken, by a row that it could not see yet. The next one sees whose row it is. */
+static void look_once_more(struct runner *runner, struct fire *fire)
+{
+    fire->looked = true;
+    fire->to_plan = true;
+    runner_queue_plan(runner, fire);
+}
+
 static void main_written(struct runner *runner, struct fire *fire, bool on_record, int64_t id)
 {
-    if (!on_record) {
+    if (!on_record && fire->unsure && !fire->looked) {
+        look_once_more(runner, fire);
+    } else if (!on_record) {
         log_debug("run.known", "job=%s fire=%s", fire->job_id, STAMP(fire->main.fire_s));
         runner_main_over(runner, fire);
-        return;
+    } else {
+        if (fire->run != NULL)
+            fire->run->id = id;
+        log_state(fire);
+        runner_apply(runner, fire, RUN_EV_WRITTEN);
     }
-    if (fire->run != NULL)
-        fire->run->id = id;
-    log_state(fire);
-    runner_apply(runner, fire, RUN_EV_WRITTEN);
 }
 
 static void item_written(struct runner *runner, const struct item *item, bool on_record, int64_t id)

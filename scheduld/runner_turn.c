@@ -148,7 +148,7 @@ static void do_plan(struct runner *runner, struct fire *fire)
 {
     runner_take_slot(runner, fire, true);
     fire->to_plan = true;
-    fire->unsure = false;
+    fire->unsure = fire->looked = false;
     fire->tries = 0;
     runner_queue_plan(runner, fire);
 }

@@ -302,6 +302,7 @@ CREATE TABLE runs (
     CONSTRAINT runs_chunks_is_an_array CHECK (jsonb_typeof(chunks) = 'array'),
     CONSTRAINT runs_tasks_is_an_array CHECK (jsonb_typeof(tasks) = 'array'),
     CONSTRAINT runs_error_has_1_to_1024_bytes CHECK (octet_length(error) BETWEEN 1 AND 1024),
+    CONSTRAINT runs_times_are_finite CHECK (isfinite(fire_at) AND isfinite(launched_at)),
     CONSTRAINT runs_epoch_is_positive CHECK (epoch >= 1)
 ) WITH (fillfactor = 80);
 CREATE INDEX runs_fire_at ON runs (fire_at);

@@ -306,6 +306,66 @@ static void a_later_last_run_stays(void **state)
     assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7|1700000900|[]");
 }
 
+/* Does something in a transaction that goes on until end_slow(). */
+static struct pg *begin_slow(struct answer *answer, const char *sql)
+{
+    struct pg *pg = pg_open(NULL);
+
+    pg_ask(pg, answer, sql, NULL, 0);
+    do
+        pg_turn(pg, 1);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "1") != 0);
+    return pg;
+}
+
+static void end_slow(struct pg *pg)
+{
+    AUTO_FREE char *sql = mem_printf("SELECT pg_terminate_backend(%d, 5000)", db_backend_pid(pg->db));
+
+    pg_value(admin, sql);
+    pg_close(pg);
+}
+
+static void who_locks_a_job_is_not_waited_for(void **state)
+{
+    struct run_plan_row rows[2] = {planned, planned};
+    struct run_record_row row = {.state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]"};
+    struct answer answer;
+    struct wrote wrote;
+    struct pg *slow;
+
+    pg_value(admin, "INSERT INTO job_state (job_id) VALUES ('a'), ('b')");
+    slow =
+        begin_slow(&answer, "WITH held AS MATERIALIZED (SELECT FROM job_state WHERE job_id = 'a' FOR UPDATE)"
+                            " SELECT pg_sleep(60) FROM held");
+    rows[1].job_id = "b";
+    wrote = plan(*state, 5, rows, 2, false);
+    assert_int_equal(wrote.kind, ERR_NONE);
+    assert_int_equal(wrote.rows, 2);
+    row.id = wrote.id[0];
+    assert_int_equal(record(*state, 5, &row, 1).rows, 1);
+    assert_int_equal(answer.times, 0); /* he has it still */
+    assert_string_equal(
+        pg_value(admin, "SELECT string_agg(job_id, ',') FROM job_state WHERE cursor IS NOT NULL"), "b");
+    end_slow(slow);
+    assert_int_equal(plan(*state, 5, rows, 1, false).rows, 0); /* the fire is said to be due again */
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+}
+
+static void a_row_that_is_committed_meanwhile_is_seen_by_the_next(void **state)
+{
+    struct answer answer;
+    struct pg *slow =
+        begin_slow(&answer, "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+                            " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id)"
+                            " SELECT pg_sleep(1) FROM put");
+
+    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 0);
+    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 1);
+    pg_close(slow);
+}
+
 struct taken {
     int times, rows;
     struct run *run;
@@ -400,6 +460,8 @@ int main(void)
         FRESH(a_result_is_written_with_the_job_s_last_run),
         FRESH(without_a_task_there_is_no_last_run),
         FRESH(a_later_last_run_stays),
+        FRESH(who_locks_a_job_is_not_waited_for),
+        FRESH(a_row_that_is_committed_meanwhile_is_seen_by_the_next),
         FRESH(what_is_open_is_taken_over),
         FRESH(definitions_are_read_by_id),
     };

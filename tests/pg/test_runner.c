@@ -726,6 +726,34 @@ static void a_plan_that_the_database_may_have_is_written_once(void **state)
     assert_int_equal(fake_started(&rig->aws), 1);
 }
 
+/* The connection is lost while the server is still at it: the second write finds a row that it cannot see. */
+static void a_plan_that_the_server_has_yet_to_commit_is_ours(void **state)
+{
+    struct rig *rig = *state;
+    struct pg *server = pg_open(NULL);
+    struct answer answer;
+
+    rig->aws.hold_lists = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    pg_ask(server, &answer,
+           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+           " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id) SELECT pg_sleep(2) FROM put",
+           NULL, 0);
+    do
+        pg_turn(server, 1);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "1") != 0);
+    fake_release(&rig->aws);
+    wait_for(rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'", "1");
+    pg_value(admin,
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+    pg_wait(server, &answer.times, 1);
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(fake_started(&rig->aws), 1);
+    pg_close(server);
+}
+
 /* The end. */
 
 static void draining_finishes_what_was_begun(void **state)
@@ -840,6 +868,7 @@ int main(void)
         FRESH(a_run_edited_by_hand_is_given_up),
         FRESH(results_wait_for_the_database),
         FRESH(a_plan_that_the_database_may_have_is_written_once),
+        FRESH(a_plan_that_the_server_has_yet_to_commit_is_ours),
         FRESH(draining_finishes_what_was_begun),
         FRESH(draining_leaves_what_waits),
         FRESH(draining_has_an_end),
