@@ -113,13 +113,14 @@ class System:
             " SELECT FROM jobs j LEFT JOIN job_state s ON s.job_id = j.id"
             " WHERE s.armed_revision IS DISTINCT FROM j.revision OR s.next_run <= to_timestamp(%s))", [instant, instant])[0][0]
 
-    def calm_down(self):
-        """Waits until all that was due is on record, then ends it. Returns the time until which nothing may be missing."""
+    def calm_down(self, stop=True):
+        """Waits until all that was due is on record, then suspends all jobs, and stops all scheduld. Returns the time until
+        which nothing may be missing."""
         quiet_at = time.time()
         self.patiently("all that was due is on record", lambda: self.caught_up(quiet_at))
         self.stack.sql("UPDATE jobs SET suspended = true")
-        self.patiently("no run is open", lambda: self.open_runs() == 0)
-        for member in self.members:
+        self.patiently("nothing is armed, no run is open", lambda: self.caught_up(time.time() + 3600) and self.open_runs() == 0)
+        for member in self.members if stop else ():
             member.daemon.stop()
         return quiet_at
 
