@@ -22,6 +22,7 @@ class Faults:
     TABLE = (  # weight, method
         (12, "kill_leader"), (3, "kill_standby"), (3, "kill_webapid"), (4, "end_leader"),
         (3, "freeze_leader"), (2, "freeze_a_moment"), (1, "freeze_webapid"),
+        (3, "lock_runs"), (3, "replace_leader_in_a_write"),
         (4, "cut_lock_session"), (6, "cut_sessions"),
         (6, "net_resets_database"), (4, "net_stalls_database"), (5, "net_loses_answers_of_database"),
         (4, "net_loses_requests_to_database"),
@@ -119,6 +120,44 @@ class Faults:
         user = self.random.choice(("sched", "sched", "web"))
         half = self.random.choice(("true", "random() < 0.5"))
         return f"{user}: " + self.terminate(f"SELECT pid FROM pg_stat_activity WHERE usename = '{user}' AND {half}")
+
+    def locked(self, meanwhile):
+        """Nobody writes runs meanwhile: what is asked now waits at the server."""
+        try:
+            connection = psycopg2.connect(self.stack.cluster.url(DATABASE))
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '10s'")
+                    cursor.execute("LOCK TABLE runs IN SHARE MODE")
+                    return meanwhile()
+            finally:
+                connection.close()
+        except psycopg2.Error as error:
+            return f"{error}".strip()
+
+    def lock_runs(self):
+        return self.locked(lambda: self.pause(0.2, 3))
+
+    def replace_leader_in_a_write(self):
+        """The write arrives before the next leader begins, and goes on when it has."""
+        member, epoch = self.system.leader(), self.system.epoch()
+
+        def replace():
+            deadline = time.monotonic() + THAW_S
+            while time.monotonic() < deadline and not self.stack.sql(
+                    "SELECT 1 FROM pg_stat_activity WHERE usename = 'sched' AND wait_event_type = 'Lock' AND strpos(query, 'INTO runs') > 0"):
+                time.sleep(0.02)
+            member.daemon.process.send_signal(signal.SIGSTOP)
+            self.cut_lock_session()
+            while time.monotonic() < deadline and (self.system.epoch() or 0) <= (epoch or 0):
+                time.sleep(0.05)
+            return f"{member.name}, epoch {epoch} to {self.system.epoch()}"
+
+        try:
+            return self.locked(replace)
+        finally:
+            self.pause(0, 1)
+            member.daemon.process.send_signal(signal.SIGCONT)
 
     def database_restarts(self):
         self.stack.cluster.restart()
