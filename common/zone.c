@@ -223,10 +223,7 @@ void zones_check(struct zones *zones,
         AUTO_TZ struct tz *old = NULL;
         enum zone_event event;
 
-        if (!check_zone(all[i], zone_index_folder(zones->index), &event, &old))
-            continue;
-        log_info("zone.event", "zone=%s what=%s", LOGQ(all[i]->name),
-                 event == ZONE_CHANGED ? "changed" : "vanished");
-        on_event(arg, all[i], event);
+        if (check_zone(all[i], zone_index_folder(zones->index), &event, &old))
+            on_event(arg, all[i], event);
     }
 }
