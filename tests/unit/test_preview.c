@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "job_times.h"
 #include "json.h"
@@ -189,9 +190,51 @@ static void a_schedule_may_not_grow_beyond_its_limit(void **state)
     assert_true(refused);
 }
 
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void a_thousand_leap_days_take_under_5_ms(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    enum { TRIES = 5, LIMIT_US = 50000 };
+#else
+    enum { TRIES = 5, LIMIT_US = 5000 };
+#endif
+    static const char body[] =
+        "{\"schedule\":\"0 0 0 * * 29 2\",\"timezone\":\"America/New_York\",\"count\":1000}";
+    AUTO_ZONES struct zones *zones = zones_new(NULL);
+    AUTO_JSON struct json_object *value = NULL;
+    int64_t best_us = INT64_MAX;
+
+    (void)state;
+    assert_true(json_parse(body, strlen(body), &value, NULL));
+    for (int i = 0; i < TRIES; i++) {
+        AUTO_JOB_REPORT struct job_report report = {0};
+        AUTO_PREVIEW struct preview preview = {0};
+        AUTO_JOB_TIMING struct job_timing timing = {0};
+        AUTO_BUF struct buf buf = {0};
+        int64_t begun_us = cpu_us();
+
+        buf_init(&buf, TEXT_MAX);
+        assert_true(preview_read(value, &preview, &report));
+        assert_true(job_times_compile(&preview.draft, NULL, zones, now_s, &timing, &report));
+        preview_put(&buf, &preview, preview.draft.text[JOB_SCHEDULE], &timing, now_s, &report);
+        if (cpu_us() - begun_us < best_us)
+            best_us = cpu_us() - begun_us;
+        assert_non_null(strstr(buf.data, "\"6148-02-29T00:00:00-05:00\"]"));
+    }
+    print_message("1000 leap days: %d us\n", (int)best_us);
+    assert_true(best_us < LIMIT_US);
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(queries) + 2];
+    struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(queries) + 3];
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -200,6 +243,7 @@ int main(void)
         tests[n++] = (struct CMUnitTest){queries[i].name, check_query, NULL, NULL, &queries[i]};
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_change_is_checked_together_with_the_row);
     tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_schedule_may_not_grow_beyond_its_limit);
+    tests[n++] = (struct CMUnitTest)cmocka_unit_test(a_thousand_leap_days_take_under_5_ms);
     assert_int_equal(n, ARRAY_LEN(tests));
     return cmocka_run_group_tests_name("preview", tests, NULL, NULL);
 }
