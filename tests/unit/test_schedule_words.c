@@ -370,8 +370,10 @@ static void check_words(const char *schedule, struct cron *cron, int *counted)
         fail_msg("\"%s\" is \"%s\": wrong where the clock repeats an hour", schedule, words.data);
     cron_print(cron, &first);
     cron_print(&again, &second);
-    if (r->years_counted)
-        first.data[strlen(second.data)] = '\0', (*counted)++;
+    if (r->years_counted) {
+        first.data[strlen(second.data)] = '\0';
+        (*counted)++;
+    }
     if (strcmp(first.data, second.data) != 0)
         fail_msg("\"%s\" is \"%s\", read as \"%s\": \"%s\", not \"%s\"", schedule, words.data, said.data,
                  second.data, first.data);
