@@ -2,6 +2,7 @@
 #include "agenda.h"
 #include "pg.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,10 +217,10 @@ static void plan(struct watch *w, const char *id, int64_t cursor, int64_t next)
 {
     AUTO_FREE char *sql = mem_printf(
         "INSERT INTO job_state (job_id, cursor, next_run, armed_revision)"
-        " SELECT id, to_timestamp(%lld), to_timestamp(%lld), revision FROM jobs WHERE id = '%s'"
+        " SELECT id, to_timestamp(%" PRId64 "), to_timestamp(%" PRId64 "), revision FROM jobs WHERE id = '%s'"
         " ON CONFLICT (job_id) DO UPDATE SET cursor = EXCLUDED.cursor, next_run = EXCLUDED.next_run,"
         " armed_revision = EXCLUDED.armed_revision",
-        (long long)(w->start_s + cursor), (long long)(w->start_s + next), id);
+        w->start_s + cursor, w->start_s + next, id);
 
     pg_value(w->pg, sql);
 }
