@@ -67,7 +67,7 @@ static int64_t now_us(const struct leader *leader)
 
 static void again_in(struct leader *leader, int ms)
 {
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 
     event_add(leader->timer, &tv);
 }

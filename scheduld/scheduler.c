@@ -22,7 +22,7 @@
 #include "settings.h"
 #include "sqs.h"
 
-enum { SCHEMA_AGAIN_MS = 1000, STATUS_SIZE = 128 };
+enum { SCHEMA_AGAIN_S = 1, STATUS_SIZE = 128 };
 
 struct scheduler {
     struct scheduler_options options;
@@ -147,7 +147,7 @@ static void check_schema(struct scheduler *scheduler);
 static void on_schema(void *arg, enum migrate_state state, const struct err *why)
 {
     struct scheduler *scheduler = arg;
-    const struct timeval later = {.tv_usec = SCHEMA_AGAIN_MS * 1000};
+    const struct timeval later = {.tv_sec = SCHEMA_AGAIN_S};
     struct err err = {0};
 
     scheduler->checking = false;
