@@ -80,6 +80,9 @@ typedef void db_fn(void *arg, const struct db_result *result, const struct err *
 typedef bool db_row_fn(void *arg, const struct db_result *row);
 typedef void db_notify_fn(void *arg, const char *channel, const char *payload);
 
+/* Whether a connection to it can be tried at all; what it repeats of the URL is no secret. For settings. */
+bool db_check_url(const char *url, struct err *err);
+
 /* The options are copied. It starts to connect at once, from the loop. Fails if the URL makes no sense. */
 struct db *db_new(struct event_base *base, const struct db_options *options, struct err *err);
 /* Queries that are not answered yet are now, from here, with UNAVAILABLE; what their callbacks ask is refused

@@ -181,6 +181,14 @@ struct db_target *db_target_new(const struct db_options *options, struct err *er
     return target;
 }
 
+bool db_check_url(const char *url, struct err *err)
+{
+    struct db_target *target = db_target_new(&(struct db_options){.url = url}, err);
+
+    db_target_free(target);
+    return target != NULL;
+}
+
 void db_target_free(struct db_target *target)
 {
     if (target == NULL)

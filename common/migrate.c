@@ -76,19 +76,6 @@ static void ignore_notice(void *arg UNUSED, const PGresult *result UNUSED)
 {
 }
 
-/* Parsed first, so that a wrong URL is told from a server that is away, and libpq's complaint, which may
- * quote the password, is not shown. */
-static bool check_url(const char *url, struct err *err)
-{
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
-
-    if (options == NULL)
-        return err_set(err, ERR_INVALID,
-                       "the database URL is neither a PostgreSQL URI nor a conninfo string");
-    PQconninfoFree(options);
-    return true;
-}
-
 static PGconn *connect_to(const char *url, struct err *err)
 {
     static const char *const keywords[] = {"connect_timeout",
@@ -221,7 +208,7 @@ bool migrate_apply(const char *url, FILE *out, struct err *err)
     AUTO_PG PGconn *pg = NULL;
     AUTO_FREE char *lock = mem_printf("SELECT pg_advisory_lock(%d, %d)", LOCK_CLASS, LOCK_ID);
 
-    if (!check_url(url, err))
+    if (!db_check_url(url, err)) /* a wrong URL is told from a server that is away */
         return false;
     pg = connect_to(url, err);
     if (pg == NULL)
@@ -240,7 +227,7 @@ bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
     int version = 0;
 
     *ret = MIGRATE_UNREACHABLE;
-    if (!check_url(url, err))
+    if (!db_check_url(url, err)) /* a wrong URL is told from a server that is away */
         return false;
     pg = connect_to(url, err);
     if (pg == NULL || !read_version(pg, &version, err))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "aws_config.h"
+#include "db.h"
 #include "limits.h"
 
 enum { NAME_MAX_CHARS = 36, CLUSTER_NAME_MAX = 255, CLUSTER_ARN_MAX = 2048 };
@@ -44,6 +45,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 
 static const struct setting table[] = {
     {"ECSS_DATABASE_URL", SETTING_URL, offsetof(struct settings, database_url), .def = "",
+     .check = db_check_url,
      .help = "libpq URI or conninfo; without it libpq's own variables and defaults count"},
     {"ECSS_ECS_CLUSTER", SETTING_STRING, offsetof(struct settings, ecs_cluster), .required = true,
      .check = check_cluster, .help = "name or ARN of the ECS cluster that tasks are started on"},

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "db.h"
 #include "server.h"
 
 static bool check_address(const char *value, struct err *err)
@@ -29,6 +30,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 
 static const struct setting table[] = {
     {"ECSS_DATABASE_URL", SETTING_URL, offsetof(struct settings, database_url), .def = "",
+     .check = db_check_url,
      .help = "libpq URI or conninfo; without it libpq's own variables and defaults count"},
     {"ECSS_LISTEN", SETTING_LIST, offsetof(struct settings, listen), .def = "127.0.0.1:8080", .min = 1,
      .max = 16, .check = check_address,

@@ -62,6 +62,13 @@ class Settings(unittest.TestCase):
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("ECSS_ECS_CLUSTER=main-test\nECSS_NAME=sched-eu-west-1\n", said.stdout)
 
+    def test_a_database_url_that_makes_no_sense_is_found(self):
+        for daemon, more in (("webapid", {}), ("scheduld", {**AWS, "ECSS_ECS_CLUSTER": "c"})):
+            said = run(daemon, "--check-config", **more, ECSS_DATABASE_URL="postgresql://web:hush%zz@db/x")
+            self.assertEqual(said.returncode, 78)
+            self.assertRegex(said.stderr, "ECSS_DATABASE_URL.* neither a PostgreSQL URI nor a conninfo")
+            self.assertNotIn("hush", said.stderr)
+
     def test_a_database_url_that_makes_no_sense_ends_scheduld(self):
         said = run("scheduld", **AWS, ECSS_ECS_CLUSTER="c", ECSS_DATABASE_URL="nonsense")
         self.assertEqual(said.returncode, 78)
