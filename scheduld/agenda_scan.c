@@ -127,7 +127,8 @@ void agenda_scan_new(struct agenda *a)
     struct timeval every = {AGENDA_ZONES_MS / 1000, 0};
 
     if (a->options.zones_ms != 0)
-        every = (struct timeval){a->options.zones_ms / 1000, a->options.zones_ms % 1000 * 1000};
+        every =
+            (struct timeval){a->options.zones_ms / 1000, (suseconds_t)(a->options.zones_ms % 1000) * 1000};
     a->scan_step = evtimer_new(a->options.base, on_step, a);
     a->zone_time = event_new(a->options.base, -1, EV_PERSIST, on_zone_time, a);
     event_add(a->zone_time, &every);

@@ -26,7 +26,7 @@
 
 static void arm_ms(struct event *event, int ms)
 {
-    struct timeval tv = {ms / 1000, ms % 1000 * 1000};
+    struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
 
     event_add(event, &tv);
 }
@@ -355,7 +355,7 @@ void agenda_db_down(struct agenda *a)
 void agenda_sync_new(struct agenda *a)
 {
     int sweep_ms = a->options.sweep_ms == 0 ? AGENDA_SWEEP_MS : a->options.sweep_ms;
-    struct timeval every = {sweep_ms / 1000, sweep_ms % 1000 * 1000};
+    struct timeval every = {sweep_ms / 1000, (suseconds_t)(sweep_ms % 1000) * 1000};
 
     db_array_init(&a->hints);
     a->soon = evtimer_new(a->options.base, on_soon, a);

@@ -16,7 +16,7 @@
 
 static void later(struct agenda *a, int ms)
 {
-    struct timeval tv = {ms / 1000, ms % 1000 * 1000};
+    struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
 
     if (!event_pending(a->write_later, EV_TIMEOUT, NULL))
         event_add(a->write_later, &tv);
@@ -56,8 +56,8 @@ static void on_put(void *arg, const struct db_result *result, const struct err *
     a->writing = false;
     if (!agenda_owes(a))
         return;
-    if (a->batch_epoch != a->epoch) {
-        later(a, 0); /* we lost the lead and have it again: the answer is of no interest */
+    if (a->batch_epoch != a->epoch) { /* we lost the lead and have it again: the answer is of no interest */
+        agenda_write_go_on(a);
     } else if (err != NULL) {
         log_warning("agenda.write_failed", "jobs=%u error=%s", a->batch_count, LOGQ(err->text));
         write_again(a);
@@ -100,7 +100,7 @@ void agenda_write_go_on(struct agenda *a)
 {
     struct db_array arrays[4];
     const char *params[5];
-    AUTO_FREE char *epoch = NULL;
+    AUTO_FREE char *epoch = mem_printf("%lld", (long long)a->epoch);
 
     if (a->writing || !a->up || !agenda_owes(a) || a->dirty_count == 0)
         return;
@@ -108,7 +108,7 @@ void agenda_write_go_on(struct agenda *a)
         db_array_init(&arrays[i]);
     collect(a, arrays);
     if (a->batch_count > 0) {
-        params[0] = epoch = mem_printf("%lld", (long long)a->epoch);
+        params[0] = epoch;
         for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
             params[1 + i] = db_array_end(&arrays[i]);
         a->batch_epoch = a->epoch;
