@@ -269,18 +269,24 @@ static void what_is_asked_together_is_one_transaction(void **state)
 static void what_is_asked_meanwhile_is_the_next_one(void **state)
 {
     struct pg *pg = *state;
-    struct answer sleeping, answers[GROUP];
+    struct pg *holder = pg_open(NULL);
+    struct answer waiting, answers[GROUP];
     char id[16];
 
-    pg_ask(pg, &sleeping, "SELECT pg_sleep(0.2), pg_current_xact_id()", NULL, 0);
-    pg_turn(pg, 50); /* it is on its way */
+    pg_value(holder, "SELECT pg_advisory_lock(7)");
+    pg_ask(pg, &waiting, "SELECT pg_advisory_xact_lock(7)", NULL, 0);
+    while (
+        strcmp(pg_value(holder, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"),
+               "1") != 0)
+        pg_turn(pg, 1);
     for (int i = 0; i < GROUP; i++) {
         answers[i] = (struct answer){0};
         snprintf(id, sizeof id, "%d", i);
         db_query(pg->db, &insert_g, (const char *const[]){id}, pg_on_answer, &answers[i]);
         pg_turn(pg, 1);
     }
-    assert_int_equal(sleeping.times, 0);
+    assert_int_equal(waiting.times, 0);
+    pg_close(holder);
     pg_wait(pg, &answers[GROUP - 1].times, 1);
     for (int i = 0; i < GROUP; i++)
         assert_string_equal(answers[i].value, answers[0].value);
