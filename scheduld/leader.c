@@ -343,8 +343,9 @@ struct leader *leader_new(const struct leader_options *options, struct err *err)
 
     *leader = (struct leader){.options = *options};
     leader->options.database_url = leader->options.holder = NULL; /* copied where they are needed */
-    leader->holder =
-        options->holder == NULL ? host_and_process() : mem_strndup(options->holder, LEASE_HOLDER_MAX);
+    leader->holder = options->holder == NULL
+                         ? host_and_process()
+                         : mem_strndup(options->holder, strnlen(options->holder, LEASE_HOLDER_MAX));
     if (options->clock == NULL)
         leader->options.clock = &clock_system;
     if (options->lease_ms == 0)
