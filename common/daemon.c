@@ -71,7 +71,8 @@ static bool read_settings(const struct daemon_spec *spec, void *settings)
     const char *line, *end;
 
     buf_init(&mistakes, MISTAKES_MAX);
-    if (config_read(&spec->config, config_getenv, NULL, settings, &mistakes) && spec->check != NULL)
+    (void)config_read(&spec->config, config_getenv, NULL, settings, &mistakes); /* mistakes.len says it */
+    if (spec->check != NULL)
         spec->check(settings, &mistakes);
     for (line = mistakes.data; (end = strchr(line, '\n')) != NULL; line = end + 1)
         fprintf(stderr, "%s: %.*s\n", spec->program, (int)(end - line), line);

@@ -39,7 +39,8 @@ struct daemon_spec {
     struct config config;
     const char *const *other_settings;   /* ECSS_ names of the other daemon, NULL at the end */
     const struct daemon_option *options; /* name NULL at the end; NULL: none */
-    /* Rules between settings; adds lines to mistakes. NULL: none. */
+    /* More rules than the table has; adds lines to mistakes. Also called when the table has found some, with
+     * what could be read, so that all are told at once. NULL: none. */
     void (*check)(const void *settings, struct buf *mistakes);
 };
 

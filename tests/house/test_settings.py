@@ -42,6 +42,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(said.returncode, 78)
         for name in ("ECSS_ECS_CLUSTER", "ECSS_NAME", "ECSS_MISFIRE_GRACE_SECONDS", "ECSS_RUN_RETENTION_DAYS", "ECSS_LOG_LEVEL"):
             self.assertRegex(said.stderr, rf"(?m)^scheduld: {name} must be ")
+        self.assertIn("region", said.stderr)  # AWS's settings are not kept for the next try
 
     def test_a_cluster_is_a_name_or_an_arn(self):
         arn = "arn:aws:ecs:eu-west-1:123456789012:cluster/main"
