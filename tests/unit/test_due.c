@@ -19,7 +19,7 @@ struct due_case {
 
 enum { NONE = INT32_MAX, END = INT32_MIN };
 
-static const struct due_case cases[] = {
+static struct due_case cases[] = {
     {"on time", "0 * *", NULL, 0, -9999, 60, 3600, 60, 0, NONE, 0, 120},
     {"late", "0 * *", NULL, 0, -9999, 61, 3600, 60, 0, NONE, 0, 120},
     {"not yet", "0 * *", NULL, 0, -9999, 59, 3600, NONE, 0, NONE, 0, 60},
@@ -116,7 +116,7 @@ int main(void)
     struct CMUnitTest tests[ARRAY_LEN(cases) + 1];
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        tests[i] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, (void *)(uintptr_t)&cases[i]};
+        tests[i] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, &cases[i]};
     tests[ARRAY_LEN(cases)] = (struct CMUnitTest)cmocka_unit_test(portions_make_no_difference);
     return cmocka_run_group_tests_name("due", tests, begin, end);
 }
