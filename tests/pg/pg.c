@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "migrate.h"
 
 const char *pg_url(void)
 {
@@ -181,6 +182,16 @@ void pg_fail_unless(const struct answer *answer, enum err_kind kind, const char 
     if (answer->times != 1 || answer->kind != kind || strstr(answer->text, words) == NULL)
         fail_msg("%s: answered %d times, %s: \"%s\"; expected %s: \"%s\"", sql, answer->times,
                  err_kind_name(answer->kind), answer->text, err_kind_name(kind), words);
+}
+
+void pg_migrate(void)
+{
+    struct err err = {0};
+    FILE *out = fopen("/dev/null", "we");
+
+    if (!migrate_apply(pg_url(), out, &err))
+        fail_msg("%s", err.text);
+    fclose(out);
 }
 
 void pg_filter(void)

@@ -35,6 +35,9 @@ char *pg_url_with(const char *parameters);
 /* Has the harness do something to the server: restart, kill, freeze... */
 void pg_control(const char *word);
 
+/* Makes the tables in the test's database, or fails. */
+void pg_migrate(void);
+
 /* A base and a connection with these options (NULL: the defaults); waits until it is up. */
 struct pg *pg_open(const struct db_options *options);
 /* The same without waiting. */

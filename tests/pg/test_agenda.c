@@ -13,7 +13,6 @@
 #include "clock.h"
 #include "job_load.h"
 #include "mem.h"
-#include "migrate.h"
 
 enum { EPOCH = 7, GRACE = 3600, DUES = 100, ID_SIZE = 32, SLOW_MS = 250000 };
 
@@ -36,12 +35,7 @@ struct watch {
 
 static int migrated(void **state UNUSED)
 {
-    struct err err = {0};
-    FILE *out = fopen("/dev/null", "we");
-
-    if (!migrate_apply(pg_url(), out, &err))
-        fail_msg("%s", err.text);
-    fclose(out);
+    pg_migrate();
     return 0;
 }
 

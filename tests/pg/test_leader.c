@@ -12,7 +12,6 @@
 
 #include "attr.h"
 #include "mem.h"
-#include "migrate.h"
 
 enum { S_US = 1000000, HAND_OVER_US = 200000, TAKE_OVER_US = 1000000 };
 
@@ -103,13 +102,9 @@ static void wait_for(struct stage *stage, const int *counter, int least)
 
 static int migrated(void **state UNUSED)
 {
-    struct err err = {0};
-    FILE *out = fopen("/dev/null", "we");
     struct pg *pg;
 
-    if (!migrate_apply(pg_url(), out, &err))
-        fail_msg("%s", err.text);
-    fclose(out);
+    pg_migrate();
     pg = pg_open(NULL);
     pg_value(pg, "CREATE ROLE test_sched LOGIN IN ROLE ecs_scheduler_scheduld");
     pg_close(pg);

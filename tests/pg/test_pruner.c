@@ -12,7 +12,6 @@
 #include "attr.h"
 #include "clock.h"
 #include "mem.h"
-#include "migrate.h"
 
 struct stage {
     struct pg *pg;
@@ -38,13 +37,9 @@ static void on_pass(void *arg, int64_t runs, int64_t tombstones, const struct er
 
 static int migrated(void **state UNUSED)
 {
-    struct err err = {0};
-    FILE *out = fopen("/dev/null", "we");
     struct pg *pg;
 
-    if (!migrate_apply(pg_url(), out, &err))
-        fail_msg("%s", err.text);
-    fclose(out);
+    pg_migrate();
     pg = pg_open(NULL);
     pg_value(pg, "CREATE ROLE test_sched LOGIN IN ROLE ecs_scheduler_scheduld");
     pg_close(pg);

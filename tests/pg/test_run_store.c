@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "mem.h"
-#include "migrate.h"
 #include "run.h"
 #include "run_store.h"
 
@@ -27,13 +26,8 @@ static struct pg *admin; /* as the owner of the tables */
 
 static int migrated(void **state)
 {
-    struct err err = {0};
-    FILE *out = fopen("/dev/null", "we");
-
     (void)state;
-    if (!migrate_apply(pg_url(), out, &err))
-        fail_msg("%s", err.text);
-    fclose(out);
+    pg_migrate();
     admin = pg_open(NULL);
     return 0;
 }
