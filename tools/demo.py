@@ -5,18 +5,20 @@ What runs is what the tests run: tests/e2e/stack.py. Everything is on loopback a
 import signal
 import sys
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+stopping = False
 
 
 def on_signal(number, _frame):
-    # An impatient second one must not interrupt the cleaning up, which comes to its end by itself.
-    for other in STOP_SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+    # Another one, of an impatient user or of the terminal, must not interrupt the cleaning up.
+    global stopping
+    if not stopping:
+        stopping = True
+        raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":  # before anything that takes its time
-    for number in STOP_SIGNALS:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ./quickstart passes it on as SIGTERM
+    for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
 
 import argparse
@@ -158,8 +160,7 @@ def main():
         return 1
     except SystemExit as stopped:
         say("\nStopping.")
-        by_hand = stopped.code == 128 + signal.SIGINT and not options.once
-        return 0 if by_hand else stopped.code
+        return stopped.code
     finally:
         stack.stop(check=False)
     say("It works: the API shows the run. Everything is stopped again.")
