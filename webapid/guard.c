@@ -16,13 +16,13 @@
 #include "attr.h"
 #include "clock.h"
 #include "cors.h"
-#include "http_date.h"
-#include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "refusal.h"
+#include "request_id.h"
 
 enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REMOTE_SIZE = 64 };
-enum { REFUSAL_MAX = 4096, RETRY_AFTER_S = 1 };
+enum { REFUSAL_MAX = 4096 };
 
 enum guard_state { GUARD_IDLE, GUARD_READING, GUARD_BUSY, GUARD_FLUSHING, GUARD_LINGERING };
 
@@ -44,6 +44,7 @@ struct guard {
     bool continued;           /* 100 was sent for this request */
     bool closing;             /* after this answer */
     int64_t since_us;
+    char request_id[REQUEST_ID_SIZE]; /* of the request that is answered, or was last */
     char remote[REMOTE_SIZE];
 };
 
@@ -83,61 +84,40 @@ static void close_connection(struct guard *guard)
     evhtp_connection_free(guard->conn);
 }
 
+static void name_request(struct guard *guard)
+{
+    const char *given = framing_header(guard->framing, "X-Request-Id", 0, NULL);
+
+    if (given != NULL && request_id_is_valid(given))
+        memcpy(guard->request_id, given, strlen(given) + 1);
+    else
+        request_id_make(guard->request_id);
+}
+
 /* ---- Refusing ---- */
-
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {
-        {400, "Bad Request"},     {408, "Request Timeout"},     {413, "Content Too Large"},
-        {414, "URI Too Long"},    {417, "Expectation Failed"},  {431, "Request Header Fields Too Large"},
-        {501, "Not Implemented"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Error";
-}
-
-static void put_refusal(struct guard *guard, struct buf *text, int status, const char *why)
-{
-    AUTO_BUF struct buf body = {0};
-    const char *origin =
-        cors_allow(guard->guards->origins, framing_header(guard->framing, "Origin", 0, NULL));
-    char date[HTTP_DATE_SIZE];
-
-    buf_init(&body, REFUSAL_MAX);
-    buf_puts(&body, "{\"message\":");
-    json_put_string(&body, why);
-    buf_putc(&body, '}');
-    http_date_now(date);
-    buf_printf(text,
-               "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
-               status, reason_of(status), date, body.len);
-    if (status == 503)
-        buf_printf(text, "Retry-After: %d\r\n", RETRY_AFTER_S);
-    if (origin != NULL)
-        buf_printf(text, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
-    buf_puts(text, "Connection: close\r\n\r\n");
-    if (strcmp(framing_method(guard->framing), "HEAD") != 0)
-        buf_puts(text, body.data);
-}
 
 /* Answers without evhtp, which never hears of such a request. */
 static void refuse(struct guard *guard, int status, const char *why)
 {
+    const struct framing *framing = guard->framing;
     AUTO_BUF struct buf text = {0};
 
+    name_request(guard);
     buf_init(&text, REFUSAL_MAX);
-    put_refusal(guard, &text, status, why);
+    refusal_put(&text,
+                &(struct refusal){
+                    .status = status,
+                    .why = why,
+                    .request_id = guard->request_id,
+                    .origin = cors_allow(guard->guards->origins, framing_header(framing, "Origin", 0, NULL)),
+                    .is_head = strcmp(framing_method(framing), "HEAD") == 0,
+                });
     bufferevent_write(guard->bev, text.data, text.len);
     bufferevent_enable(guard->bev, EV_WRITE);
     guard->closing = true;
     set_state(guard, GUARD_FLUSHING);
-    log_info("http.refused", "status=%d why=%s remote=%s", status, LOGQ(why), guard->remote);
+    log_info("http.refused", "status=%d why=%s remote=%s request=%s", status, LOGQ(why), guard->remote,
+             guard->request_id);
 }
 
 /* ---- One request ---- */
@@ -166,6 +146,7 @@ static void dispatch(struct guard *guard)
     buf_init(&head, HTTP_HEADER_BLOCK_MAX);
     put_head(guard, &head);
     guard->since_us = clock_monotonic_us(&clock_system);
+    name_request(guard);
     set_state(guard, GUARD_BUSY);
     /* The end of the input is frozen by libevent, its beginning is not; it is empty, so both are the same. */
     evbuffer_prepend(bufferevent_get_input(guard->bev), head.data, head.len);
@@ -506,6 +487,11 @@ void guard_answer(struct guard *guard, int status, const char *body, size_t body
 const char *guard_remote(const struct guard *guard)
 {
     return guard->remote;
+}
+
+const char *guard_request_id(const struct guard *guard)
+{
+    return guard->request_id;
 }
 
 int64_t guard_since_us(const struct guard *guard)

@@ -77,5 +77,6 @@ struct framing *guard_take_framing(struct guard *guard);
  * afterwards. */
 void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length);
 
-const char *guard_remote(const struct guard *guard); /* the client's address, for logs */
-int64_t guard_since_us(const struct guard *guard);   /* monotonic: when the request was whole */
+const char *guard_remote(const struct guard *guard);     /* the client's address, for logs */
+const char *guard_request_id(const struct guard *guard); /* request_id.h */
+int64_t guard_since_us(const struct guard *guard);       /* monotonic: when the request was whole */

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json-c/json.h>
-
 #include "clock.h"
 #include "cors.h"
 #include "etag.h"
 #include "http_date.h"
-#include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "problem.h"
 #include "request_internal.h"
 
 enum { BODY_MAX = 1 << 20, TEXT_SIZE = 2048 };
@@ -54,7 +52,7 @@ static void put_cors(struct guard *guard, const struct request *rq)
     if (origin == NULL)
         return;
     guard_header(guard, "Access-Control-Allow-Origin", origin);
-    guard_header(guard, "Access-Control-Expose-Headers", "ETag, Location, Retry-After");
+    guard_header(guard, "Access-Control-Expose-Headers", "ETag, Location, Retry-After, X-Request-Id");
 }
 
 static void put_headers(struct guard *guard, const struct request *rq, int status, const char *tag)
@@ -65,6 +63,7 @@ static void put_headers(struct guard *guard, const struct request *rq, int statu
     guard_header(guard, "Date", date);
     guard_header(guard, "Content-Type", "application/json");
     guard_header(guard, "ETag", tag);
+    guard_header(guard, "X-Request-Id", rq->id);
     if (status == 503)
         guard_header(guard, "Retry-After", retry_after_s);
     put_cors(guard, rq);
@@ -76,9 +75,9 @@ static void log_access(const struct request *rq, const struct guard *guard, int 
 {
     int64_t us = clock_monotonic_us(&clock_system) - guard_since_us(guard);
 
-    log_info("http.request", "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s",
+    log_info("http.request", "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s request=%s",
              LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), status, bytes, us / 1000,
-             (int)(us % 1000), guard_remote(guard));
+             (int)(us % 1000), guard_remote(guard), rq->id);
 }
 
 /* Answers to the guard, which may be the request's no more. */
@@ -111,7 +110,8 @@ static void finish(struct request *rq, int status, const char *body, size_t len)
 void reply_json(struct request *rq, int status, const struct buf *body)
 {
     if (buf_full(body)) {
-        log_error("http.too_large", "path=%s bytes=%zu", LOGQ(request_path(rq)), body->len);
+        log_error("http.too_large", "path=%s bytes=%zu request=%s", LOGQ(request_path(rq)), body->len,
+                  rq->id);
         reply_message(rq, 500, "The answer is too large.");
         return;
     }
@@ -121,13 +121,6 @@ void reply_json(struct request *rq, int status, const struct buf *body)
 void reply_status(struct request *rq, int status)
 {
     finish(rq, status, "", 0);
-}
-
-static void put_message(struct buf *body, const char *text)
-{
-    buf_puts(body, "{\"message\":");
-    json_put_string(body, text);
-    buf_putc(body, '}');
 }
 
 void reply_message(struct request *rq, int status, const char *fmt, ...)
@@ -140,7 +133,7 @@ void reply_message(struct request *rq, int status, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     buf_init(&body, BODY_MAX);
-    put_message(&body, text);
+    problem_put(&body, rq->id, text);
     finish(rq, status, body.data, body.len);
 }
 
@@ -150,9 +143,7 @@ void reply_report(struct request *rq, const struct job_report *report)
 
     assert(report->messages != NULL);
     buf_init(&body, BODY_MAX);
-    buf_puts(&body, "{\"messages\":");
-    json_put_value(&body, report->messages);
-    buf_putc(&body, '}');
+    problem_put_fields(&body, rq->id, report->messages);
     reply_json(rq, 400, &body);
 }
 
@@ -181,13 +172,13 @@ void reply_err(struct request *rq, const struct err *err)
     int status = status_of(err->kind);
 
     if (status == 500) {
-        log_error("http.failed", "method=%s path=%s error=%s", LOGQ(request_method_text(rq)),
-                  LOGQ(request_path(rq)), LOGQ(err->text));
+        log_error("http.failed", "method=%s path=%s error=%s request=%s", LOGQ(request_method_text(rq)),
+                  LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
         reply_message(rq, status, "An error occurred on the server; its log says more.");
     } else if (status == 503) {
         /* The words are about our database, and not for everybody. */
-        log_warning("http.unavailable", "method=%s path=%s error=%s", LOGQ(request_method_text(rq)),
-                    LOGQ(request_path(rq)), LOGQ(err->text));
+        log_warning("http.unavailable", "method=%s path=%s error=%s request=%s",
+                    LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
         reply_message(rq, status, "The database does not answer; try again later.");
     } else {
         reply_message(rq, status, "%s", err->text);
@@ -201,6 +192,6 @@ void reply_late(struct request *rq)
 
     request_drop_answer(rq); /* what the handler has said so far is about another answer */
     buf_init(&body, BODY_MAX);
-    put_message(&body, "The answer took too long; try again later.");
+    problem_put(&body, rq->id, "The answer took too long; try again later.");
     send(rq, guard, 503, body.data, body.len);
 }

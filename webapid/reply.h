@@ -3,8 +3,9 @@
  * reply_status() is the one answer to a request: it ends the handler's hold on it (see request.h). May be
  * called from inside the handler or later, on the worker's thread.
  *
- * What every answer gets here: Date, Content-Length, an ETag (and 304 instead, if a GET's If-None-Match has
- * it), the CORS headers of configured origins, Retry-After on 503, and a line in the access log.
+ * What every answer gets here: Date, Content-Length, X-Request-Id, an ETag (and 304 instead, if a GET's
+ * If-None-Match has it), the CORS headers of configured origins, Retry-After on 503, and a line in the access
+ * log.
  */
 #pragma once
 
@@ -16,11 +17,11 @@
 
 /* The media type is application/json; body is copied. */
 void reply_json(struct request *rq, int status, const struct buf *body);
-/* {"message": "..."} */
+/* {"message": "...", "requestId": "..."}: problem.h. */
 void reply_message(struct request *rq, int status, const char *fmt, ...) PRINTF(3, 4);
-/* 400 {"messages": {...}}: the report must not be clean. */
+/* 400 {"messages": {...}, "requestId": "..."}: the report must not be clean. */
 void reply_report(struct request *rq, const struct job_report *report);
-/* {"message"} with the status that the error's kind stands for: 400, 404, 409, 403, 503 or 500. A 500 is
+/* A message with the status that the error's kind stands for: 400, 404, 409, 403, 503 or 500. A 500 is
  * logged with the error's text, and tells the client nothing of it. */
 void reply_err(struct request *rq, const struct err *err);
 /* No body. */

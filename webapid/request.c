@@ -20,6 +20,7 @@ void request_begin(void *arg, struct guard *guard)
     struct request *rq = mem_alloc(sizeof *rq);
 
     *rq = (struct request){.env = env, .guard = guard, .framing = guard_framing(guard)};
+    strcpy(rq->id, guard_request_id(guard)); /* as long as can be */
     guard_set_owner(guard, rq);
     router_dispatch(&env->router, rq);
 }

@@ -10,6 +10,7 @@
 
 #include "framing.h"
 #include "guard.h"
+#include "request_id.h"
 #include "router.h"
 
 enum { REQUEST_HEADERS_MAX = 8 };
@@ -32,6 +33,7 @@ struct request {
     const struct framing *framing; /* lent by the guard; ours once there is no guard */
     struct framing *own_framing;   /* owned; NULL while it is lent */
 
+    char id[REQUEST_ID_SIZE];    /* request_id.h */
     struct buf param;            /* owned; data is NULL: none */
     struct buf query;            /* owned: uri_query_decode()'s; data is NULL: none */
     struct request_text *joined; /* owned: headers that were there twice */

@@ -8,6 +8,7 @@ import unittest
 from urllib.parse import quote
 
 from stack import DEADLINE_S, Stack, wait_until
+from transcript import take_request_id
 
 LATER = "0 0 0 * * 1 1 2099"
 stack = None
@@ -25,6 +26,7 @@ class Answer:
     def __init__(self, response):
         self.status, self.headers, self.text = response.status, response.headers, response.read().decode()
         self.json = json.loads(self.text) if self.text else None
+        take_request_id(self)
 
     def __repr__(self):
         return f"{self.status} {self.text[:500]}"

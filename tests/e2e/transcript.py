@@ -2,7 +2,7 @@
 
 An answer is the same if status, media type, presence of an ETag, Allow as a set and body are. In the body these are set
 aside: times, unless the case is marked "dates"; the numbers that were chosen for `?`; the order of query parameters in
-links.
+links. Of an error's body, requestId.
 """
 import http.client
 import json
@@ -19,6 +19,13 @@ def load():
     return [json.loads(line) for line in CASES.read_text().splitlines()]
 
 
+def take_request_id(answer):
+    """Each answer has another, so it is taken out of an error's body, where it has to be the header's."""
+    if isinstance(answer.json, dict) and ("message" in answer.json or "messages" in answer.json):
+        if answer.json.pop("requestId", None) != answer.headers["X-Request-Id"]:
+            raise AssertionError(f"the error names another request than {answer.headers['X-Request-Id']}: {answer.text}")
+
+
 class Answer:
     def __init__(self, response):
         self.status = response.status
@@ -30,6 +37,7 @@ class Answer:
             self.json = json.loads(self.text)
         except ValueError:
             self.json = None
+        take_request_id(self)
 
 
 class Replay:

@@ -45,6 +45,12 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
+    def error(self):
+        """The body of an error without requestId, which has to be the header's."""
+        said = self.json()
+        assert said.pop("requestId") == self["X-Request-Id"], f"the error names another request: {self.body}"
+        return said
+
 
 class Client:
     def __init__(self, address):

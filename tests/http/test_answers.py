@@ -51,7 +51,7 @@ class Answers(unittest.TestCase):
             answer = self.ask(method, "/")
             self.assertEqual(answer.status, 405)
             self.assertEqual(answer["Allow"], "GET, HEAD, OPTIONS")
-            self.assertEqual(answer.json(), {"message": "The method is not allowed for the requested URL."})
+            self.assertEqual(answer.error(), {"message": "The method is not allowed for the requested URL."})
 
     def test_options(self):
         answer = self.ask("OPTIONS", "/echo/x")
@@ -102,7 +102,7 @@ class Answers(unittest.TestCase):
     def test_errors_by_kind(self):
         for kind, status in (("invalid", 400), ("missing", 404), ("conflict", 409), ("denied", 403)):
             answer = self.ask("GET", f"/fail/{kind}")
-            self.assertEqual((answer.status, answer.json()), (status, {"message": 'the "words" of it'}))
+            self.assertEqual((answer.status, answer.error()), (status, {"message": 'the "words" of it'}))
         for kind, status in (("unavailable", 503), ("internal", 500)):
             answer = self.ask("GET", f"/fail/{kind}")
             self.assertEqual(answer.status, status)
@@ -110,7 +110,28 @@ class Answers(unittest.TestCase):
         self.assertEqual(self.ask("GET", "/fail/unavailable")["Retry-After"], "1")
         answer = self.ask("GET", "/complain")
         self.assertEqual(answer.status, 400)
-        self.assertEqual(answer.json(), {"messages": {"trigger": {"queueName": ["Not a valid string."]}}})
+        self.assertEqual(answer.error(), {"messages": {"trigger": {"queueName": ["Not a valid string."]}}})
+
+    def test_each_request_has_a_name(self):
+        names = []
+        for request in (head("GET", "/"), head("GET", "/nope"), head("HEAD", "/"), head("OPTIONS", "/"), b"no HTTP\r\n\r\n",
+                        head("GET", "/fail/internal"), head("GET", "/fail/unavailable")):
+            answer = self.echod.ask(request)
+            self.assertRegex(answer["X-Request-Id"], "^[0-9a-f]{16}$")
+            if answer.status >= 400:
+                answer.error()
+            names.append(answer["X-Request-Id"])
+        self.assertEqual(len(set(names)), len(names))
+        for event, name in zip(["request", "request", "request", "request", "refused", "failed", "unavailable"], names):
+            self.echod.wait_for(rf"http\.{event} .* request={name}\n")
+        for name in names[-2:]:
+            self.echod.wait_for(rf"http\.request .* request={name}\n")
+
+    def test_a_client_may_name_its_request(self):
+        for name, wanted in (("a.b-C_9", "a.b-C_9"), ("x" * 64, "x" * 64), ("x" * 65, None), ("a b", None), ("", None), ("a\"", None)):
+            for target in ("/", "/nope"):
+                answer = self.ask("GET", target, f"X-Request-Id: {name}")
+                self.assertRegex(answer["X-Request-Id"], f"^{wanted or '[0-9a-f]{16}'}$")
 
     def test_no_database(self):
         answer = self.ask("GET", "/database")
