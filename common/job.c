@@ -15,6 +15,7 @@ static const char *const field_names[JOB_FIELDS] = {
     [JOB_SUSPENDED] = "suspended",
     [JOB_TRIGGER] = "trigger",
     [JOB_OVERRIDES] = "overrides",
+    [JOB_MISFIRE_GRACE] = "misfireGraceSeconds",
 };
 
 const char *job_field_name(enum job_field field)
@@ -43,5 +44,12 @@ bool job_count_check(int64_t count, struct err *err)
 {
     if (count < 1 || count > JOB_TASK_COUNT_MAX)
         return err_set(err, ERR_INVALID, "Must be between 1 and %d.", JOB_TASK_COUNT_MAX);
+    return true;
+}
+
+bool job_grace_check(int64_t seconds, struct err *err)
+{
+    if (seconds < 0 || seconds > MISFIRE_GRACE_MAX_S)
+        return err_set(err, ERR_INVALID, "Must be between 0 and %d.", MISFIRE_GRACE_MAX_S);
     return true;
 }

@@ -26,6 +26,7 @@ enum job_field {
     JOB_SUSPENDED,
     JOB_TRIGGER,
     JOB_OVERRIDES,
+    JOB_MISFIRE_GRACE,
     JOB_FIELDS,
 };
 
@@ -39,3 +40,6 @@ bool job_name_check(const char *name, size_t max, struct err *err);
 
 /* taskCount and maxCount. */
 bool job_count_check(int64_t count, struct err *err);
+
+/* misfireGraceSeconds. */
+bool job_grace_check(int64_t seconds, struct err *err);

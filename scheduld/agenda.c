@@ -52,9 +52,11 @@ static void emit(struct agenda *a, uint32_t number, struct timed_job *job, const
         .coalesced = due->coalesced,
         .first_s = due->first_s,
         .timing = &job->timing,
+        .missed_first_s = due->missed_first_s,
         .missed_s = due->missed_s,
         .missed = due->missed,
         .next_s = due->next_s,
+        .grace_s = job->grace_s,
     };
 
     job->flags &= ~(uint32_t)(TIMED_DIRTY | TIMED_COUNTING);
@@ -83,7 +85,7 @@ static void on_due_job(struct agenda *a, uint32_t number, int64_t now_s)
         set_next(a, number, job, job->next_s > now_s ? job->next_s : due_next(&job->timing, now_s + 1));
         return;
     }
-    due_begin(&due, job->next_s, now_s, a->options.grace_s);
+    due_begin(&due, job->next_s, now_s, job->grace_s);
     if (due_count(&due, &job->timing, AGENDA_COUNT_MAX))
         emit(a, number, job, &due);
     else

@@ -30,13 +30,15 @@ struct job_timing;
 /* What a job owes. At least one of fire_s and missed_s is not 0. */
 struct agenda_due { /* lent for the call */
     const char *job_id;
-    int64_t revision;  /* jobs.revision that this was computed from */
-    int64_t fire_s;    /* the latest fire time that has passed and is within the grace; 0: none */
-    int64_t coalesced; /* earlier fire times within the grace that it stands for, not yet acted on */
-    int64_t first_s;   /* the earliest of these; fire_s if there are none */
-    int64_t missed_s;  /* the latest fire time that is beyond the grace, never acted on; 0: none */
-    int64_t missed;    /* how many fire times were missed, that one included */
-    int64_t next_s;    /* what the job is armed for from now on; 0: no more */
+    int64_t revision;       /* jobs.revision that this was computed from */
+    int64_t fire_s;         /* the latest fire time that has passed and is within the grace; 0: none */
+    int64_t coalesced;      /* earlier fire times within the grace that it stands for, not yet acted on */
+    int64_t first_s;        /* the earliest of these; fire_s if there are none */
+    int64_t missed_first_s; /* the earliest fire time that is beyond the grace, never acted on; 0: none */
+    int64_t missed_s;       /* the latest of these */
+    int64_t missed;         /* how many fire times were missed, these included */
+    int64_t next_s;         /* what the job is armed for from now on; 0: no more */
+    int64_t grace_s;        /* the job's, or the one of agenda_options */
     const struct job_timing *timing; /* lent; to count anew what of it is known already */
 };
 
@@ -45,7 +47,7 @@ struct agenda_options {
     struct db *db;             /* lent: shared with the runner; to be freed before the agenda */
     const struct clock *clock; /* lent; NULL: the system's */
     const char *zoneinfo;      /* folder of the zones, see zone.h; NULL: the system's */
-    int grace_s;               /* a fire that is later than this is missed */
+    int grace_s;               /* of jobs that have none: a fire that is later than this is missed */
     int sweep_ms;              /* how often it looks for changes that it was not told of; 0: 5000 */
     int zones_ms;              /* how often it looks for updates of zones; 0: 60000 */
 

@@ -42,6 +42,7 @@ static void compile(struct agenda *a, struct timed_job *job, const struct job_ro
     else
         disable(a, job, &err);
     job->revision = row->revision;
+    job->grace_s = row->grace_s < 0 ? a->options.grace_s : row->grace_s;
     job->flags &= ~(uint32_t)TIMED_STALE;
 }
 

@@ -23,8 +23,9 @@ void due_begin(struct due *due, int64_t first_s, int64_t now_s, int64_t grace_s)
 static void look_at(struct due *due, int64_t fire_s)
 {
     if (fire_s < due->now_s - due->grace_s) {
+        if (due->missed++ == 0)
+            due->missed_first_s = fire_s;
         due->missed_s = fire_s;
-        due->missed++;
         return;
     }
     if (due->fire_s == 0)

@@ -14,7 +14,7 @@ struct job_timing;
 struct due {
     int64_t now_s, grace_s;
     int64_t fire_s, coalesced, first_s; /* as struct agenda_due has them */
-    int64_t missed_s, missed;
+    int64_t missed_first_s, missed_s, missed;
     int64_t
         next_s; /* the first fire time that was not looked at; in the end the first one after now; 0: none */
 };

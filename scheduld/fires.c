@@ -43,6 +43,7 @@ void fire_span_merge(struct fire_span *a, const struct fire_span *b)
         a->fire_s = b->fire_s;
         a->revision = b->revision;
         a->next_s = b->next_s;
+        a->grace_s = b->grace_s;
     } else if (a->count == 0 || b->revision > a->revision || b->fire_s > a->fire_s) {
         *a = *b; /* computed from the cursor: it has all */
     }
@@ -87,6 +88,7 @@ static enum fire_change take_same(struct fire *fire, const struct fire_span *spa
         return take_written(fire, span);
     fire->main.count = span->count;
     fire->main.first_s = span->first_s;
+    fire->main.grace_s = span->grace_s;
     return FIRE_WAITS;
 }
 
@@ -131,14 +133,17 @@ enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
                              .first_s = due->coalesced == 0 ? due->fire_s : due->first_s,
                              .count = due->fire_s == 0 ? 0 : due->coalesced + 1,
                              .revision = due->revision,
-                             .next_s = due->next_s};
+                             .next_s = due->next_s,
+                             .grace_s = due->grace_s};
     /* next_run must not pass over a fire that is not on record yet. */
     struct fire_span missed = {.fire_s = due->missed_s,
-                               .first_s = due->missed_s,
+                               .first_s = due->missed_first_s,
                                .count = due->missed_s == 0 ? 0 : due->missed,
                                .revision = due->revision,
-                               .next_s = due->fire_s != 0 ? due->fire_s : due->next_s};
+                               .next_s = due->fire_s != 0 ? due->fire_s : due->next_s,
+                               .grace_s = due->grace_s};
 
+    leave_out(&missed, known_until(fire), due->timing);
     fire_span_merge(&fire->missed, &missed);
     if (span.count == 0)
         return FIRE_WAITS;

@@ -30,6 +30,7 @@ struct fire_span {
     int64_t count;    /* that one included */
     int64_t revision; /* of the job, from which they were computed */
     int64_t next_s;   /* the fire after them; 0: none */
+    int64_t grace_s;  /* of the job, likewise: how late the run may be launched */
 };
 
 struct fire {

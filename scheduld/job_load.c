@@ -8,7 +8,7 @@
     "j.id, j.revision, j.ordinal, j.schedule, j.timezone, j.schedule_start, j.schedule_end,"                 \
     " j.suspended IS TRUE, ceil(extract(epoch FROM j.scheduled_since))::bigint,"                             \
     " floor(extract(epoch FROM s.cursor))::bigint, ceil(extract(epoch FROM s.next_run))::bigint,"            \
-    " s.armed_revision, s.problem"
+    " s.armed_revision, s.problem, j.misfire_grace_seconds"
 #define WITH_STATE " FROM jobs AS j LEFT JOIN job_state AS s ON s.job_id = j.id"
 
 /* Rows that pg_restore brought from another server may bear transactions that this one has yet to come to. */
@@ -28,6 +28,7 @@ enum {
     COL_NEXT,
     COL_ARMED,
     COL_PROBLEM,
+    COL_GRACE,
     COL_ASKED, /* job_load_ids alone has it */
 };
 
@@ -126,6 +127,7 @@ bool job_row_read(const struct db_result *result, int row, struct job_row *ret)
         .next_s = db_int64(result, row, COL_NEXT),
         .armed_revision = db_int64(result, row, COL_ARMED),
         .problem = db_text(result, row, COL_PROBLEM),
+        .grace_s = db_is_null(result, row, COL_GRACE) ? -1 : (int)db_int64(result, row, COL_GRACE),
     };
     return true;
 }

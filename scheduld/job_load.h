@@ -33,6 +33,7 @@ struct job_row {
     int64_t next_s;         /* job_state.next_run; 0: none */
     int64_t armed_revision; /* 0: none */
     const char *problem;    /* job_state.problem; NULL: none */
+    int grace_s;            /* jobs.misfire_grace_seconds; -1: none */
 };
 
 extern const struct db_stmt job_load_mark;    /* -> what came before (see MARK_), now */

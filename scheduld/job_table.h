@@ -20,7 +20,7 @@ enum timed_flag {
     TIMED_PROBLEM = 8,  /* it cannot be armed: problem says why */
 };
 
-/* 176 bytes and the id, in one piece of memory, as there may be a million. */
+/* 184 bytes and the id, in one piece of memory, as there may be a million. */
 struct timed_job {
     int64_t revision;
     int64_t next_s;    /* the first fire time that was not said to be due; 0: none */
@@ -28,6 +28,7 @@ struct timed_job {
     uint32_t in_chain; /* next job of the same bucket */
     uint32_t seen;     /* which load saw it last */
     uint32_t flags;    /* of timed_flag */
+    int32_t grace_s;   /* a fire that is later than this is missed */
     union {
         struct job_timing timing; /* owned */
         char *problem;            /* owned; if TIMED_PROBLEM */

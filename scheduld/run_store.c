@@ -40,7 +40,7 @@ static const struct db_stmt plan = {
     "    CASE WHEN i.state <> 'planned' THEN now() END"
     "  FROM input i, fence WHERE i.state IS NOT NULL"
     "  ON CONFLICT (job_id, fire_at) DO NOTHING"
-    "  RETURNING id, job_id, fire_at"
+    "  RETURNING id, job_id, fire_at, state"
     "), " FREE(
         "input") ", moved AS ("
                  "  INSERT INTO job_state AS s (job_id, cursor, next_run, armed_revision)"
@@ -61,8 +61,7 @@ static const struct db_stmt plan = {
                  "    updated_at = now()"
                  ")"
                  "SELECT r.ord, r.id FROM fence LEFT JOIN ("
-                 "  SELECT i.ord, w.id FROM written w JOIN input i USING (job_id, fire_at)"
-                 "  WHERE i.state IS NOT NULL"
+                 "  SELECT i.ord, w.id FROM written w JOIN input i USING (job_id, fire_at, state)"
                  "  UNION ALL"
                  "  SELECT i.ord, o.id FROM input i JOIN runs o USING (job_id, fire_at)"
                  "  WHERE $14::boolean AND i.state = 'planned' AND o.state = 'planned' AND o.epoch = "
@@ -106,8 +105,9 @@ static const struct db_stmt take_over = {
                  ")"
                  "SELECT t.id, t.job_id, extract(epoch FROM t.fire_at)::bigint, t.coalesced, t.wanted,"
                  "  t.running, t.needed, t.request, t.chunks, t.tasks,"
-                 "  (extract(epoch FROM t.launched_at) * 1000000)::bigint "
-                 "FROM fence LEFT JOIN taken t ON true ORDER BY t.fire_at, t.id",
+                 "  (extract(epoch FROM t.launched_at) * 1000000)::bigint, j.misfire_grace_seconds "
+                 "FROM fence LEFT JOIN taken t ON true LEFT JOIN jobs j ON j.id = t.job_id"
+                 " ORDER BY t.fire_at, t.id",
     .params = 1,
 };
 
@@ -260,7 +260,8 @@ bool run_store_taken(const struct db_result *result, int row, struct run *run, s
                              .coalesced = db_int64(result, row, 3),
                              .request = db_text(result, row, 7),
                              .chunks = db_text(result, row, 8),
-                             .tasks = db_text(result, row, 9)};
+                             .tasks = db_text(result, row, 9),
+                             .grace_s = int_or_none(result, row, 11)};
     return true;
 }
 

@@ -62,6 +62,7 @@ struct run_open {
     const char *job_id; /* lent by the result, as all texts */
     int64_t fire_s;
     int64_t coalesced;
+    int grace_s;         /* of the job, as it is now; -1: it has none */
     const char *request; /* NULL: none */
     const char *chunks, *tasks;
 };

@@ -46,7 +46,7 @@ struct runner_options {
     void *sqs;
     const char *cluster; /* name or ARN */
     const char *name;    /* RunTask's startedBy */
-    int64_t grace_s;     /* a fire is launched at most so late, and what fails is tried again for so long */
+    int64_t grace_s;     /* of a run that is taken over, if its job has none: tried again for so long */
 
     /* Asked right before each RunTask: whether the lease of leadership holds (leader_may_launch). */
     bool (*may_launch)(void *arg);

@@ -141,11 +141,11 @@ static void add_main(struct write *write, struct fire *fire)
 static void add_parts(struct write *write, struct fire *fire)
 {
     struct item *item;
-    int64_t grace_s = write->runner->options.grace_s;
 
     if (fire->missed.count > 0) {
         item = add_item(write, fire, PART_MISSED, &fire->missed);
-        item->error = mem_printf("nobody could act on it within the grace of %" PRId64 " s", grace_s);
+        item->error =
+            mem_printf("nobody could act on it within the grace of %" PRId64 " s", item->span.grace_s);
         fire->missed = (struct fire_span){0};
     }
     if (fire->to_plan)

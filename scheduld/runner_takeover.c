@@ -120,8 +120,10 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
     struct err err;
     bool sound = read_run(run, open, &err);
 
-    fire->main =
-        (struct fire_span){.fire_s = open->fire_s, .first_s = open->fire_s, .count = open->coalesced + 1};
+    fire->main = (struct fire_span){.fire_s = open->fire_s,
+                                    .first_s = open->fire_s,
+                                    .count = open->coalesced + 1,
+                                    .grace_s = open->grace_s < 0 ? runner->options.grace_s : open->grace_s};
     fire->run = run;
     fire->taken_over = true;
     runner_take_slot(runner, fire, true);

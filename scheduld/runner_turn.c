@@ -32,7 +32,7 @@ const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE])
 
 bool runner_over_grace(const struct runner *runner, const struct fire *fire)
 {
-    return clock_wall_s(runner->options.clock) > fire->main.fire_s + runner->options.grace_s;
+    return clock_wall_s(runner->options.clock) > fire->main.fire_s + fire->main.grace_s;
 }
 
 void runner_say_why(struct fire *fire, const char *fmt, ...)
@@ -199,10 +199,10 @@ void runner_end_late(struct runner *runner, struct fire *fire)
     fire->why = NULL;
     if (why == NULL)
         runner_say_why(fire, "its turn came %" PRId64 " s late, beyond the grace of %" PRId64 " s", late_s,
-                       runner->options.grace_s);
+                       fire->main.grace_s);
     else
         runner_say_why(fire, "it could not be checked within the grace of %" PRId64 " s: %s",
-                       runner->options.grace_s, why);
+                       fire->main.grace_s, why);
     runner_apply(runner, fire, RUN_EV_LATE);
 }
 
@@ -211,7 +211,7 @@ void runner_end_launch_late(struct runner *runner, struct fire *fire, enum run_e
     AUTO_FREE char *last = mem_strdup(fire->run->error);
 
     run_set_error(fire->run, "not all of it could be started within the grace of %" PRId64 " s: %s",
-                  runner->options.grace_s, last);
+                  fire->main.grace_s, last);
     runner_apply(runner, fire, event);
 }
 

@@ -53,7 +53,7 @@ void runner_set_timer(struct runner *runner)
 void runner_park(struct runner *runner, struct fire *fire)
 {
     int64_t wait = back_off_ms(runner->options.retry_min_ms, runner->options.retry_max_ms, fire->tries++);
-    int64_t left_s = fire->main.fire_s + runner->options.grace_s + 1 - clock_wall_s(runner->options.clock);
+    int64_t left_s = fire->main.fire_s + fire->main.grace_s + 1 - clock_wall_s(runner->options.clock);
 
     if (left_s >= 0 && wait > left_s * 1000) /* the end of the grace is not to be slept through */
         wait = left_s * 1000;

@@ -54,7 +54,7 @@ static const struct setting table[] = {
     {"ECSS_MISFIRE_GRACE_SECONDS", SETTING_INT, offsetof(struct settings, misfire_grace_s), .def = "3600",
      .min = 0, .max = MISFIRE_GRACE_MAX_S,
      .help = "how late a run may still be started when nobody could act in time; later it is on record as "
-             "missed"},
+             "missed. A job's misfireGraceSeconds goes before it"},
     {"ECSS_RUN_RETENTION_DAYS", SETTING_INT, offsetof(struct settings, run_retention_days), .def = "30",
      .min = 1, .max = 36500, .help = "how long runs are kept on record"},
     {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",

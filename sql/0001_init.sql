@@ -120,6 +120,7 @@ CREATE TABLE jobs (
     max_count integer,
     trigger jsonb,
     overrides jsonb,
+    misfire_grace_seconds integer,
     suspended boolean,
     scheduled_since timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0,
@@ -137,7 +138,8 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_task_count_is_1_to_50 CHECK (task_count BETWEEN 1 AND 50),
     CONSTRAINT jobs_max_count_is_1_to_50 CHECK (max_count BETWEEN 1 AND 50),
     CONSTRAINT jobs_trigger_is_a_trigger CHECK (job_trigger_valid(trigger)),
-    CONSTRAINT jobs_overrides_are_overrides CHECK (job_overrides_valid(overrides))
+    CONSTRAINT jobs_overrides_are_overrides CHECK (job_overrides_valid(overrides)),
+    CONSTRAINT jobs_misfire_grace_seconds_is_0_to_86400 CHECK (misfire_grace_seconds BETWEEN 0 AND 86400)
 );
 CREATE INDEX jobs_changed_xid ON jobs (changed_xid);
 
@@ -153,6 +155,7 @@ COMMENT ON COLUMN jobs.task_count IS 'Tasks that shall run, 1 to 50: a fire star
 COMMENT ON COLUMN jobs.max_count IS 'Most tasks that a trigger may ask for, 1 to 50; NULL: 50 (API: maxCount).';
 COMMENT ON COLUMN jobs.trigger IS 'What decides how many tasks a fire wants, {"type": "sqs", "queueName": "work", "messagesPerTask": 100}; NULL: always task_count (API: trigger).';
 COMMENT ON COLUMN jobs.overrides IS 'Environment by container, [{"containerName": "c", "environment": {"NAME": "value"}}]; NULL: none (API: overrides). May hold secrets.';
+COMMENT ON COLUMN jobs.misfire_grace_seconds IS 'How many seconds late a fire may still be launched, 0 to 86400; later it is on record as missed. NULL: as scheduld''s setting ECSS_MISFIRE_GRACE_SECONDS says (API: misfireGraceSeconds).';
 COMMENT ON COLUMN jobs.suspended IS 'True: the job does not fire. NULL is false, and means that it was never said (API: suspended).';
 COMMENT ON COLUMN jobs.scheduled_since IS 'Since when schedule, timezone, schedule_start, schedule_end and suspended are as they are: no fire time before it counts, so that a job that is resumed does not make up for the time of its rest. Kept by a trigger.';
 COMMENT ON COLUMN jobs.revision IS 'Another, higher number after each change. Kept by a trigger, also for changes by hand.';
@@ -386,6 +389,7 @@ SELECT
     j.task_definition,
     j.task_count,
     j.max_count,
+    j.misfire_grace_seconds,
     j.updated_at
 FROM jobs j
 LEFT JOIN job_state s ON s.job_id = j.id
@@ -411,6 +415,7 @@ COMMENT ON COLUMN job_status.last_fire_error IS 'Why, if it failed.';
 COMMENT ON COLUMN job_status.task_definition IS 'ECS task definition that a run starts.';
 COMMENT ON COLUMN job_status.task_count IS 'Tasks that shall run.';
 COMMENT ON COLUMN job_status.max_count IS 'Most tasks that the trigger may ask for.';
+COMMENT ON COLUMN job_status.misfire_grace_seconds IS 'How late a fire may still be launched; NULL: as ECSS_MISFIRE_GRACE_SECONDS of scheduld says.';
 COMMENT ON COLUMN job_status.updated_at IS 'When the job was last changed.';
 
 CREATE VIEW upcoming_runs AS

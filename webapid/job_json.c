@@ -57,16 +57,17 @@ static bool read_time(const struct json_object *value, char **ret, const struct 
     return read_text(value, JOB_TIMESTAMP_MAX, ret, at);
 }
 
-static bool read_count(const struct json_object *value, char **ret, const struct job_at *at)
+static bool read_number(const struct json_object *value, bool (*check)(int64_t number, struct err *err),
+                        char **ret, const struct job_at *at)
 {
     struct err err;
-    int64_t count;
+    int64_t number;
 
-    if (!job_value_integer(value, &count, at))
+    if (!job_value_integer(value, &number, at))
         return false;
-    if (!job_count_check(count, &err))
+    if (!check(number, &err))
         return job_complain(at, "%s", err.text);
-    *ret = mem_printf("%" PRId64, count);
+    *ret = mem_printf("%" PRId64, number);
     return true;
 }
 
@@ -124,7 +125,9 @@ bool job_json_read_field(enum job_field field, const struct json_object *value, 
         return read_text(value, JOB_TIMEZONE_MAX, ret, at);
     case JOB_TASK_COUNT:
     case JOB_MAX_COUNT:
-        return read_count(value, ret, at);
+        return read_number(value, job_count_check, ret, at);
+    case JOB_MISFIRE_GRACE:
+        return read_number(value, job_grace_check, ret, at);
     case JOB_SUSPENDED:
         return read_suspended(value, ret, at);
     case JOB_TRIGGER:

@@ -92,6 +92,7 @@ void job_json_put(struct buf *buf, const struct job_row *row, struct zones *zone
     put_string(buf, "timezone", text[JOB_TIMEZONE]);
     put_raw(buf, "taskCount", text[JOB_TASK_COUNT]);
     put_raw(buf, "maxCount", text[JOB_MAX_COUNT]);
+    put_raw(buf, "misfireGraceSeconds", text[JOB_MISFIRE_GRACE]);
     if (text[JOB_SUSPENDED] != NULL)
         put_raw(buf, "suspended", text[JOB_SUSPENDED][0] == 't' ? "true" : "false");
     put_raw(buf, "trigger", text[JOB_TRIGGER]);

@@ -10,14 +10,14 @@ enum { NUMBER_SIZE = 24 };
 /* The columns by enum job_field, in this order in every statement; id is first. */
 #define FIELDS                                                                                               \
     "id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count, max_count,"          \
-    " suspended, trigger, overrides"
+    " suspended, trigger, overrides, misfire_grace_seconds"
 
 enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN, COL_PROBLEM };
 
 /* What the scheduler computed from another revision says nothing about this one. */
 #define SHOWN(from)                                                                                          \
     "SELECT j.id, j.task_definition, j.schedule, j.schedule_start, j.schedule_end, j.timezone,"              \
-    " j.task_count, j.max_count, j.suspended, j.trigger, j.overrides, j.revision,"                           \
+    " j.task_count, j.max_count, j.suspended, j.trigger, j.overrides, j.misfire_grace_seconds, j.revision,"  \
     " extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,"                                             \
     " CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE"                                   \
     " THEN extract(epoch FROM s.next_run)::bigint END,"                                                      \
@@ -26,20 +26,21 @@ enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN
 
 static const struct db_stmt insert = {
     .name = "job_insert",
-    .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+    .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
            " ON CONFLICT (id) DO NOTHING RETURNING revision",
     .params = JOB_FIELDS,
     .locks = 1,
 };
 
-/* $12 says by bits which of the values are meant, so that one prepared statement is good for any change. That
+/* $13 says by bits which of the values are meant, so that one prepared statement is good for any change. That
  * the row was there is looked up as the statement began: gone in between is MOVED, whose caller looks again.
  */
 #define SET(column, n, bit)                                                                                  \
-#column " = CASE WHEN $12::integer & " #bit " <> 0 THEN $" #n " ELSE j." #column " END"
-static const struct db_stmt update = {
-    .name = "job_update",
-    .sql = "WITH changed AS (UPDATE jobs j SET " /* clang-format off */
+#column " = CASE WHEN $13::integer & " #bit " <> 0 THEN $" #n " ELSE j." #column " END"
+static const struct db_stmt update =
+    {
+        .name = "job_update",
+        .sql = "WITH changed AS (UPDATE jobs j SET " /* clang-format off */
            SET(task_definition, 2::text, 2) ", "
            SET(schedule, 3::text, 4) ", "
            SET(schedule_start, 4::text, 8) ", "
@@ -49,13 +50,14 @@ static const struct db_stmt update = {
            SET(max_count, 8::integer, 128) ", "
            SET(suspended, 9::boolean, 256) ", "
            SET(trigger, 10::jsonb, 512) ", "
-           SET(overrides, 11::jsonb, 1024) /* clang-format on */
-    " WHERE j.id = $1 AND ($13::bigint[] IS NULL OR j.revision = ANY ($13))"
-    " RETURNING revision, task_count, max_count)"
-    " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
-    " FROM (SELECT) one LEFT JOIN changed ON true",
-    .params = JOB_FIELDS + 2,
-    .locks = 1,
+           SET(overrides, 11::jsonb, 1024) ", "
+           SET(misfire_grace_seconds, 12::integer, 2048) /* clang-format on */
+        " WHERE j.id = $1 AND ($14::bigint[] IS NULL OR j.revision = ANY ($14))"
+        " RETURNING revision, task_count, max_count)"
+        " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
+        " FROM (SELECT) one LEFT JOIN changed ON true",
+        .params = JOB_FIELDS + 2,
+        .locks = 1,
 };
 
 static const struct db_stmt delete = {

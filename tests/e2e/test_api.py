@@ -116,7 +116,7 @@ class Create(Api):
 
     def test_what_is_stored_is_shown(self):
         job = {"id": "all", "taskDefinition": "task", "schedule": "0 30 4 mon-fri", "scheduleStart": "2098-01-01T00:00:00+01:00",
-               "scheduleEnd": "2099-01-01T00:00:00+00:00", "timezone": "Europe/Berlin", "taskCount": 3, "maxCount": 20,
+               "scheduleEnd": "2099-01-01T00:00:00+00:00", "timezone": "Europe/Berlin", "taskCount": 3, "maxCount": 20, "misfireGraceSeconds": 0,
                "suspended": False, "trigger": {"type": "sqs", "queueName": "q.fifo", "messagesPerTask": 7},
                "overrides": [{"containerName": "c", "environment": {"A": "ä\"\\\n\u2028😀", "B": ""}}, {"containerName": "d"}]}
         self.call(201, "POST", "/jobs", job)
@@ -161,10 +161,12 @@ class Create(Api):
     def test_all_mistakes_at_once(self):
         self.assertEqual(self.messages("POST", "/jobs", {
             "taskDefinition": "a b", "schedule": "0 0 0 * * L", "taskCount": 51, "maxCount": "x", "timezone": "nope", "suspended": 2,
-            "scheduleStart": "x", "scheduleEnd": 5, "trigger": {"type": "sqs"}, "overrides": [{}, 5]}), {
+            "scheduleStart": "x", "scheduleEnd": 5, "trigger": {"type": "sqs"}, "overrides": [{}, 5],
+            "misfireGraceSeconds": -1}), {
                 "taskDefinition": ["task definition names must contain only alphanumeric, underscore, and hyphen"],
                 "schedule": ['Invalid schedule syntax: Unrecognized expression "L" for field "day"'],
                 "taskCount": ["Must be between 1 and 50."], "maxCount": ["Not a valid integer."],
+                "misfireGraceSeconds": ["Must be between 0 and 86400."],
                 "timezone": ["Invalid timezone format: nope"], "suspended": ["Not a valid boolean."],
                 "scheduleStart": ["Not a valid datetime."], "scheduleEnd": ["Not a valid datetime."],
                 "trigger": {"_schema": ["sqs trigger type requires queueName field"]},
@@ -175,7 +177,7 @@ class Create(Api):
         self.assertEqual(self.messages("POST", "/jobs", {}), {"schedule": missing, "taskDefinition": missing})
         self.assertEqual(self.messages("POST", "/jobs", {"id": "x"}), {"schedule": missing})
         for field in ("taskDefinition", "schedule", "id", "taskCount", "timezone", "trigger", "overrides", "suspended", "maxCount",
-                      "scheduleStart", "scheduleEnd"):
+                      "scheduleStart", "scheduleEnd", "misfireGraceSeconds"):
             job = {"taskDefinition": "x", "schedule": LATER, field: None}
             self.assertEqual(self.messages("POST", "/jobs", job), {field: ["Field may not be null."]})
 
@@ -361,7 +363,7 @@ class Change(Api):
     def test_null_takes_away(self):
         fields = {"taskCount": 4, "maxCount": 9, "timezone": "Asia/Tokyo", "scheduleStart": "2097-01-01T00:00:00Z",
                   "scheduleEnd": "2101-01-01T00:00:00Z", "suspended": True, "trigger": {"type": "noop"},
-                  "overrides": [{"containerName": "c"}]}
+                  "overrides": [{"containerName": "c"}], "misfireGraceSeconds": 60}
         self.create(**fields)
         for field in fields:
             self.put(**{field: None})

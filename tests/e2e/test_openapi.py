@@ -213,6 +213,7 @@ class Answers(unittest.TestCase):
     def jobs(self):
         job = {"taskDefinition": "a", "schedule": "? 0 0 * * 1 1 2099", "id": "a", "scheduleStart": "2098-01-01T00:00:00",
                "scheduleEnd": "2100-01-01T00:00:00Z", "timezone": "europe/berlin", "taskCount": "2", "maxCount": 9, "suspended": "f",
+               "misfireGraceSeconds": 60,
                "trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 2.0},
                "overrides": [{"containerName": "c", "environment": {"A": "b"}}]}
         validator({"$ref": "#/components/schemas/JobInput"}).validate(job)
@@ -237,7 +238,7 @@ class Answers(unittest.TestCase):
         self.call(304, "get", path, url, If_None_Match=tag)
         self.call(404, "get", path, "/jobs/none")
         change = {"taskCount": 3, "maxCount": None, "trigger": None, "overrides": None, "timezone": None, "scheduleStart": None,
-                  "scheduleEnd": None, "suspended": None, "unknown": 1}
+                  "scheduleEnd": None, "suspended": None, "misfireGraceSeconds": None, "unknown": 1}
         validator({"$ref": "#/components/schemas/JobChange"}).validate(change)
         self.call(412, "put", path, url, change, If_Match='"x"')
         self.call(200, "put", path, url, change, If_Match=tag)
@@ -282,14 +283,15 @@ class Inputs(unittest.TestCase):
     ACCEPTED = [{}, {"taskCount": 1}, {"taskCount": "50"}, {"taskCount": 2.0}, {"suspended": "TRUE"}, {"suspended": 0}, {"timezone": ""},
                 {"trigger": {"type": "noop"}}, {"trigger": {"type": "sqs", "queueName": "q", "more": 1}}, {"overrides": []},
                 {"overrides": [{"containerName": "c", "environment": {"A": ""}, "cpu": 5}]}, {"unknown": [None]},
-                {"scheduleStart": "2099-01-01 0:00"}]
+                {"scheduleStart": "2099-01-01 0:00"}, {"misfireGraceSeconds": 0}, {"misfireGraceSeconds": "86400"}]
     REFUSED = [{"taskCount": 0}, {"taskCount": 51}, {"taskCount": 1.5}, {"taskCount": True}, {"taskCount": "x"}, {"maxCount": None},
                {"suspended": "yes"}, {"suspended": None}, {"timezone": 5}, {"timezone": None}, {"trigger": {}}, {"trigger": []},
                {"trigger": {"type": "x"}}, {"trigger": {"type": "sqs", "queueName": ""}}, {"overrides": {}}, {"overrides": [{}]},
                {"overrides": [{"containerName": ""}]}, {"overrides": [{"containerName": "c", "environment": {"A": 1}}]},
                {"overrides": [{"containerName": "c", "environment": {"A=": ""}}]}, {"schedule": ""}, {"schedule": 5},
                {"taskDefinition": "a b"}, {"id": ""}, {"scheduleStart": 5}, {"scheduleEnd": None},
-               {"trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 0}}]
+               {"trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 0}}, {"misfireGraceSeconds": -1}, {"misfireGraceSeconds": 86401},
+               {"misfireGraceSeconds": "1h"}, {"misfireGraceSeconds": None}]
 
     def test_agree(self):
         schema = validator({"$ref": "#/components/schemas/JobInput"})

@@ -382,6 +382,34 @@ static void a_standby_says_nothing_and_then_what_is_owed(void **state)
     assert_int_equal(w->told[4].due.missed_s / 60, (w->start_s + 400 + GRACE) / 60);
 }
 
+static void each_job_has_a_grace_of_its_own(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('setting', '0 *'), ('short', '0 *'), ('none', '0 *')");
+    pg_value(w->pg, "UPDATE jobs SET misfire_grace_seconds = 70 WHERE id = 'short'");
+    pg_value(w->pg, "UPDATE jobs SET misfire_grace_seconds = 0 WHERE id = 'none'");
+    for (int i = 0; i < 3; i++)
+        plan(w, (const char *[]){"setting", "short", "none"}[i], 60, 120);
+    begin_with(w, 60000);
+    set_clock(w, 301);
+    lead(w);
+    UNTIL(w, w->dues == 3);
+    for (int i = 0; i < 3; i++) {
+        const struct agenda_due *due = &w->told[i].due;
+        bool is_short = strcmp(w->told[i].job_id, "short") == 0,
+             is_none = strcmp(w->told[i].job_id, "none") == 0;
+
+        assert_int_equal(due->grace_s, is_short ? 70 : is_none ? 0 : GRACE);
+        assert_int_equal(due->fire_s, is_none ? 0 : w->start_s + 300);
+        assert_int_equal(due->coalesced, is_short ? 1 : is_none ? 0 : 3);
+        assert_int_equal(due->missed, is_short ? 2 : is_none ? 4 : 0);
+    }
+    pg_value(w->pg, "UPDATE jobs SET misfire_grace_seconds = 70 WHERE id = 'none'");
+    UNTIL(w, w->dues == 4); /* it is not on record yet, and now it is not missed any more */
+    expect_due(w, 3, "none", 300, 1, 360);
+}
+
 static void a_change_that_is_no_reschedule_loses_nothing(void **state)
 {
     struct watch *w = *state;
@@ -532,6 +560,7 @@ int main(void)
         FRESH(a_bad_row_disables_itself_alone),
         FRESH(a_lost_notification_is_repaired),
         FRESH(a_standby_says_nothing_and_then_what_is_owed),
+        FRESH(each_job_has_a_grace_of_its_own),
         FRESH(a_change_that_is_no_reschedule_loses_nothing),
         FRESH(who_does_not_lead_writes_nothing),
         FRESH(a_hundred_thousand_changes_at_once),

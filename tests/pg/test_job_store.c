@@ -205,6 +205,7 @@ static void a_job_comes_back_as_it_went_in(void **state)
         "f",
         "{\"type\": \"noop\"}",
         "[]",
+        "60",
     };
     AUTO_JOB_DRAFT struct job_draft draft = {0};
     struct came came = {0}, got;
@@ -240,6 +241,7 @@ static void an_update_writes_the_given_field_and_no_other(void **state)
         {JOB_SUSPENDED, "t"},
         {JOB_TRIGGER, "{\"type\": \"noop\"}"},
         {JOB_OVERRIDES, "[]"},
+        {JOB_MISFIRE_GRACE, "0"},
         {JOB_SCHEDULE_START, NULL},
         {JOB_SCHEDULE_END, NULL},
         {JOB_TIMEZONE, NULL},
@@ -247,6 +249,7 @@ static void an_update_writes_the_given_field_and_no_other(void **state)
         {JOB_SUSPENDED, NULL},
         {JOB_TRIGGER, NULL},
         {JOB_OVERRIDES, NULL},
+        {JOB_MISFIRE_GRACE, NULL},
     };
 
     insert(*state, "a");

@@ -215,6 +215,23 @@ static void several_rows_of_one_job(void **state)
     assert_string_equal(pg_value(admin, SELECT_STATE), "1700000030|7"); /* no more fires */
 }
 
+/* A fire that is found to be missed in the instant in which it is planned. */
+static void of_two_rows_for_one_fire_the_first_is_written(void **state)
+{
+    struct run_plan_row rows[2] = {planned, planned};
+    struct wrote wrote;
+
+    rows[0].state = "missed";
+    rows[0].needed = rows[0].wanted = rows[0].running = -1;
+    rows[0].request = rows[0].chunks = NULL;
+    rows[0].error = "nobody was there";
+    wrote = plan(*state, 5, rows, 2, false);
+    assert_int_equal(wrote.kind, ERR_NONE);
+    assert_int_equal(wrote.rows, 1);
+    assert_int_equal(wrote.index[0], 0);
+    assert_string_equal(pg_value(admin, "SELECT string_agg(state, ' ') FROM runs"), "missed");
+}
+
 static void what_is_newer_in_job_state_stays(void **state)
 {
     struct run_plan_row row = planned;
@@ -393,6 +410,7 @@ static void what_is_open_is_taken_over(void **state)
     rows[1].job_id = "b";
     rows[1].state = "not_needed";
     plan(pg, 5, rows, 2, false);
+    pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 7 WHERE id = 'a'");
     run_store_take_over(pg->db, 4, on_taken, &taken);
     pg_wait(pg, &taken.times, 1);
     assert_true(taken.fenced);
@@ -402,6 +420,7 @@ static void what_is_open_is_taken_over(void **state)
     assert_false(taken.fenced);
     assert_int_equal(taken.rows, 1);
     assert_string_equal(taken.texts, "a 1700000000 2 {\"cluster\": \"c \\\"{,}\\\\\"} []");
+    assert_int_equal(taken.open.grace_s, 7);
     assert_int_equal(run->needed, 2);
     assert_int_equal(run->launched_us, 0);
     assert_string_equal(pg_value(admin, "SELECT concat(state, epoch) FROM runs WHERE job_id = 'a'"),
@@ -448,6 +467,7 @@ int main(void)
         FRESH(a_write_whose_answer_was_lost_finds_its_rows),
         FRESH(a_stale_epoch_changes_nothing),
         FRESH(several_rows_of_one_job),
+        FRESH(of_two_rows_for_one_fire_the_first_is_written),
         FRESH(what_is_newer_in_job_state_stays),
         FRESH(a_plan_ends_the_job_s_problem),
         FRESH(a_job_that_is_gone_has_a_run_and_no_state),

@@ -141,7 +141,8 @@ static void due(struct rig *rig, const char *job_id, int64_t fire_s)
     runner_due(rig->runner, &(struct agenda_due){.job_id = job_id,
                                                  .revision = revision_of(job_id),
                                                  .fire_s = fire_s,
-                                                 .next_s = fire_s + 60});
+                                                 .next_s = fire_s + 60,
+                                                 .grace_s = GRACE_S});
 }
 
 /* Turns the loop until a query gives this text. */
@@ -332,12 +333,38 @@ static void missed_fires_are_on_record(void **state)
                                                  .fire_s = NOW,
                                                  .coalesced = 3,
                                                  .first_s = NOW - 180,
+                                                 .missed_first_s = NOW - 4700,
                                                  .missed_s = NOW - 4000,
                                                  .missed = 8,
-                                                 .next_s = NOW + 60});
+                                                 .next_s = NOW + 60,
+                                                 .grace_s = 600});
     wait_for(rig, RUNS, "a -4000 missed 0, a 0 started 1");
     assert_string_equal(pg_value(admin, "SELECT string_agg(coalesced::text, ' ' ORDER BY fire_at) FROM runs"),
                         "7 3");
+    check_error("nobody could act on it within the grace of 600 s");
+}
+
+/* Its grace was made shorter while it was being checked. */
+static void a_fire_that_became_missed_is_not_launched(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.list_error = AWS_THROTTLED;
+    rig->aws.errors_left = 3;
+    due(rig, "a", NOW - 10);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 5 WHERE id = 'a'");
+    runner_due(rig->runner, &(struct agenda_due){.job_id = "a",
+                                                 .revision = revision_of("a"),
+                                                 .missed_first_s = NOW - 10,
+                                                 .missed_s = NOW - 10,
+                                                 .missed = 1,
+                                                 .next_s = NOW + 50,
+                                                 .grace_s = 5});
+    wait_for(rig, RUNS, "a -10 missed 0");
+    wait_idle(rig);
+    assert_string_equal(pg_value(admin, RUNS), "a -10 missed 0");
+    assert_int_equal(rig->aws.run_calls, 0);
 }
 
 /* One run of a job at a time. */
@@ -417,7 +444,8 @@ static void said_again_is_run_once(void **state)
 static void a_due_of_an_older_definition_is_dropped(void **state)
 {
     struct rig *rig = *state;
-    struct agenda_due old = {.job_id = "a", .revision = revision_of("a"), .fire_s = NOW, .next_s = NOW + 60};
+    struct agenda_due old = {
+        .job_id = "a", .revision = revision_of("a"), .fire_s = NOW, .next_s = NOW + 60, .grace_s = GRACE_S};
 
     pg_value(admin, "UPDATE jobs SET task_count = 2 WHERE id = 'a'");
     runner_due(rig->runner, &old);
@@ -640,6 +668,27 @@ static void an_open_run_is_taken_over_as_it_was_planned(void **state)
                         "6fa");
 }
 
+static void a_run_that_is_taken_over_has_the_grace_of_its_job(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 60 WHERE id = 'a'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_THROTTLED, FAKE_THROTTLED, FAKE_THROTTLED}, 3);
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    due(rig, "b", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 2);
+    runner_stand_by(rig->runner);
+    rig->wall_us += 61 * INT64_C(1000000);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    pg_wait(rig->pg, &rig->aws.run_calls, 4);
+    fake_release(&rig->aws);
+    wait_for(rig, "SELECT string_agg(job_id || ' ' || state, ', ' ORDER BY job_id) FROM runs",
+             "a launch_failed, b started");
+    check_error("within the grace of 60 s");
+}
+
 static void what_is_due_of_a_job_that_is_taken_over_comes_next(void **state)
 {
     struct rig *rig = *state;
@@ -836,6 +885,7 @@ int main(void)
         FRESH(a_check_ends_with_the_grace),
         FRESH(who_waited_too_long_is_missed),
         FRESH(missed_fires_are_on_record),
+        FRESH(a_fire_that_became_missed_is_not_launched),
         FRESH(who_comes_while_it_launches_is_skipped),
         FRESH(who_comes_while_it_is_checked_waits_for_the_plan),
         FRESH(who_waited_for_a_check_that_came_to_nothing_is_next),
@@ -857,6 +907,7 @@ int main(void)
         FRESH(without_a_lease_nothing_is_launched),
         FRESH(who_was_replaced_writes_and_launches_nothing),
         FRESH(an_open_run_is_taken_over_as_it_was_planned),
+        FRESH(a_run_that_is_taken_over_has_the_grace_of_its_job),
         FRESH(what_is_due_of_a_job_that_is_taken_over_comes_next),
         FRESH(a_run_of_long_ago_is_not_launched_blindly),
         FRESH(a_run_edited_by_hand_is_given_up),

@@ -156,6 +156,9 @@ static const struct value_case values[] = {
     {"task_count", "0", "jobs_task_count_is_1_to_50"},
     {"max_count", "0", "jobs_max_count_is_1_to_50"},
     {"max_count", "NULL", NULL},
+    {"misfire_grace_seconds", "NULL", NULL},
+    {"misfire_grace_seconds", "0", NULL},
+    {"misfire_grace_seconds", "-1", "jobs_misfire_grace_seconds_is_0_to_86400"},
     {"suspended", "NULL", NULL},
     {"trigger", "NULL", NULL},
     {"trigger", "'{\"type\": \"noop\"}'", NULL},
@@ -242,6 +245,7 @@ static const struct {
     {"timezone", "repeat('x', %d)", JOB_TIMEZONE_MAX, "jobs_timezone_is_a_zone_name"},
     {"task_count", "%d", JOB_TASK_COUNT_MAX, "jobs_task_count_is_1_to_50"},
     {"max_count", "%d", JOB_TASK_COUNT_MAX, "jobs_max_count_is_1_to_50"},
+    {"misfire_grace_seconds", "%d", MISFIRE_GRACE_MAX_S, "jobs_misfire_grace_seconds_is_0_to_86400"},
     {"trigger", "jsonb_build_object('type', 'sqs', 'queueName', repeat('q', %d))", JOB_QUEUE_NAME_MAX,
      "jobs_trigger_is_a_trigger"},
     {"trigger", "jsonb_build_object('type', 'sqs', 'queueName', 'q', 'messagesPerTask', %d)",
@@ -379,6 +383,7 @@ static const struct {
     {"suspended = NULL", true},
     {"timezone = NULL", true},
     {"task_count = 2, max_count = 3, task_definition = 'b', trigger = '{\"type\": \"noop\"}'", false},
+    {"misfire_grace_seconds = 60", false},
     {"scheduled_since = '2000-01-01'", false},
 };
 

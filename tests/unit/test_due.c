@@ -72,6 +72,8 @@ static void check(void **state)
     else
         assert_true(due.first_s < due.fire_s && due.first_s > due.missed_s);
     assert_int_equal(due.missed_s, at(c->missed_at));
+    assert_int_equal(due.missed_first_s,
+                     c->missed == 0 ? 0 : due_next(&timing, due_from(cursor, T + c->since)));
     assert_int_equal(due.missed, c->missed);
     assert_int_equal(due.next_s, at(c->next));
 }

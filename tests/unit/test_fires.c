@@ -195,15 +195,22 @@ static void missed_goes_beside(void **state UNUSED)
     struct fire *fire = fire_new("j");
     struct agenda_due what = due(100, 0, 7, 110);
 
+    what.missed_first_s = 10;
     what.missed_s = 50;
     what.missed = 5;
     assert_int_equal(take(fire, what), FIRE_BEGINS);
     check_span(&fire->missed, 50, 5, 7, 100); /* the job's next fire is one that is not on record yet */
     what = due(0, 0, 7, 110);
-    what.missed_s = 60;
+    what.missed_first_s = 60;
+    what.missed_s = 70;
     what.missed = 2;
     assert_int_equal(take(fire, what), FIRE_WAITS);
-    check_span(&fire->missed, 60, 7, 7, 110);
+    check_span(&fire->missed, 70, 7, 7, 110);
+    what.missed_first_s = 10; /* said again, from the cursor on */
+    what.missed_s = 80;
+    what.missed = 8;
+    assert_int_equal(take(fire, what), FIRE_WAITS);
+    check_span(&fire->missed, 80, 8, 7, 110);
     fire_forget_main(fire);
     assert_false(fire_empty(fire));
     fire_free(fire);

@@ -34,11 +34,11 @@ static struct read_case cases[] = {
      "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0\",\"scheduleStart\":\"a\",\"scheduleEnd\":"
      "\"b\","
      "\"timezone\":\"c\",\"taskCount\":\"2\",\"maxCount\":3.0,\"suspended\":1,"
-     "\"trigger\":{\"type\":\"noop\"},\"overrides\":[]}",
+     "\"trigger\":{\"type\":\"noop\"},\"overrides\":[],\"misfireGraceSeconds\":\"0\"}",
      NULL,
      "id=i taskDefinition=t schedule=0 scheduleStart=a scheduleEnd=b timezone=c taskCount=2 maxCount=3 "
      "suspended=t"
-     " trigger={\"type\":\"noop\"} overrides=[]",
+     " trigger={\"type\":\"noop\"} overrides=[] misfireGraceSeconds=0",
      NULL, NULL},
     {"an empty time zone is kept", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"timezone\":\"\"}", NULL,
      "id=t taskDefinition=t schedule=0 timezone= taskCount=1", NULL, NULL},
@@ -53,6 +53,8 @@ static struct read_case cases[] = {
     {"counts out of range", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"taskCount\":0,\"maxCount\":51}",
      NULL, NULL,
      "{\"taskCount\":[\"Must be between 1 and 50.\"],\"maxCount\":[\"Must be between 1 and 50.\"]}", NULL},
+    {"graces out of range", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"misfireGraceSeconds\":86401}",
+     NULL, NULL, "{\"misfireGraceSeconds\":[\"Must be between 0 and 86400.\"]}", NULL},
     {"wrong types",
      "{\"taskDefinition\":5,\"schedule\":[],\"scheduleStart\":1,\"scheduleEnd\":true,\"timezone\":{},"
      "\"taskCount\":true,\"suspended\":2,\"trigger\":5,\"overrides\":5}",
@@ -80,8 +82,11 @@ static struct read_case cases[] = {
     {"a change", "{\"taskCount\":2}", "i", "taskCount=2", NULL, NULL},
     {"a change by null",
      "{\"taskCount\":null,\"maxCount\":null,\"timezone\":null,\"scheduleStart\":null,\"scheduleEnd\":null,"
-     "\"suspended\":null,\"trigger\":null,\"overrides\":null}",
-     "i", "scheduleStart scheduleEnd timezone taskCount=1 maxCount suspended trigger overrides", NULL, NULL},
+     "\"suspended\":null,\"trigger\":null,\"overrides\":null,\"misfireGraceSeconds\":null}",
+     "i",
+     "scheduleStart scheduleEnd timezone taskCount=1 maxCount suspended trigger overrides "
+     "misfireGraceSeconds",
+     NULL, NULL},
     {"what cannot be taken away", "{\"schedule\":null,\"taskDefinition\":null}", "i", NULL,
      "{\"schedule\":" NULLED ",\"taskDefinition\":" NULLED "}", NULL},
     {"the id of the path", "{\"id\":\"i\"}", "i", "", NULL, NULL},
@@ -185,7 +190,7 @@ static struct put_case put_cases[] = {
      "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0 \\\"\\\\\",\"taskCount\":1" LINK},
     {"every field, in its zone",
      {.text = {"i", "t", "0", "2099-01-01T00:00:00", "2099-07-01 0:00:00.5Z", "Europe/Berlin", "2", "3", "f",
-               "{\"type\": \"noop\"}", "[]"},
+               "{\"type\": \"noop\"}", "[]", "60"},
       .has_last_run = true,
       .last_run_s = 0,
       .last_run_tasks = "[{\"taskId\": \"a\"}]",
@@ -195,7 +200,8 @@ static struct put_case put_cases[] = {
      "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0\",\"scheduleStart\":\"2099-01-01T00:00:00+01:"
      "00\","
      "\"scheduleEnd\":\"2099-07-01T00:00:00.500000+00:00\",\"timezone\":\"Europe/Berlin\",\"taskCount\":2,"
-     "\"maxCount\":3,\"suspended\":false,\"trigger\":{\"type\": \"noop\"},\"overrides\":[],"
+     "\"maxCount\":3,\"misfireGraceSeconds\":60,\"suspended\":false,\"trigger\":{\"type\": "
+     "\"noop\"},\"overrides\":[],"
      "\"lastRun\":\"1970-01-01T01:00:00+01:00\",\"lastRunTasks\":[{\"taskId\": \"a\"}],"
      "\"estimatedNextRun\":\"2099-01-01T00:00:00+01:00\",\"problem\":\"p\\n\"" LINK},
     {"what somebody broke by hand is shown as it is",
