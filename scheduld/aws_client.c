@@ -6,13 +6,14 @@
  *        |                | none: done     | may help: WAITING
  *        +---timer--------------------------+
  *
- * A call holds one of max_in_flight slots in KEYS and SENT. Each change of state is in one of the functions
+ * A call holds one of its lane's slots in KEYS and SENT. Each change of state is in one of the functions
  * queue(), prepare(), await_keys(), send_request() and wait_a_while(); finish() is the only end.
  */
 #include "aws_client.h"
 
 #include "aws_config.h"
 #include "aws_creds.h"
+#include "aws_lane.h"
 #include "aws_retry.h"
 #include "buf.h"
 #include "http.h"
@@ -71,7 +72,7 @@ struct aws_call {
     uint64_t keys_serial;  /* what the request was signed with, and for which clock */
     int64_t signed_skew_s;
     TAILQ_ENTRY(aws_call) entry; /* of all calls */
-    TAILQ_ENTRY(aws_call) turn;  /* QUEUED only */
+    struct aws_turn turn;        /* QUEUED only */
 };
 
 TAILQ_HEAD(call_list, aws_call);
@@ -86,13 +87,26 @@ struct aws_client {
     struct place places[ENDPOINTS_MAX];
     size_t place_count;
     int64_t connect_timeout_ms, timeout_ms;
-    size_t max_in_flight, in_flight, pending;
-    bool pumping;
-    bool closing;
-    struct call_list calls, turns;
+    size_t pending;
+    struct call_list calls;
+    struct aws_lane lanes[AWS_LANES];
 };
 
-static void queue(struct aws_call *call);
+static const char *const lane_names[] = {
+    [AWS_LAUNCHES] = "launches", [AWS_READS] = "reads", [AWS_QUEUES] = "queues"};
+
+static void start_lanes(struct aws_client *client, const struct aws_client_options *options)
+{
+    for (int i = 0; i < AWS_LANES; i++)
+        aws_lane_init(&client->lanes[i],
+                      &(struct aws_lane_options){.name = lane_names[i],
+                                                 .base = client->base,
+                                                 .clock = client->clock,
+                                                 .per_s = options->rates[i].per_s,
+                                                 .burst = options->rates[i].burst,
+                                                 .slots = options->max_in_flight > 0 ? options->max_in_flight
+                                                                                     : MAX_IN_FLIGHT});
+}
 
 static bool start_parts(struct aws_client *client, const struct aws_client_options *options, struct err *err)
 {
@@ -121,9 +135,8 @@ bool aws_client_new(const struct aws_client_options *options, struct aws_client 
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
-    client->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : MAX_IN_FLIGHT;
     TAILQ_INIT(&client->calls);
-    TAILQ_INIT(&client->turns);
+    start_lanes(client, options);
     if (!start_parts(client, options, err)) {
         aws_client_free(client);
         return false;
@@ -163,55 +176,45 @@ static int64_t now_s(const struct aws_client *client, const struct place *place)
     return clock_wall_s(client->clock) + place->skew_s;
 }
 
-/* Calls that wait for a slot get it, oldest first. */
-
-static void prepare(struct aws_call *call);
-
-static void pump(struct aws_client *client)
+size_t aws_client_room(struct aws_client *client, enum aws_lane_kind lane)
 {
-    struct aws_call *call;
-
-    if (client->pumping)
-        return;
-    client->pumping = true;
-    while (client->in_flight < client->max_in_flight && (call = TAILQ_FIRST(&client->turns)) != NULL) {
-        TAILQ_REMOVE(&client->turns, call, turn);
-        client->in_flight++;
-        prepare(call);
-    }
-    client->pumping = false;
+    return aws_lane_room(&client->lanes[lane]);
 }
 
+void aws_client_on_room(struct aws_client *client, enum aws_lane_kind lane, void (*on_room)(void *arg),
+                        void *arg)
+{
+    client->lanes[lane].on_room = on_room;
+    client->lanes[lane].on_room_arg = arg;
+}
+
+static struct aws_lane *lane_of(const struct aws_call *call)
+{
+    return &call->client->lanes[call->spec.lane];
+}
+
+/* One that had its turn before is older than all that wait. */
 static void queue(struct aws_call *call)
 {
-    struct aws_client *client = call->client;
-
     call->state = CALL_QUEUED;
-    /* One that had a slot before is older than all that wait. */
-    if (call->attempts > 0)
-        TAILQ_INSERT_HEAD(&client->turns, call, turn);
-    else
-        TAILQ_INSERT_TAIL(&client->turns, call, turn);
-    pump(client);
+    aws_lane_come(lane_of(call), &call->turn, call->attempts > 0);
 }
 
 /* Takes back what the call has asked for, whatever it waits for. */
 static void halt(struct aws_call *call)
 {
-    struct aws_client *client = call->client;
-
     switch (call->state) {
     case CALL_QUEUED:
-        TAILQ_REMOVE(&client->turns, call, turn);
+        aws_lane_quit(lane_of(call), &call->turn);
         break;
     case CALL_KEYS:
-        aws_creds_unwait(client->creds, &call->waiter);
-        client->in_flight--;
+        aws_creds_unwait(call->client->creds, &call->waiter);
+        aws_lane_leave(lane_of(call));
         break;
     case CALL_SENT:
         if (call->request != NULL)
             http_cancel(call->request);
-        client->in_flight--;
+        aws_lane_leave(lane_of(call));
         break;
     case CALL_WAITING:
     case CALL_DECIDED:
@@ -233,17 +236,13 @@ static void call_free(struct aws_call *call)
 
 void aws_call_cancel(struct aws_call *call)
 {
-    struct aws_client *client = call->client;
-
     halt(call);
     call_free(call);
-    pump(client);
 }
 
 /* The end of a call; error NULL: it went well. */
 static void finish(struct aws_call *call, const struct aws_error *error)
 {
-    struct aws_client *client = call->client;
     struct aws_call_spec spec = call->spec;
     AUTO_AWS_ERROR struct aws_error copy = {0};
 
@@ -256,8 +255,6 @@ static void finish(struct aws_call *call, const struct aws_error *error)
     halt(call);
     call_free(call);
     spec.done(spec.arg, error == NULL ? NULL : &copy);
-    if (!client->closing)
-        pump(client);
 }
 
 static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -284,9 +281,8 @@ static void set_timer(struct aws_call *call, int64_t ms)
 static void wait_a_while(struct aws_call *call, int64_t ms)
 {
     call->state = CALL_WAITING;
-    call->client->in_flight--;
     set_timer(call, ms);
-    pump(call->client);
+    aws_lane_leave(lane_of(call));
 }
 
 static double random_fraction(void)
@@ -315,6 +311,8 @@ static bool mend(struct aws_call *call, const struct aws_error *error, int64_t o
     return false;
 }
 
+static void prepare(struct aws_call *call);
+
 /* An attempt has failed: once more, or the end. Takes the error over. */
 static void decide(struct aws_call *call, struct aws_error *error, int64_t offset_s)
 {
@@ -327,6 +325,7 @@ static void decide(struct aws_call *call, struct aws_error *error, int64_t offse
     if (mend(call, &call->last, offset_s)) {
         call->extra++;
         log_info("aws.again", "operation=%s code=%s", call->spec.operation, LOGQ(call->last.code));
+        aws_lane_again(lane_of(call));
         prepare(call);
         return;
     }
@@ -408,6 +407,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
     bool good = read_answer(call, answer, &error);
 
     call->request = NULL;
+    if (answer->outcome == HTTP_ANSWERED)
+        aws_lane_answered(lane_of(call), !good && error.kind == AWS_THROTTLED);
     log_debug("aws.call", "operation=%s attempt=%d status=%d ms=%lld request_id=%s error=%s",
               call->spec.operation, call->attempts, answer->status, (long long)answer->took_ms,
               LOGQ(request_id), LOGQ(good ? NULL : error.code));
@@ -448,17 +449,19 @@ static void send_request(struct aws_call *call, const struct aws_keys *keys)
     headers[count++] = (struct http_header){"Authorization", authorization.data};
     if (keys->token != NULL)
         headers[count++] = (struct http_header){"X-Amz-Security-Token", keys->token};
-    call->request = http_start(client->http,
-                               &(struct http_send){.method = "POST",
-                                                   .url = place->endpoint.url,
-                                                   .headers = headers,
-                                                   .header_count = count,
-                                                   .body = call->body,
-                                                   .body_len = call->spec.body_len,
-                                                   .connect_timeout_ms = client->connect_timeout_ms,
-                                                   .timeout_ms = client->timeout_ms,
-                                                   .answer_max = AWS_RESPONSE_MAX},
-                               on_answer, call);
+    call->request =
+        http_start(client->http,
+                   &(struct http_send){.method = "POST",
+                                       .url = place->endpoint.url,
+                                       .headers = headers,
+                                       .header_count = count,
+                                       .body = call->body,
+                                       .body_len = call->spec.body_len,
+                                       .connect_timeout_ms = client->connect_timeout_ms,
+                                       .timeout_ms = call->spec.timeout_ms > 0 ? call->spec.timeout_ms
+                                                                               : client->timeout_ms,
+                                       .answer_max = AWS_RESPONSE_MAX},
+                   on_answer, call);
 }
 
 static void on_keys(void *arg, const struct err *err)
@@ -496,12 +499,18 @@ static void prepare(struct aws_call *call)
         await_keys(call);
 }
 
+static void on_turn(void *arg)
+{
+    prepare(arg);
+}
+
 static struct aws_call *call_new(struct aws_client *client, const struct aws_call_spec *spec)
 {
     struct aws_call *call = mem_alloc(sizeof *call);
 
     call->client = client;
     call->spec = *spec;
+    call->turn = (struct aws_turn){.go = on_turn, .arg = call};
     TAILQ_INSERT_TAIL(&client->calls, call, entry);
     client->pending++;
     return call;
@@ -536,8 +545,8 @@ void aws_client_free(struct aws_client *client)
 
     if (client == NULL)
         return;
-    client->closing = client->pumping =
-        true; /* nothing more is sent, not even for a call that a callback makes */
+    for (int i = 0; i < AWS_LANES; i++)
+        aws_lane_close(&client->lanes[i]); /* not even for a call that a callback makes */
     aws_error_set(&error, AWS_CANCELLED, "cancelled", "the AWS client is shutting down");
     while ((call = TAILQ_FIRST(&client->calls)) != NULL) {
         /* What is on the wire may take effect. */
@@ -547,6 +556,8 @@ void aws_client_free(struct aws_client *client)
     aws_creds_free(client->creds);
     http_free(client->http);
     sigv4_free(client->signer);
+    for (int i = 0; i < AWS_LANES; i++)
+        aws_lane_done(&client->lanes[i]);
     for (size_t i = 0; i < client->place_count; i++)
         aws_endpoint_done(&client->places[i].endpoint);
     aws_config_free(client->config);

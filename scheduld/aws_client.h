@@ -4,8 +4,8 @@
  *
  * One call is up to AWS_ATTEMPTS_MAX requests: throttles, 5xx, lost connections and answers that cannot be
  * read are repeated after a random wait (full jitter); each request is signed anew. Credentials that AWS does
- * not take are looked up again, and a clock that is wrong is made up for, once a call. At most
- * `max_in_flight` requests are on the wire; more wait their turn, unsigned.
+ * not take are looked up again, and a clock that is wrong is made up for, once a call. Calls wait in lanes
+ * (aws_lane.h) for their turn, unsigned.
  */
 #pragma once
 
@@ -22,6 +22,14 @@ struct aws_client;
 struct event_base;
 struct json_object;
 
+/* By the quota of AWS that calls draw from. */
+enum aws_lane_kind {
+    AWS_LAUNCHES, /* ECS: what changes something */
+    AWS_READS,    /* ECS: what asks */
+    AWS_QUEUES,   /* SQS */
+    AWS_LANES,
+};
+
 struct aws_client_options {
     struct event_base *base;     /* lent */
     const struct clock *clock;   /* lent; NULL: clock_system */
@@ -30,7 +38,10 @@ struct aws_client_options {
     const char *user_agent;      /* NULL: ecs-scheduler/VERSION */
     int64_t connect_timeout_ms;  /* 0: 5000 */
     int64_t timeout_ms;          /* of one request; 0: 30000 */
-    size_t max_in_flight;        /* 0: 64 */
+    size_t max_in_flight;        /* requests of each lane on the wire; 0: 64 */
+    struct {
+        int64_t per_s, burst; /* requests a second; and at once after a pause. 0: no limit */
+    } rates[AWS_LANES];
 };
 
 /* Reads region, endpoints and files (aws_config.h); credentials are looked up at the first call. Fails
@@ -46,6 +57,12 @@ size_t aws_client_pending(const struct aws_client *client);
 
 const char *aws_client_region(const struct aws_client *client);
 
+/* How many calls of a lane would be sent at once. After an answer of 0 on_room comes once, from the loop,
+ * when there is room again. */
+size_t aws_client_room(struct aws_client *client, enum aws_lane_kind lane);
+void aws_client_on_room(struct aws_client *client, enum aws_lane_kind lane, void (*on_room)(void *arg),
+                        void *arg);
+
 /* A service's constants, one `static const` in the file that speaks to it. */
 struct aws_service {
     const char *name;         /* "ecs": in the signature, the endpoint and AWS_ENDPOINT_URL_ECS */
@@ -56,7 +73,9 @@ struct aws_service {
 struct aws_call_spec {
     const struct aws_service *service; /* lent until the answer */
     const char *operation;             /* lent until the answer: a literal */
-    const char *body;                  /* copied */
+    enum aws_lane_kind lane;
+    int64_t timeout_ms; /* of one request; 0: the client's */
+    const char *body;   /* copied */
     size_t body_len;
     /* Takes what is wanted from the answer. False: the answer makes no sense, which counts as none
      * (AWS_UNKNOWN, repeated). May be called again after it said false. NULL: any object will do. */

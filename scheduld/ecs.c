@@ -11,7 +11,8 @@
 #include <string.h>
 
 enum {
-    PAGES_MAX = 1000,      /* of ListTasks: 100,000 tasks of one family */
+    PAGES_MAX = 1000, /* of ListTasks: 100,000 tasks of one family */
+    READ_TIMEOUT_MS = 10000,
     REQUEST_MAX = 1 << 20, /* bytes; ECS takes less */
 };
 
@@ -42,8 +43,12 @@ typedef void done_fn(void *arg, const struct aws_error *error);
 static void call(struct ecs *ecs, const char *operation, const struct buf *body, decode_fn *decode,
                  done_fn *done, void *arg)
 {
+    bool launches = strcmp(operation, "RunTask") == 0;
+
     aws_call(ecs->client, &(struct aws_call_spec){.service = &service,
                                                   .operation = operation,
+                                                  .lane = launches ? AWS_LAUNCHES : AWS_READS,
+                                                  .timeout_ms = launches ? 0 : READ_TIMEOUT_MS,
                                                   .body = body->data,
                                                   .body_len = body->len,
                                                   .decode = decode,
@@ -262,5 +267,33 @@ static void run_task(void *arg, const struct ecs_run_task *request, ecs_tasks_fn
     }
 }
 
-const struct ecs_ops ecs_ops_aws = {
-    .list_tasks = list_tasks, .describe_tasks = describe_tasks, .run_task = run_task};
+/* Whose turn it is. */
+
+static size_t launch_room(void *arg)
+{
+    const struct ecs *ecs = arg;
+
+    return aws_client_room(ecs->client, AWS_LAUNCHES);
+}
+
+static size_t read_room(void *arg)
+{
+    const struct ecs *ecs = arg;
+
+    return aws_client_room(ecs->client, AWS_READS);
+}
+
+static void on_room(void *arg, void (*fn)(void *arg), void *fn_arg)
+{
+    const struct ecs *ecs = arg;
+
+    aws_client_on_room(ecs->client, AWS_LAUNCHES, fn, fn_arg);
+    aws_client_on_room(ecs->client, AWS_READS, fn, fn_arg);
+}
+
+const struct ecs_ops ecs_ops_aws = {.list_tasks = list_tasks,
+                                    .describe_tasks = describe_tasks,
+                                    .run_task = run_task,
+                                    .launch_room = launch_room,
+                                    .read_room = read_room,
+                                    .on_room = on_room};

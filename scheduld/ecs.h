@@ -35,6 +35,13 @@ struct ecs_ops {
     /* What was started is in tasks, also if failures say that some were not. After an error look at
      * may_have_acted before a new client token is used. */
     void (*run_task)(void *ecs, const struct ecs_run_task *request, ecs_tasks_fn *done, void *arg);
+
+    /* How many calls would go out at once, within what AWS takes (aws_lane.h); beyond that they wait, one
+     * after the other. So who wants to say who is next calls only while there is room. */
+    size_t (*launch_room)(void *ecs); /* run_task */
+    size_t (*read_room)(void *ecs);   /* the others: one for each page of tasks */
+    /* on_room comes once, from the loop, after each time that one of them has said 0, when there is some. */
+    void (*on_room)(void *ecs, void (*on_room)(void *arg), void *arg);
 };
 
 /* For a struct ecs as `void *ecs`. */

@@ -20,6 +20,7 @@
 
 enum {
     IDLE_MAX_S = 15,       /* AWS closes idle connections after some 20 s */
+    AGE_MAX_S = 300,       /* of a connection in use: the address of an endpoint changes */
     CONNECTIONS_MAX = 128, /* idle ones that are kept */
     HEADER_BYTES_MAX = 65536,
     HEADERS_MAX = 128,
@@ -295,6 +296,7 @@ static void set_options(struct http_request *request, const struct http_send *se
     SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
     SET(easy, CURLOPT_PATH_AS_IS, 1L); /* the path that was signed */
     SET(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
+    SET(easy, CURLOPT_MAXLIFETIME_CONN, (long)AGE_MAX_S);
     SET(easy, CURLOPT_CONNECTTIMEOUT_MS, send->connect_timeout_ms);
     SET(easy, CURLOPT_TIMEOUT_MS, send->timeout_ms);
     SET(easy, CURLOPT_ERRORBUFFER, request->reason);

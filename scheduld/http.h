@@ -4,7 +4,8 @@
  *
  * libcurl sends a POST again by itself when a kept connection turns out to be closed before a byte of the
  * answer came, even if the server has read it all: requests that must not happen twice need a token of their
- * own (RunTask's clientToken). Idle connections are dropped after 15 s, so that this is rare.
+ * own (RunTask's clientToken). Idle connections are dropped after 15 s, so that this is rare; those in use
+ * after 5 minutes, so that a new address of the endpoint is found.
  */
 #pragma once
 

@@ -254,7 +254,13 @@ static bool make_database(struct scheduler *scheduler, struct err *err)
 
 static bool make_aws(struct scheduler *scheduler, struct err *err)
 {
-    const struct aws_client_options options = {.base = scheduler->options.base};
+    const struct settings *settings = scheduler->options.settings;
+    const struct aws_client_options options = {
+        .base = scheduler->options.base,
+        .rates = {[AWS_LAUNCHES] = {settings->launch_rate, settings->launch_burst},
+                  [AWS_READS] = {settings->read_rate, settings->read_burst},
+                  [AWS_QUEUES] = {settings->sqs_rate, settings->sqs_rate}},
+    };
 
     if (!aws_client_new(&options, &scheduler->aws, err))
         return false;

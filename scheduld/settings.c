@@ -7,6 +7,7 @@
 #include "db.h"
 #include "limits.h"
 
+enum { RATE_MAX = 100000 };
 enum { NAME_MAX_CHARS = 36, CLUSTER_NAME_MAX = 255, CLUSTER_ARN_MAX = 2048 };
 
 static const char name_chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
@@ -57,6 +58,17 @@ static const struct setting table[] = {
              "missed. A job's misfireGraceSeconds goes before it"},
     {"ECSS_RUN_RETENTION_DAYS", SETTING_INT, offsetof(struct settings, run_retention_days), .def = "30",
      .min = 1, .max = 36500, .help = "how long runs are kept on record"},
+    {"ECSS_ECS_LAUNCH_RATE", SETTING_INT, offsetof(struct settings, launch_rate), .def = "15", .min = 1,
+     .max = RATE_MAX, .help = "RunTasks a second at most; AWS's own quota is 20 on Fargate and 40 on EC2"},
+    {"ECSS_ECS_LAUNCH_BURST", SETTING_INT, offsetof(struct settings, launch_burst), .def = "15", .min = 1,
+     .max = RATE_MAX,
+     .help = "RunTasks at once after a pause; AWS's own quota is 20 on Fargate and 100 on EC2"},
+    {"ECSS_ECS_READ_RATE", SETTING_INT, offsetof(struct settings, read_rate), .def = "15", .min = 1,
+     .max = RATE_MAX, .help = "ListTasks and DescribeTasks a second at most; AWS's own quota is 20"},
+    {"ECSS_ECS_READ_BURST", SETTING_INT, offsetof(struct settings, read_burst), .def = "75", .min = 1,
+     .max = RATE_MAX, .help = "ListTasks and DescribeTasks at once after a pause; AWS's own quota is 100"},
+    {"ECSS_SQS_RATE", SETTING_INT, offsetof(struct settings, sqs_rate), .def = "100", .min = 1,
+     .max = RATE_MAX, .help = "requests to SQS a second at most, and at once after a pause"},
     {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",
      .names = level_names, .help = "the least important lines to log"},
     {"ECSS_LOG_FORMAT", SETTING_ENUM, offsetof(struct settings, log_format), .def = "text",

@@ -11,7 +11,8 @@ struct settings {
     char *name;
     int64_t misfire_grace_s;
     int64_t run_retention_days;
-    int log_level, log_format; /* enum log_level, enum log_format */
+    int64_t launch_rate, launch_burst, read_rate, read_burst, sqs_rate; /* requests to AWS, a second */
+    int log_level, log_format;                                          /* enum log_level, enum log_format */
 };
 
 extern const struct config settings_config;

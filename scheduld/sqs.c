@@ -155,6 +155,7 @@ static void ask_depth(struct depth_op *op, const char *url)
     sqs_put_get_queue_attributes(&body, url);
     aws_call(op->sqs->client, &(struct aws_call_spec){.service = &service,
                                                       .operation = "GetQueueAttributes",
+                                                      .lane = AWS_QUEUES,
                                                       .body = body.data,
                                                       .body_len = body.len,
                                                       .decode = decode_depth,
@@ -204,6 +205,7 @@ static struct queue *queue_new(struct sqs *sqs, const char *name)
     sqs_put_get_queue_url(&body, name);
     aws_call(sqs->client, &(struct aws_call_spec){.service = &service,
                                                   .operation = "GetQueueUrl",
+                                                  .lane = AWS_QUEUES,
                                                   .body = body.data,
                                                   .body_len = body.len,
                                                   .decode = decode_url,

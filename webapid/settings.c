@@ -54,5 +54,14 @@ static const struct setting table[] = {
 const struct config settings_config = {table, ARRAY_LEN(table)};
 
 const char *const settings_of_scheduld[] = {
-    "ECSS_ECS_CLUSTER", "ECSS_NAME", "ECSS_MISFIRE_GRACE_SECONDS", "ECSS_RUN_RETENTION_DAYS", NULL,
+    "ECSS_ECS_CLUSTER",
+    "ECSS_NAME",
+    "ECSS_MISFIRE_GRACE_SECONDS",
+    "ECSS_RUN_RETENTION_DAYS",
+    "ECSS_ECS_LAUNCH_RATE",
+    "ECSS_ECS_LAUNCH_BURST",
+    "ECSS_ECS_READ_RATE",
+    "ECSS_ECS_READ_BURST",
+    "ECSS_SQS_RATE",
+    NULL,
 };

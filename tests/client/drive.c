@@ -9,7 +9,8 @@
  *     {"id": 5, "op": "pending"}
  *     {"op": "stop"}    frees the client at once; so does the end of the input, when all is answered
  *
- * In the environment: AWS's own variables, DRIVE_TIMEOUT_MS, DRIVE_CONNECT_TIMEOUT_MS, DRIVE_MAX_IN_FLIGHT.
+ * In the environment: AWS's own variables, DRIVE_TIMEOUT_MS, DRIVE_CONNECT_TIMEOUT_MS, DRIVE_MAX_IN_FLIGHT,
+ * DRIVE_LAUNCH_RATE and DRIVE_LAUNCH_BURST (no limit without).
  */
 #include "attr.h"
 #include "aws_client.h"
@@ -272,9 +273,11 @@ static int64_t number_of(const char *name)
 
 int main(void)
 {
-    struct aws_client_options options = {.connect_timeout_ms = number_of("DRIVE_CONNECT_TIMEOUT_MS"),
-                                         .timeout_ms = number_of("DRIVE_TIMEOUT_MS"),
-                                         .max_in_flight = (size_t)number_of("DRIVE_MAX_IN_FLIGHT")};
+    struct aws_client_options options = {
+        .connect_timeout_ms = number_of("DRIVE_CONNECT_TIMEOUT_MS"),
+        .timeout_ms = number_of("DRIVE_TIMEOUT_MS"),
+        .max_in_flight = (size_t)number_of("DRIVE_MAX_IN_FLIGHT"),
+        .rates = {[AWS_LAUNCHES] = {number_of("DRIVE_LAUNCH_RATE"), number_of("DRIVE_LAUNCH_BURST")}}};
     struct err err;
 
     log_init(LOG_LEVEL_DEBUG, LOG_FORMAT_TEXT);

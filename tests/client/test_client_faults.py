@@ -125,6 +125,23 @@ class Faults(Case):
                          [("RESOURCE:MEMORY", True)] * 2)
         self.assertEqual(len(self.calls()), 1)
 
+    def test_no_faster_than_the_rate(self) -> None:
+        driver = self.drive(launch_rate=10, launch_burst=5)
+        idents = [driver.run(f"t{number}") for number in range(25)]
+        driver.do("list", cluster="c", family="plain")  # another lane does not wait for it
+        self.assertLess(len(self.calls("RunTask")), 25)
+        for answer in driver.all(idents):
+            self.assertNotIn("error", answer)
+        sent = [call["time"] for call in self.calls("RunTask")]
+        self.assertGreater(sent[-1] - sent[0], 1.9)
+
+    def test_throttling_slows_all_calls_of_the_kind(self) -> None:
+        self.aws.fault("RunTask", "throttle", count=16)
+        driver = self.drive(launch_rate=40, launch_burst=40)
+        driver.all([driver.run(f"t{number}") for number in range(8)])
+        self.assertIn("aws.throttled", driver.logged())
+        self.assert_started_once()
+
     def test_nobody_listens(self) -> None:
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
@@ -134,11 +151,13 @@ class Faults(Case):
 
     def test_stopped_with_a_call_under_way(self) -> None:
         self.aws.fault("RunTask", "hang")
+        self.aws.fault("GetQueueUrl", "hang")
         driver = self.drive(max_in_flight=1)
-        sent, waits, url = driver.run("1"), driver.run("2"), driver.start("depth", queue="q")
+        url, sent, waits = driver.start("depth", queue="q"), driver.run("1"), driver.run("2")
         self.aws.wait_calls(1, "RunTask", after=self.mark)
+        self.aws.wait_calls(1, "GetQueueUrl", after=self.mark)
         driver.stop()
-        for ident, acted in ((sent, True), (waits, False), (url, False)):
+        for ident, acted in ((url, True), (sent, True), (waits, False)):
             self.assertEqual(says(driver.answer(ident)["error"])[:3], ("cancelled", "cancelled", acted))
 
 

@@ -15,6 +15,8 @@ from ledger import collect  # noqa: E402, F401
 from relay import Relay  # noqa: E402
 
 OPEN = "('planned', 'launching')"
+# The stand-in has no quota, and more jobs are due here than a default quota would take.
+RATES = {f"ECSS_{name}": "1000" for name in ("ECS_LAUNCH_RATE", "ECS_LAUNCH_BURST", "ECS_READ_RATE", "ECS_READ_BURST", "SQS_RATE")}
 QUIET_S = 200  # the longest pause between two tries of a launch is 60 s
 
 
@@ -31,7 +33,7 @@ class Member:
         stack = self.system.stack
         url = f"postgresql://{USERS['scheduld']}@127.0.0.1:{self.database.port}/{DATABASE}"
         env = {"ECSS_DATABASE_URL": url, "ECSS_ECS_CLUSTER": "test-cluster", **stack.aws.environment(),
-               "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}", **self.system.settings}
+               "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}", **RATES, **self.system.settings}
         self.daemon = stack.spawn("scheduld", stack.environment(**env))
         return self
 

@@ -122,6 +122,7 @@ static void list_tasks(void *ecs, const char *cluster, const char *family, ecs_a
     assert_string_equal(cluster, "test-cluster");
     buf_printf(&fake->calls, "ListTasks %s\n", family);
     fake->list_calls++;
+    fake->read_room -= fake->limited;
     *call = (struct list_call){fake, done, arg};
     answer(fake, fake->hold_lists, list_answer, call);
 }
@@ -270,11 +271,49 @@ static void run_task(void *ecs, const struct ecs_run_task *request, ecs_tasks_fn
         break;
     }
     fake->run_calls++;
+    fake->launch_room -= fake->limited;
     answer(fake, fake->hold_runs, tasks_answer, call);
 }
 
-const struct ecs_ops fake_ecs_ops = {
-    .list_tasks = list_tasks, .describe_tasks = describe_tasks, .run_task = run_task};
+/* Whose turn it is. */
+
+static size_t launch_room(void *ecs)
+{
+    const struct fake_aws *fake = ecs;
+
+    return fake->limited ? fake->launch_room : SIZE_MAX;
+}
+
+static size_t read_room(void *ecs)
+{
+    const struct fake_aws *fake = ecs;
+
+    return fake->limited ? fake->read_room : SIZE_MAX;
+}
+
+static void on_room(void *ecs, void (*fn)(void *arg), void *arg)
+{
+    struct fake_aws *fake = ecs;
+
+    fake->on_room = fn;
+    fake->on_room_arg = arg;
+}
+
+void fake_make_room(struct fake_aws *fake, size_t launches, size_t reads)
+{
+    fake->limited = true;
+    fake->launch_room = launches;
+    fake->read_room = reads;
+    if (fake->on_room != NULL && launches + reads > 0)
+        soon(fake, fake->on_room, fake->on_room_arg);
+}
+
+const struct ecs_ops fake_ecs_ops = {.list_tasks = list_tasks,
+                                     .describe_tasks = describe_tasks,
+                                     .run_task = run_task,
+                                     .launch_room = launch_room,
+                                     .read_room = read_room,
+                                     .on_room = on_room};
 
 /* Queues. */
 

@@ -53,6 +53,10 @@ struct fake_aws {
     struct fake_start starts[FAKE_STARTS_MAX]; /* what was started, in order */
     size_t start_count;
     struct fake_start last; /* the last RunTask, whatever came of it */
+    bool limited;           /* so many calls are taken until fake_make_room() is called again */
+    size_t launch_room, read_room;
+    void (*on_room)(void *arg);
+    void *on_room_arg;
     char tokens[FAKE_SCRIPT_MAX][64];
     size_t token_count; /* of the first RunTasks, in order */
 };
@@ -63,5 +67,6 @@ extern const struct sqs_ops fake_sqs_ops;
 void fake_init(struct fake_aws *fake, struct event_base *base);
 void fake_done(struct fake_aws *fake);
 void fake_script(struct fake_aws *fake, const enum fake_answer *answers, size_t count);
-void fake_release(struct fake_aws *fake);      /* answers come, from the loop; what comes now is not held */
+void fake_release(struct fake_aws *fake); /* answers come, from the loop; what comes now is not held */
+void fake_make_room(struct fake_aws *fake, size_t launches, size_t reads);
 int fake_started(const struct fake_aws *fake); /* tasks, in all */
