@@ -12,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "log.h"
 #include "mem.h"
+#include "supervisor.h"
 
 enum { MISTAKES_MAX = 65536 };
 
@@ -28,6 +27,8 @@ struct daemon {
     void (*on_stop)(void *arg);
     void (*on_reload)(void *arg);
     void *arg;
+    struct event_base *base;       /* lent */
+    struct supervisor *supervisor; /* owned; NULL: not ready yet */
     bool stopping;
     int exit_code;
 };
@@ -163,8 +164,14 @@ static void on_hangup(evutil_socket_t number UNUSED, short what UNUSED, void *ar
 {
     struct daemon *daemon = arg;
 
-    if (daemon->on_reload != NULL && !daemon->stopping)
+    if (daemon->stopping)
+        return;
+    supervisor_reloading();
+    if (daemon->on_reload != NULL)
         daemon->on_reload(daemon->arg);
+    else
+        log_info("daemon.nothing_to_reload", "hint=%s", LOGQ("settings are read at the start only"));
+    supervisor_ready();
 }
 
 static struct event *signal_event(struct event_base *base, int number, event_callback_fn fn,
@@ -184,7 +191,7 @@ struct daemon *daemon_new(struct event_base *base, void (*on_stop)(void *arg), v
 {
     struct daemon *daemon = mem_alloc(sizeof *daemon);
 
-    *daemon = (struct daemon){.on_stop = on_stop, .on_reload = on_reload, .arg = arg};
+    *daemon = (struct daemon){.on_stop = on_stop, .on_reload = on_reload, .arg = arg, .base = base};
     signal(SIGPIPE, SIG_IGN);
     daemon->term = signal_event(base, SIGTERM, on_stop_signal, daemon);
     daemon->interrupt = signal_event(base, SIGINT, on_stop_signal, daemon);
@@ -199,7 +206,27 @@ void daemon_free(struct daemon *daemon)
     event_free(daemon->term);
     event_free(daemon->interrupt);
     event_free(daemon->hangup);
+    supervisor_free(daemon->supervisor);
     free(daemon);
+}
+
+void daemon_ready(struct daemon *daemon, const struct daemon_health *health)
+{
+    const struct supervisor_options options = {
+        .base = daemon->base,
+        .is_well = health->is_well,
+        .status = health->status,
+        .arg = daemon->arg,
+    };
+
+    daemon->supervisor = supervisor_new(&options);
+    supervisor_refresh(daemon->supervisor);
+    supervisor_ready();
+}
+
+void daemon_status_changed(struct daemon *daemon)
+{
+    supervisor_refresh(daemon->supervisor);
 }
 
 /* From here on the next signal ends the process even if the loop hangs: libevent's handler is replaced by the
@@ -219,7 +246,7 @@ void daemon_stop(struct daemon *daemon, int code)
     daemon->stopping = true;
     daemon->exit_code = code;
     arm_abort(daemon);
-    daemon_notify("STOPPING=1");
+    supervisor_stopping();
     daemon->on_stop(daemon->arg);
 }
 
@@ -242,25 +269,4 @@ void daemon_block_signals(void)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
-void daemon_notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t len = path == NULL ? 0 : strlen(path);
-    int fd;
-
-    if (len == 0 || len >= sizeof address.sun_path || (path[0] != '/' && path[0] != '@'))
-        return;
-    memcpy(address.sun_path, path, len);
-    if (path[0] == '@') /* the abstract namespace */
-        address.sun_path[0] = '\0';
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    /* The supervisor may be gone; there is nobody to tell, then. */
-    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&address,
-                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-    close(fd);
 }

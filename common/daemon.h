@@ -3,6 +3,7 @@
  *
  *     switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) { ... }
  *     daemon = daemon_new(base, on_stop, NULL, arg);
+ *     daemon_ready(daemon, &health);
  *     event_base_dispatch(base);
  *     code = daemon_exit_code(daemon);
  */
@@ -56,8 +57,9 @@ enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char *
                                 int *option, int *exit_code);
 
 /* Turns SIGTERM, SIGINT and SIGHUP into events and ignores SIGPIPE. on_stop: the first SIGTERM or SIGINT,
- * stop in order and then end the loop; the second one ends the process at once. on_reload: SIGHUP, NULL: it
- * is ignored. Call before other threads start: they are to block signals (daemon_block_signals()). */
+ * stop in order and then end the loop; the second one ends the process at once. on_reload: SIGHUP, NULL:
+ * there is nothing to read again. Call before other threads start: they are to block signals
+ * (daemon_block_signals()). */
 struct daemon *daemon_new(struct event_base *base, void (*on_stop)(void *arg), void (*on_reload)(void *arg),
                           void *arg);
 void daemon_free(struct daemon *daemon);
@@ -70,5 +72,13 @@ int daemon_exit_code(const struct daemon *daemon);
 /* For threads other than the main one. */
 void daemon_block_signals(void);
 
-/* Tells the supervisor: "READY=1", "STOPPING=1", "STATUS=..." to $NOTIFY_SOCKET; nothing without one. */
-void daemon_notify(const char *state);
+/* What the supervisor (supervisor.h) is told as long as the daemon runs; called from the loop. */
+struct daemon_health {
+    bool (*is_well)(void *arg);                 /* nothing hangs; NULL: that the main loop turns is enough */
+    void (*status)(void *arg, struct buf *ret); /* one line for people; NULL: none */
+};
+
+/* It serves, from now on: the supervisor is told, and the watchdog is fed. arg is daemon_new()'s. */
+void daemon_ready(struct daemon *daemon, const struct daemon_health *health);
+/* The status has changed; without this it is seen within seconds. Nothing happens before daemon_ready(). */
+void daemon_status_changed(struct daemon *daemon);

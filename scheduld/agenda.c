@@ -245,7 +245,7 @@ void agenda_wake(struct agenda *a)
 
 void agenda_stats(const struct agenda *a, struct agenda_stats *ret)
 {
-    int64_t next_s = wheel_next(a->wheel);
+    int64_t next_s = wheel_first(a->wheel);
 
     *ret = (struct agenda_stats){
         .jobs = a->table.count,
@@ -253,7 +253,7 @@ void agenda_stats(const struct agenda *a, struct agenda_stats *ret)
         .problems = a->table.problems,
         .bytes = job_table_bytes(&a->table) + wheel_bytes(a->wheel) + a->dirty_cap * sizeof *a->dirty +
                  a->counting_cap * sizeof *a->counting,
-        .next_s = next_s == INT64_MAX || next_s == INT64_MIN ? 0 : next_s,
+        .next_s = next_s == INT64_MAX ? 0 : next_s,
         .ready = a->ready,
         .leading = a->mode == AGENDA_LEADING,
     };

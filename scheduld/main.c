@@ -34,6 +34,22 @@ static void on_schema(void *arg, const struct err *err)
     daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
 }
 
+static void on_status(void *arg)
+{
+    struct app *app = arg;
+
+    daemon_status_changed(app->daemon);
+}
+
+static void status(void *arg, struct buf *ret)
+{
+    const struct app *app = arg;
+
+    scheduler_status(app->scheduler, ret);
+}
+
+static const struct daemon_health health = {.status = status};
+
 static int serve(const struct settings *settings)
 {
     struct app app = {.base = event_base_new()};
@@ -41,6 +57,7 @@ static int serve(const struct settings *settings)
         .base = app.base,
         .settings = settings,
         .on_schema = on_schema,
+        .on_status = on_status,
         .arg = &app,
     };
     struct err err = {0};
@@ -52,7 +69,7 @@ static int serve(const struct settings *settings)
     if (app.scheduler == NULL) {
         log_critical("scheduld.failed", "error=%s", LOGQ(err.text));
     } else {
-        daemon_notify("READY=1");
+        daemon_ready(app.daemon, &health);
         event_base_dispatch(app.base);
         code = daemon_exit_code(app.daemon);
     }

@@ -3,14 +3,12 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <event2/event.h>
 
 #include "agenda.h"
 #include "aws_client.h"
-#include "daemon.h"
 #include "db.h"
 #include "ecs.h"
 #include "leader.h"
@@ -21,8 +19,10 @@
 #include "runner.h"
 #include "settings.h"
 #include "sqs.h"
+#include "timestamp.h"
+#include "tz.h"
 
-enum { SCHEMA_AGAIN_S = 1, STATUS_SIZE = 128 };
+enum { SCHEMA_AGAIN_S = 1 };
 
 struct scheduler {
     struct scheduler_options options;
@@ -43,12 +43,45 @@ struct scheduler {
     void *done_arg;
 };
 
-static void tell(const char *status)
-{
-    char text[STATUS_SIZE];
+/* --- what is told about it --- */
 
-    snprintf(text, sizeof text, "STATUS=%s", status);
-    daemon_notify(text);
+static void status_changed(const struct scheduler *scheduler)
+{
+    if (scheduler->options.on_status != NULL)
+        scheduler->options.on_status(scheduler->options.arg);
+}
+
+static void put_role(const struct scheduler *scheduler, struct buf *buf)
+{
+    const int64_t epoch = scheduler->leader == NULL ? 0 : leader_epoch(scheduler->leader);
+
+    if (scheduler->done != NULL)
+        buf_puts(buf, "finishes what is on its way");
+    else if (scheduler->leader == NULL)
+        buf_puts(buf, "waits for the database");
+    else if (epoch != 0)
+        buf_printf(buf, "leads, epoch %" PRId64, epoch);
+    else
+        buf_puts(buf, "stands by");
+}
+
+void scheduler_status(const struct scheduler *scheduler, struct buf *ret)
+{
+    struct agenda_stats stats;
+
+    put_role(scheduler, ret);
+    if (scheduler->leader == NULL || scheduler->done != NULL)
+        return;
+    agenda_stats(scheduler->agenda, &stats);
+    if (!db_is_up(scheduler->db))
+        buf_puts(ret, "; waits for the database");
+    buf_printf(ret, "; %zu jobs armed", stats.armed);
+    if (stats.problems > 0)
+        buf_printf(ret, ", %zu cannot be (see job_state.problem)", stats.problems);
+    if (stats.next_s == 0)
+        return;
+    buf_puts(ret, "; next fire ");
+    timestamp_put_instant(ret, stats.next_s, tz_utc());
 }
 
 /* --- leading --- */
@@ -56,13 +89,11 @@ static void tell(const char *status)
 static void on_lead(void *arg, int64_t epoch, const char *installation)
 {
     struct scheduler *scheduler = arg;
-    char status[STATUS_SIZE];
 
     runner_lead(scheduler->runner, epoch, installation); /* it is ready for what the agenda finds */
     agenda_lead(scheduler->agenda, epoch);
     pruner_start(scheduler->pruner);
-    snprintf(status, sizeof status, "leads, epoch %" PRId64, epoch);
-    tell(status);
+    status_changed(scheduler);
 }
 
 static void resign(void *arg);
@@ -77,7 +108,7 @@ static void on_loss(void *arg, const struct err *err UNUSED)
     if (scheduler->done != NULL)
         resign(scheduler); /* while the runner was finishing its work: it does not go on with it */
     else
-        tell("stands by");
+        status_changed(scheduler);
 }
 
 /* A write was refused because of its epoch. */
@@ -112,6 +143,7 @@ static void on_ready(void *arg)
 
     agenda_stats(scheduler->agenda, &stats);
     log_info("scheduld.loaded", "jobs=%zu armed=%zu problems=%zu", stats.jobs, stats.armed, stats.problems);
+    status_changed(scheduler);
 }
 
 /* --- the database and its schema --- */
@@ -128,7 +160,7 @@ static bool begin_to_lead(struct scheduler *scheduler, struct err *err)
 
     if (scheduler->leader == NULL && scheduler->done == NULL) {
         scheduler->leader = leader_new(&options, err);
-        tell("stands by");
+        status_changed(scheduler);
         return scheduler->leader != NULL;
     }
     return true;
@@ -225,7 +257,7 @@ void scheduler_stop(struct scheduler *scheduler, void (*done)(void *arg), void *
     assert(scheduler->done == NULL && done != NULL);
     scheduler->done = done;
     scheduler->done_arg = arg;
-    tell("finishes what is on its way");
+    status_changed(scheduler);
     if (scheduler->leader == NULL) {
         event_add(scheduler->stopped, &now);
     } else if (!leader_is_leading(scheduler->leader)) {
@@ -321,7 +353,6 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, struct 
     log_info("scheduld.started", "version=%s cluster=%s name=%s region=%s", ECSS_VERSION,
              LOGQ(options->settings->ecs_cluster), LOGQ(options->settings->name),
              LOGQ(aws_client_region(scheduler->aws)));
-    tell("waits for the database");
     return scheduler;
 }
 

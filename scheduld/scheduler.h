@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "buf.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -22,12 +23,17 @@ struct scheduler_options {
     const struct settings *settings;
     /* The database has a schema that this program is not made for: no use to go on. From the loop, once. */
     void (*on_schema)(void *arg, const struct err *err);
+    /* What scheduler_status() says is another thing now. From the loop; NULL: nobody cares. */
+    void (*on_status)(void *arg);
     void *arg;
 };
 
 /* ERR_INVALID: settings, AWS's or the database's URL, make no sense. */
 struct scheduler *scheduler_new(const struct scheduler_options *options, struct err *err);
 void scheduler_free(struct scheduler *scheduler); /* NULL is fine; not from a callback of its */
+
+/* In a line for people: whether it leads, how many jobs are armed, and when the next one is due. */
+void scheduler_status(const struct scheduler *scheduler, struct buf *ret);
 
 /* In order; done comes once, from the loop. */
 void scheduler_stop(struct scheduler *scheduler, void (*done)(void *arg), void *arg);

@@ -410,3 +410,51 @@ int64_t wheel_next(const struct wheel *w)
         return block_s + BLOCK;
     return block_s + BLOCK + (first_full(face, there, there + BLOCK) - there);
 }
+
+/* --- what people ask --- */
+
+/* The earliest entry of a slot; UINT32_MAX: it is empty, or none is earlier than that. */
+static uint32_t earliest_in(const struct wheel *w, const struct face *face, uint32_t slot)
+{
+    uint32_t earliest = UINT32_MAX;
+    size_t looked = 0;
+
+    for (uint32_t i = face->head[slot]; i != 0 && looked < WHEEL_LOOK; i = w->chunks[i].next)
+        for (uint32_t ref = 0; ref < w->chunks[i].used; ref++, looked++)
+            if (w->entries[w->chunks[i].refs[ref]].due < earliest)
+                earliest = w->entries[w->chunks[i].refs[ref]].due;
+    return earliest;
+}
+
+/* The same of slots that go round, begin..begin+count-1, from the one that is now on. */
+static uint32_t earliest_around(const struct wheel *w, const struct face *face, uint32_t begin,
+                                uint32_t count, uint32_t now)
+{
+    uint32_t from = begin + now % count, end = begin + count, slot = first_full(face, from, end);
+
+    if (slot == end)
+        slot = first_full(face, begin, from);
+    return slot == from && face->head[slot] == 0 ? UINT32_MAX : earliest_in(w, face, slot);
+}
+
+static uint32_t earliest_of(const struct wheel *w, const struct face *face)
+{
+    uint32_t a = earliest_around(w, face, 0, OPEN_SLOTS, w->at);
+    uint32_t b = earliest_around(w, face, LEVEL1, OPEN_SLOTS, w->at >> BLOCK_BITS);
+    uint32_t c = earliest_around(w, face, LEVEL2, TOP_SLOTS, w->at >> TOP_SHIFT);
+
+    if (b < a)
+        a = b;
+    return c < a ? c : a;
+}
+
+int64_t wheel_first(const struct wheel *w)
+{
+    uint32_t earliest = earliest_of(w, w->faces[w->current]), old;
+
+    if (w->count == 0)
+        return INT64_MAX;
+    if (old_face(w) != NULL && (old = earliest_of(w, old_face(w))) < earliest)
+        earliest = old;
+    return w->base_s + earliest;
+}

@@ -15,7 +15,10 @@
 
 struct wheel;
 
-enum { WHEEL_PORTION = 256 }; /* entries that one call moves or takes at most */
+enum {
+    WHEEL_PORTION = 256, /* entries that one call moves or takes at most */
+    WHEEL_LOOK = 32768,  /* entries of a slot that wheel_first() looks at, at most */
+};
 
 /* now_s: seconds since 1970-01-01 UTC. Times more than 68 years from then are taken for 68 years: the owner
  * sees that it is not time yet, and sets the time again. */
@@ -35,6 +38,10 @@ size_t wheel_take(struct wheel *wheel, int64_t now_s, uint32_t *ret, size_t max)
 /* When wheel_take() has something to do next: INT64_MIN: at once; INT64_MAX: never, unless an entry is set.
  */
 int64_t wheel_next(const struct wheel *wheel);
+
+/* The earliest time that an entry has; INT64_MAX: none has one. For people: of very many entries in the same
+ * hour or so, far away, it looks at the first WHEEL_LOOK only, and may then name a time a little later. */
+int64_t wheel_first(const struct wheel *wheel);
 
 size_t wheel_count(const struct wheel *wheel); /* entries that have a time */
 size_t wheel_bytes(const struct wheel *wheel); /* memory */

@@ -214,21 +214,67 @@ static bool open_unix(struct listen_address *address, int *ret, struct err *err)
     return true;
 }
 
-/* All workers accept from the one socket there can be. */
-static bool open_all_unix(struct listen_address *address, int count, int *fds, struct err *err)
+/* ---- One socket for all workers ---- */
+
+/* fds[0] is there; it stays the caller's on failure. */
+static bool share(int count, int *fds, struct err *err)
 {
-    if (!open_unix(address, &fds[0], err))
-        return false;
     for (int i = 1; i < count; i++) {
         fds[i] = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
         if (fds[i] < 0) {
             err_errno(err, ERR_UNAVAILABLE, "dup");
-            while (i > 0)
+            while (i > 1)
                 close(fds[--i]);
-            listen_forget(address);
             return false;
         }
     }
+    return true;
+}
+
+static bool open_all_unix(struct listen_address *address, int count, int *fds, struct err *err)
+{
+    if (!open_unix(address, &fds[0], err))
+        return false;
+    if (!share(count, fds, err)) {
+        close(fds[0]);
+        listen_forget(address);
+        return false;
+    }
+    return true;
+}
+
+bool listen_adopt(int socket, int count, int *fds, struct err *err)
+{
+    switch_on(socket, SOL_SOCKET, SO_KEEPALIVE);
+    switch_on(socket, IPPROTO_TCP, TCP_NODELAY);
+    fds[0] = socket;
+    return share(count, fds, err);
+}
+
+bool listen_describe(int socket, struct buf *ret, struct err *err)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t len = sizeof name;
+    char host[LISTEN_HOST_MAX + 1], port[8];
+    int code;
+
+    if (getsockname(socket, (struct sockaddr *)&name, &len) != 0)
+        return err_errno(err, ERR_INTERNAL, "getsockname");
+    if (name.ss_family == AF_UNIX) {
+        const char *path = ((const struct sockaddr_un *)(const void *)&name)->sun_path;
+
+        if (path[0] != '/')
+            return err_set(err, ERR_INVALID,
+                           "a unix socket that systemd passes has no path; see ListenStream=");
+        buf_printf(ret, "unix:%s", path);
+        return true;
+    }
+    code = getnameinfo((const struct sockaddr *)&name, len, host, sizeof host, port, sizeof port,
+                       NI_NUMERICHOST | NI_NUMERICSERV);
+    if (code != 0)
+        return err_set(err, ERR_INVALID, "the address of a socket that systemd passes: %s",
+                       gai_strerror(code));
+    buf_printf(ret, name.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
     return true;
 }
 

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "buf.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -37,6 +38,13 @@ bool listen_is_public(const struct listen_address *address);
  * is replaced.
  */
 bool listen_open(struct listen_address *address, int count, int *fds, struct err *err);
+
+/* The same by a socket that somebody else has opened for us: all workers accept from this one. It is the
+ * caller's on failure. */
+bool listen_adopt(int socket, int count, int *fds, struct err *err);
+
+/* Writes the address of such a socket as listen_parse() reads it. */
+bool listen_describe(int socket, struct buf *ret, struct err *err);
 
 /* Removes the file of a unix socket, if it is still the one that was made. */
 void listen_forget(const struct listen_address *address);

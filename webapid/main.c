@@ -3,6 +3,7 @@
 
 #include <event2/event.h>
 
+#include "activation.h"
 #include "api.h"
 #include "daemon.h"
 #include "log.h"
@@ -19,6 +20,7 @@ struct app {
     struct event_base *base;
     struct daemon *daemon;
     struct server *server;
+    struct activation activation;
 };
 
 static const struct daemon_option options[] = {
@@ -65,6 +67,21 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *err
     daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
 }
 
+static bool is_well(void *arg)
+{
+    const struct app *app = arg;
+
+    return server_is_well(app->server);
+}
+
+static void status(void *arg, struct buf *ret)
+{
+    (void)arg;
+    buf_puts(ret, "serves");
+}
+
+static const struct daemon_health health = {.is_well = is_well, .status = status};
+
 static void warn_of_public(const struct settings *settings)
 {
     for (size_t i = 0; settings->listen[i] != NULL; i++)
@@ -78,6 +95,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
 {
     const struct server_options server_options = {
         .listen = (const char *const *)settings->listen,
+        .sockets = app->activation.count == 0 ? NULL : app->activation.sockets,
         .workers = (int)settings->workers,
         .router = {api_routes, api_route_count},
         .database_url = settings->database_url,
@@ -97,9 +115,9 @@ static struct server *start(struct app *app, const struct settings *settings, st
     return server_start(app->base, &server_options, err);
 }
 
-static int serve(const struct settings *settings)
+static int serve(const struct settings *settings, const struct activation *activation)
 {
-    struct app app = {.base = event_base_new()};
+    struct app app = {.base = event_base_new(), .activation = *activation};
     struct err err = {0};
     int code = DAEMON_EXIT_FAILURE;
 
@@ -110,7 +128,7 @@ static int serve(const struct settings *settings)
     if (app.server == NULL) {
         log_critical("webapid.failed", "error=%s", LOGQ(err.text));
     } else {
-        daemon_notify("READY=1");
+        daemon_ready(app.daemon, &health);
         event_base_dispatch(app.base);
         code = daemon_exit_code(app.daemon);
     }
@@ -130,14 +148,20 @@ int main(int argc, char **argv)
         .other_settings = settings_of_scheduld,
         .options = options,
     };
+    struct activation activation = {0};
     struct settings settings = {0};
+    struct err err = {0};
     int option, code = DAEMON_EXIT_FAILURE;
 
+    if (!activation_take(&activation, &err)) {
+        fprintf(stderr, "webapid: %s\n", err.text);
+        return DAEMON_EXIT_CONFIG;
+    }
     switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) {
     case DAEMON_EXIT:
         break;
     case DAEMON_RUN:
-        code = serve(&settings);
+        code = serve(&settings, &activation);
         break;
     case DAEMON_RUN_OPTION:
         code = migrate(&settings);

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "attr.h"
+#include "clock.h"
 #include "listen.h"
 #include "log.h"
 #include "mem.h"
@@ -139,6 +140,15 @@ static void log_listening(const struct listen_address *address)
         log_info("server.listening", "address=%s port=%d", LOGQ(address->host), address->port);
 }
 
+static bool open_address(struct server *server, size_t a, int *fds, struct err *err)
+{
+    const int *sockets = server->options.sockets;
+
+    if (sockets != NULL)
+        return listen_adopt(sockets[a], server->options.workers, fds, err);
+    return listen_open(&server->addresses[a], server->options.workers, fds, err);
+}
+
 /* fds[worker * SERVER_LISTEN_MAX + address]; those of addresses that were opened are the caller's to close.
  */
 static bool open_addresses(struct server *server, int *fds, size_t *opened, struct err *err)
@@ -146,7 +156,7 @@ static bool open_addresses(struct server *server, int *fds, size_t *opened, stru
     int of_workers[SERVER_WORKERS_MAX];
 
     for (size_t a = 0; a < server->address_count; a++) {
-        if (!listen_open(&server->addresses[a], server->options.workers, of_workers, err))
+        if (!open_address(server, a, of_workers, err))
             return err_wrap(err, "cannot listen on %s", server->options.listen[a]);
         for (int w = 0; w < server->options.workers; w++)
             fds[(size_t)w * SERVER_LISTEN_MAX + a] = of_workers[w];
@@ -210,6 +220,16 @@ struct server *server_start(struct event_base *base, const struct server_options
     for (size_t a = 0; a < server->address_count; a++)
         log_listening(&server->addresses[a]);
     return server;
+}
+
+bool server_is_well(const struct server *server)
+{
+    const int64_t now_ms = clock_monotonic_ms(&clock_system);
+
+    for (int w = 0; w < server->started && !server->stopping; w++)
+        if (now_ms - atomic_load(&server->workers[w].beat_ms) > SERVER_BEAT_MAX_MS)
+            return false;
+    return true;
 }
 
 /* ---- Stopping ---- */

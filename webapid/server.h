@@ -18,10 +18,12 @@
 struct event_base;
 struct server;
 
-enum { SERVER_WORKERS_MAX = 64 };
+enum { SERVER_WORKERS_MAX = 64, SERVER_BEAT_MS = 2000, SERVER_BEAT_MAX_MS = 10000 };
 
 struct server_options {
     const char *const *listen; /* NULL at the end: `host:port`, `[v6]:port`, `unix:/path` */
+    const int *sockets;        /* already open, one for each of these; the server's, once it has started.
+                                  NULL: it opens them */
     int workers;               /* 1 to SERVER_WORKERS_MAX */
     struct router router;
     const char *database_url;   /* NULL: no database (tests) */
@@ -55,6 +57,9 @@ bool server_address_is_public(const char *address);
  * Fails, naming the address, if one cannot be had, also when another process of ours already listens there.
  */
 struct server *server_start(struct event_base *base, const struct server_options *options, struct err *err);
+/* Whether each worker's loop has turned within the last SERVER_BEAT_MAX_MS. */
+bool server_is_well(const struct server *server);
+
 /* In order: no new connections, idle ones are closed, requests in flight get their answer or the drain's
  * deadline. */
 void server_stop(struct server *server);

@@ -12,6 +12,7 @@
 #include <evhtp/evhtp.h>
 
 #include "attr.h"
+#include "clock.h"
 #include "daemon.h"
 #include "db.h"
 #include "log.h"
@@ -147,6 +148,13 @@ static bool open_database(struct server_worker *sw, struct err *err)
     return sw->worker.db != NULL;
 }
 
+static void on_beat(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    struct server_worker *sw = arg;
+
+    atomic_store(&sw->beat_ms, clock_monotonic_ms(&clock_system));
+}
+
 /* ---- Stopping ---- */
 
 static void on_drained(void *arg)
@@ -249,6 +257,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections)
 bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
                         atomic_int *connections, int number, const int *fds, size_t fd_count, struct err *err)
 {
+    const struct timeval beat = after_ms(SERVER_BEAT_MS);
     bool good = true;
 
     *sw = (struct server_worker){.server = server, .options = options};
@@ -261,8 +270,11 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     sw->deadline = event_new(sw->worker.base, -1, 0, on_deadline, sw);
     sw->schema_again = event_new(sw->worker.base, -1, 0, on_schema_again, sw);
     sw->accept_again = event_new(sw->worker.base, -1, 0, on_accept_again, sw);
+    sw->beat = event_new(sw->worker.base, -1, EV_PERSIST, on_beat, sw);
+    on_beat(-1, 0, sw);
     if (sw->worker.base == NULL || sw->stop_fd < 0 || sw->stop == NULL || sw->deadline == NULL ||
-        sw->schema_again == NULL || sw->accept_again == NULL || event_add(sw->stop, NULL) != 0)
+        sw->schema_again == NULL || sw->accept_again == NULL || sw->beat == NULL ||
+        event_add(sw->stop, NULL) != 0 || event_add(sw->beat, &beat) != 0)
         abort();
     for (size_t i = 0; i < fd_count; i++) {
         if (good)
@@ -288,6 +300,7 @@ void server_worker_done(struct server_worker *sw)
     event_free(sw->deadline);
     event_free(sw->schema_again);
     event_free(sw->accept_again);
+    event_free(sw->beat);
     event_base_free(sw->worker.base);
     close(sw->stop_fd);
     *sw = (struct server_worker){0};

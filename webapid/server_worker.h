@@ -4,7 +4,7 @@
  *
  * All is made on the main thread before the thread starts, and freed there after it has ended; in between
  * only the thread touches it. The main thread says "stop" by an eventfd; the worker says what it has to say
- * by the server's.
+ * by the server's, and that its loop turns by beat_ms.
  */
 #pragma once
 
@@ -32,6 +32,8 @@ struct server_worker {
     size_t listener_count;
     int stop_fd;                                                 /* owned */
     struct event *stop, *deadline, *schema_again, *accept_again; /* owned */
+    struct event *beat;                                          /* owned */
+    _Atomic int64_t beat_ms; /* on the monotonic clock; the main thread reads it */
     bool hurried, draining;
     bool started; /* there is a thread to be joined */
     pthread_t thread;

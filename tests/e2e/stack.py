@@ -58,12 +58,12 @@ def wait_until(what, condition, seconds=DEADLINE_S):
 class Daemon:
     """A program that runs until it is stopped, with its output in a file."""
 
-    def __init__(self, name, command, env, folder):
+    def __init__(self, name, command, env, folder, **more):
         self.name = name
         self.path = pathlib.Path(folder) / f"{name}.log"
         with open(self.path, "ab") as log:
             self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder,
-                                            start_new_session=True, preexec_fn=die_with_parent(signal.SIGTERM))
+                                            start_new_session=True, preexec_fn=die_with_parent(signal.SIGTERM), **more)
         self.stopped = False
 
     @property
@@ -179,10 +179,11 @@ class Stack:
         if run.returncode != 0:
             raise AssertionError(f"webapid --migrate ended with status {run.returncode}:\n{run.stdout}{run.stderr}")
 
-    def spawn(self, program, env, wrap=None):
+    def spawn(self, program, env, wrap=None, **more):
+        """more: subprocess.Popen's."""
         self.started += 1
         command = [*(self.wrap if wrap is None else wrap), self.program(program)]
-        daemon = Daemon(f"{program}-{self.started}", command, env, self.dir)
+        daemon = Daemon(f"{program}-{self.started}", command, env, self.dir, **more)
         self.daemons.append(daemon)
         return daemon
 

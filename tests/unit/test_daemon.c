@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,37 +261,16 @@ static void a_daemon_may_stop_itself(void **state)
     assert_int_equal(WEXITSTATUS(after_fork(stop_by_itself)), DAEMON_EXIT_FAILURE);
 }
 
-static void the_supervisor_is_told(void **state)
-{
-    char dir[] = "/tmp/ecss-daemon-XXXXXX", text[64] = "";
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    (void)state;
-    assert_non_null(mkdtemp(dir));
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", dir);
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    setenv("NOTIFY_SOCKET", address.sun_path, 1);
-    daemon_notify("READY=1");
-    assert_int_equal(recv(fd, text, sizeof text - 1, MSG_DONTWAIT), 7);
-    assert_string_equal(text, "READY=1");
-    unlink(address.sun_path);
-    daemon_notify("READY=1"); /* nobody listens: no harm */
-    unsetenv("NOTIFY_SOCKET");
-    daemon_notify("READY=1");
-    close(fd);
-    rmdir(dir);
-}
-
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(lines) + 5] = {
-        cmocka_unit_test(signals_stop_in_order),          cmocka_unit_test(hangup_reloads),
-        cmocka_unit_test(the_second_signal_ends_at_once), cmocka_unit_test(a_daemon_may_stop_itself),
-        cmocka_unit_test(the_supervisor_is_told),
+    struct CMUnitTest tests[ARRAY_LEN(lines) + 4] = {
+        cmocka_unit_test(signals_stop_in_order),
+        cmocka_unit_test(hangup_reloads),
+        cmocka_unit_test(the_second_signal_ends_at_once),
+        cmocka_unit_test(a_daemon_may_stop_itself),
     };
 
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
-        tests[i + 5] = (struct CMUnitTest){lines[i].name, check_line, NULL, NULL, &lines[i]};
+        tests[i + 4] = (struct CMUnitTest){lines[i].name, check_line, NULL, NULL, &lines[i]};
     return cmocka_run_group_tests_name("daemon", tests, NULL, NULL);
 }

@@ -108,6 +108,7 @@ static void go(struct model *m, int64_t now)
     assert_int_equal(wheel_count(m->wheel), count(m));
     assert_true(wheel_next(m->wheel) <= earliest(m));
     assert_true(wheel_next(m->wheel) > now);
+    assert_int_equal(wheel_first(m->wheel), earliest(m));
 }
 
 static int64_t some_time(struct model *m)

@@ -1,0 +1,122 @@
+"""The daemons as systemd's services: sockets that are passed, READY, STATUS, RELOADING, STOPPING, WATCHDOG."""
+import http.client
+import signal
+import socket
+import unittest
+
+from stack import Stack, answers, wait_until
+from systemd import Unit
+
+WATCHDOG_S = 4
+
+
+def listening(family=socket.AF_INET, address=("127.0.0.1", 0)):
+    """As a .socket unit has it."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.bind(address)
+    sock.listen(64)
+    return sock
+
+
+class Systemd(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack()
+        cls.stack.__enter__()
+        cls.addClassCleanup(cls.stack.__exit__, None, None, None)
+
+    def unit(self, program, **options):
+        unit = Unit(self.stack, program, **options)
+        unit.__enter__()
+        self.addCleanup(unit.__exit__)
+        return unit
+
+    def socket(self, *args):
+        sock = listening(*args)
+        self.addCleanup(sock.close)
+        return sock
+
+    def stopped(self, unit):
+        unit.daemon.stop()
+        wait_until("it has said that it stops", lambda: unit.names()[-1] == "STOPPING")
+
+    def test_webapid_serves_on_the_sockets_that_it_is_passed(self):
+        path = str(self.stack.dir / "web.sock")
+        first, second = self.socket(), self.socket(socket.AF_UNIX, path)
+        unit = self.unit("webapid", listen=[first, second], ECSS_LISTEN="127.0.0.1:1")
+        unit.start()
+        address = first.getsockname()
+        wait_until("it answers", lambda: unit.daemon.check() and answers(address))
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200 "))
+        self.assertIn(f"ECSS_LISTEN does not count: systemd passes sockets on 127.0.0.1:{address[1]},unix:{path}", unit.daemon.log())
+        self.assertEqual(unit.status(), "serves")
+        self.stopped(unit)
+        self.assertTrue((self.stack.dir / "web.sock").exists(), "the socket's file is systemd's")
+
+    def test_a_restart_of_webapid_refuses_nobody(self):
+        sock = self.socket()
+        unit = self.unit("webapid", listen=[sock], ECSS_WORKERS="1")
+        unit.start()
+        self.stopped(unit)
+        client = http.client.HTTPConnection(*sock.getsockname(), timeout=60)
+        self.addCleanup(client.close)
+        client.request("GET", "/")  # it waits in the backlog
+        unit.start()
+        self.assertEqual(client.getresponse().status, 200)
+        self.stopped(unit)
+
+    def test_webapid_refuses_what_is_no_listening_socket(self):
+        sock = socket.socket()
+        self.addCleanup(sock.close)
+        unit = self.unit("webapid", listen=[sock])
+        with self.assertRaisesRegex(AssertionError, "(?s)status 78.*no listening stream socket"):
+            unit.start()
+        unit.daemon.stopped = True
+
+    def test_reload(self):
+        for program, words in (("webapid", ""), ("scheduld", "daemon.nothing_to_reload")):
+            with self.subTest(program):
+                unit = self.unit(program, **({"listen": [self.socket()]} if program == "webapid" else {}))
+                unit.start()
+                before = len(unit.said)
+                unit.daemon.process.send_signal(signal.SIGHUP)
+                unit.wait("RELOADING", "1")
+                unit.wait("READY", "1", after=before)
+                self.assertEqual(unit.names(), ["READY", "RELOADING", "READY"])
+                self.assertIn(words, unit.daemon.log())
+                self.stopped(unit)
+
+    def test_scheduld_tells_whether_it_leads_and_what_comes_next(self):
+        self.stack.sql("INSERT INTO jobs (id, task_definition, schedule) VALUES ('later', 'hello', '0 0 0 * * 1 1 2077')")
+        self.addCleanup(self.stack.sql, "DELETE FROM jobs")
+        first, second = self.unit("scheduld"), self.unit("scheduld")
+        first.start()
+        first.wait_status("leads, epoch ")
+        first.wait_status("; 1 jobs armed; next fire 2077-01-01T00:00:00+00:00")
+        second.start()
+        second.wait_status("stands by; 1 jobs armed; next fire 2077-01-01T00:00:00+00:00")
+        self.stopped(first)
+        wait_until("it has said so", lambda: first.status() == "finishes what is on its way")
+        second.wait_status("leads, epoch ")
+        self.stopped(second)
+
+    def test_what_hangs_is_killed_and_comes_back(self):
+        for program in ("webapid", "scheduld"):
+            with self.subTest(program):
+                unit = self.unit(program, watchdog_s=WATCHDOG_S, **({"listen": [self.socket()]} if program == "webapid" else {}))
+                unit.start()
+                for _ in range(2):
+                    unit.wait("WATCHDOG", "1", after=len(unit.said))
+                self.assertEqual(unit.barked, 0)
+                unit.daemon.process.send_signal(signal.SIGSTOP)
+                wait_until("it is killed", lambda: not unit.daemon.running())
+                self.assertEqual((unit.barked, unit.daemon.process.returncode), (1, -signal.SIGABRT))
+                unit.start()
+                self.stopped(unit)
+
+
+if __name__ == "__main__":
+    unittest.main()
