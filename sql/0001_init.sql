@@ -109,7 +109,7 @@ CREATE SEQUENCE jobs_revision AS bigint;
 COMMENT ON SEQUENCE jobs_revision IS 'Where jobs.revision comes from.';
 
 CREATE TABLE jobs (
-    id text PRIMARY KEY,
+    id text COLLATE "C" PRIMARY KEY, -- the order of bytes, which also serves prefixes, whatever the database's locale
     ordinal bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
     task_definition text NOT NULL,
     schedule text NOT NULL,
@@ -142,6 +142,9 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_misfire_grace_seconds_is_0_to_86400 CHECK (misfire_grace_seconds BETWEEN 0 AND 86400)
 );
 CREATE INDEX jobs_changed_xid ON jobs (changed_xid);
+-- For the API's lists: by task definition, and (not) suspended, in the order of creation.
+CREATE INDEX jobs_task_definition ON jobs (task_definition, ordinal);
+CREATE INDEX jobs_suspended ON jobs ((suspended IS TRUE), ordinal);
 
 COMMENT ON TABLE jobs IS 'What is to run and when: one row a job, as the REST API keeps them. May be edited by hand: the scheduler hears of it at commit. Written by webapid only; see job_status for how jobs fare.';
 COMMENT ON COLUMN jobs.id IS 'Name of the job, 1 to 255 of 0-9 A-Z a-z _ - (API: id). It never changes.';
@@ -164,7 +167,7 @@ COMMENT ON COLUMN jobs.created_at IS 'When the job was made. Kept by a trigger.'
 COMMENT ON COLUMN jobs.updated_at IS 'When the job was last changed. Kept by a trigger.';
 
 CREATE TABLE job_tombstones (
-    job_id text NOT NULL,
+    job_id text COLLATE "C" NOT NULL,
     changed_xid xid8 NOT NULL,
     deleted_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (job_id, changed_xid)
@@ -249,9 +252,65 @@ CREATE TRIGGER jobs_bury AFTER DELETE ON jobs REFERENCING OLD TABLE AS changed
 CREATE TRIGGER jobs_truncated AFTER TRUNCATE ON jobs FOR EACH STATEMENT EXECUTE FUNCTION jobs_truncated();
 
 
+-- A request that creates a job may carry a key, so that it can be repeated by who did not hear the answer.
+CREATE TABLE idempotency_keys (
+    key text COLLATE "C" PRIMARY KEY CHECK (octet_length(key) BETWEEN 1 AND 512),
+    request text NOT NULL,
+    job_id text COLLATE "C" NOT NULL,
+    revision bigint,
+    answer text NOT NULL,
+    expires_at timestamptz NOT NULL DEFAULT now() + interval '24 hours'
+);
+CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
+COMMENT ON TABLE idempotency_keys IS 'What POST /jobs with an Idempotency-Key was answered, for 24 hours: a repeat is answered the same and does nothing. Written by webapid only.';
+COMMENT ON COLUMN idempotency_keys.key IS 'The key that the client chose.';
+COMMENT ON COLUMN idempotency_keys.request IS 'SHA-256 of the body that came with it: another body with the same key is refused.';
+COMMENT ON COLUMN idempotency_keys.job_id IS 'Id of the job that was to be created.';
+COMMENT ON COLUMN idempotency_keys.revision IS 'Its revision (see jobs.revision); NULL: there was a job with this id already.';
+COMMENT ON COLUMN idempotency_keys.answer IS 'Body of the answer if it was created.';
+COMMENT ON COLUMN idempotency_keys.expires_at IS 'From then on the key is as good as new. Pruned by the next requests that carry a key.';
+
+-- Whoever inserts the key creates the job; all others wait for that commit and get what it left. Each call takes
+-- away a few keys that have expired, and adds one.
+CREATE FUNCTION job_create_once(
+    given_key text, given_request text, given_answer text, given_id text, given_task_definition text,
+    given_schedule text, given_schedule_start text, given_schedule_end text, given_timezone text,
+    given_task_count integer, given_max_count integer, given_suspended boolean, given_trigger jsonb,
+    given_overrides jsonb, given_misfire_grace_seconds integer) RETURNS idempotency_keys
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    kept idempotency_keys;
+BEGIN
+    DELETE FROM idempotency_keys WHERE expires_at <= now() AND (key = given_key OR key IN (
+        SELECT key FROM idempotency_keys WHERE expires_at <= now() ORDER BY expires_at LIMIT 5
+        FOR UPDATE SKIP LOCKED));
+    LOOP
+        INSERT INTO idempotency_keys (key, request, job_id, answer)
+        VALUES (given_key, given_request, given_id, given_answer) ON CONFLICT DO NOTHING;
+        EXIT WHEN FOUND;
+        SELECT * INTO kept FROM idempotency_keys WHERE key = given_key;
+        IF FOUND THEN
+            RETURN kept;
+        END IF;
+    END LOOP;
+    WITH made AS (
+        INSERT INTO jobs (id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count,
+            max_count, suspended, trigger, overrides, misfire_grace_seconds)
+        VALUES (given_id, given_task_definition, given_schedule, given_schedule_start, given_schedule_end,
+            given_timezone, given_task_count, given_max_count, given_suspended, given_trigger, given_overrides,
+            given_misfire_grace_seconds)
+        ON CONFLICT (id) DO NOTHING RETURNING revision)
+    UPDATE idempotency_keys SET revision = (SELECT made.revision FROM made) WHERE key = given_key
+    RETURNING * INTO kept;
+    RETURN kept;
+END
+$$;
+COMMENT ON FUNCTION job_create_once IS 'Creates a job unless the key was used before, and returns what is kept with the key.';
+
+
 -- Written at each fire. Nothing but the key is indexed and pages have room, so that updates stay on their page (HOT).
 CREATE TABLE job_state (
-    job_id text PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
+    job_id text COLLATE "C" PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
     cursor timestamptz,
     next_run timestamptz,
     last_run timestamptz,
@@ -275,7 +334,7 @@ COMMENT ON COLUMN job_state.updated_at IS 'When the row was last written.';
 
 CREATE TABLE runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    job_id text NOT NULL,
+    job_id text COLLATE "C" NOT NULL,
     fire_at timestamptz NOT NULL,
     state text NOT NULL,
     requested_by text NOT NULL DEFAULT 'schedule',
@@ -534,12 +593,13 @@ COMMENT ON COLUMN running_tasks.run_id IS 'Number of its run.';
 
 
 -- One writer per table.
-REVOKE ALL ON schema_migrations, jobs, job_tombstones, job_state, runs, scheduler FROM PUBLIC;
+REVOKE ALL ON schema_migrations, idempotency_keys, jobs, job_tombstones, job_state, runs, scheduler FROM PUBLIC;
 GRANT SELECT ON schema_migrations, jobs, job_tombstones, job_state, runs, scheduler,
     job_status, upcoming_runs, recent_runs, failed_runs, running_tasks
     TO ecs_scheduler_webapid, ecs_scheduler_scheduld;
 
 GRANT INSERT, UPDATE, DELETE ON jobs TO ecs_scheduler_webapid;
+GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO ecs_scheduler_webapid;
 GRANT USAGE ON SEQUENCE jobs_revision TO ecs_scheduler_webapid;
 
 GRANT INSERT, UPDATE, DELETE ON job_state, runs TO ecs_scheduler_scheduld;

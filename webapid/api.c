@@ -6,10 +6,13 @@
 #include <event2/event.h>
 
 #include "attr.h"
+#include "etag.h"
+#include "job_json.h"
 #include "jobs_api.h"
 #include "json.h"
 #include "log.h"
 #include "mem.h"
+#include "reply.h"
 #include "root_api.h"
 #include "schedule_api.h"
 #include "zone.h"
@@ -83,4 +86,23 @@ bool api_read_body(const struct request *rq, struct json_object **ret, struct er
     const char *body = request_body(rq, &len);
 
     return json_parse(body, len, ret, err);
+}
+
+void api_reply_tagged(struct request *rq, int status, int64_t revision, const struct buf *body)
+{
+    char tag[ETAG_SIZE];
+
+    etag_of_job(revision, body->data, body->len, tag);
+    reply_etag(rq, tag);
+    reply_json(rq, status, body);
+}
+
+void api_reply_saved(struct request *rq, int status, const char *id, int64_t revision,
+                     const struct job_report *report)
+{
+    AUTO_BUF struct buf body = {0};
+
+    buf_init(&body, API_SAVED_MAX);
+    job_json_put_saved(&body, id, report);
+    api_reply_tagged(rq, status, revision, &body);
 }

@@ -272,14 +272,30 @@ static int64_t number_of(const char *text)
     return text == NULL ? 0 : strtoll(text, NULL, 10);
 }
 
-bool job_json_read_new(const struct json_object *value, struct job_draft *ret, struct job_report *report)
+/* Where the path has the id. */
+static bool give_id(struct reading *reading, struct job_report *report)
 {
-    struct reading reading = {.override_id = coming_id(value)};
+    const struct job_at at = {report, NULL, job_field_name(JOB_ID)};
+    struct err err;
+
+    if (!job_name_check(reading->id, JOB_ID_MAX, &err))
+        return job_complain(&at, "%s", err.text);
+    job_draft_give(&reading->draft, JOB_ID, mem_strdup(reading->id));
+    return true;
+}
+
+bool job_json_read_new(const struct json_object *value, const char *id, struct job_draft *ret,
+                       struct job_report *report)
+{
+    struct reading reading = {.id = id, .override_id = id != NULL ? id : coming_id(value)};
     bool good = read_members(&reading, value, report);
+
+    if (id != NULL)
+        good &= give_id(&reading, report);
 
     if (json_object_is_type(value, json_type_object)) {
         good &= require(&reading.draft, JOB_SCHEDULE, report);
-        if (!job_draft_has(&reading.draft, JOB_ID))
+        if (id == NULL && !job_draft_has(&reading.draft, JOB_ID))
             good &= require(&reading.draft, JOB_TASK_DEFINITION, report);
     }
     if (good) {

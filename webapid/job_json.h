@@ -16,8 +16,10 @@
 struct json_object;
 struct zones;
 
-/* A job to create. Every field that it lacks is in the draft with its default. */
-bool job_json_read_new(const struct json_object *value, struct job_draft *ret, struct job_report *report);
+/* A job to create. Every field that it lacks is in the draft with its default. id, if it is not NULL, is the
+ * job's, whatever the value says; null then stands for a field that is not set, as in a change. */
+bool job_json_read_new(const struct json_object *value, const char *id, struct job_draft *ret,
+                       struct job_report *report);
 
 /* A change of the job id: null stands for taking an optional field away. */
 bool job_json_read_change(const struct json_object *value, const char *id, struct job_draft *ret,

@@ -32,6 +32,14 @@ static const struct db_stmt insert = {
     .locks = 1,
 };
 
+static const struct db_stmt insert_once = {
+    .name = "job_insert_once",
+    .sql = "SELECT request, job_id, revision, answer"
+           " FROM job_create_once($13, $14, $15, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    .params = JOB_FIELDS + 3,
+    .locks = 1,
+};
+
 /* $13 says by bits which of the values are meant, so that one prepared statement is good for any change. That
  * the row was there is looked up as the statement began: gone in between is MOVED, whose caller looks again.
  */
@@ -92,6 +100,19 @@ void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, v
     db_query(db, &insert, params, done, arg);
 }
 
+void job_store_insert_once(struct db *db, const struct job_draft *job, const char *key, const char *request,
+                           const char *answer, db_fn *done, void *arg)
+{
+    const char *params[JOB_FIELDS + 3];
+
+    memcpy(params, job->text, sizeof job->text);
+    params[JOB_ID] = job_draft_id(job);
+    params[JOB_FIELDS] = key;
+    params[JOB_FIELDS + 1] = request;
+    params[JOB_FIELDS + 2] = answer;
+    db_query(db, &insert_once, params, done, arg);
+}
+
 void job_store_update(struct db *db, const char *id, const struct job_draft *change, const char *revisions,
                       db_fn *done, void *arg)
 {
@@ -141,6 +162,17 @@ struct job_write job_store_written(const struct db_result *result)
     return write;
 }
 
+struct job_once job_store_once(const struct db_result *result)
+{
+    return (struct job_once){
+        .request = db_text(result, 0, 0),
+        .id = db_text(result, 0, 1),
+        .exists = db_is_null(result, 0, 2),
+        .revision = db_int64(result, 0, 2),
+        .answer = db_text(result, 0, 3),
+    };
+}
+
 struct job_row job_store_row(const struct db_result *result, int row)
 {
     struct job_row ret = {
@@ -160,7 +192,7 @@ struct job_row job_store_row(const struct db_result *result, int row)
 
 const struct db_stmt *const *job_store_statements(size_t *count)
 {
-    static const struct db_stmt *const all[] = {&insert, &update, &delete, &get, &list};
+    static const struct db_stmt *const all[] = {&insert, &insert_once, &update, &delete, &get, &list};
 
     *count = ARRAY_LEN(all);
     return all;

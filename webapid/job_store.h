@@ -36,8 +36,20 @@ struct job_write {
     int32_t task_count, max_count; /* update, if written: of the row; max_count 0: not set */
 };
 
+/* What is kept with a key; the texts are lent by the result. */
+struct job_once {
+    const char *request, *id, *answer;
+    bool exists; /* there was a job with this id: nothing was written, and there is no revision */
+    int64_t revision;
+};
+
 /* The draft is a whole job: job_json_read_new() made it. */
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg);
+
+/* The same, once for each key (idempotency.h): whoever comes with a key that is known gets what its first
+ * request got, in a job_once. request stands for what was asked, answer is the body to keep. */
+void job_store_insert_once(struct db *db, const struct job_draft *job, const char *key, const char *request,
+                           const char *answer, db_fn *done, void *arg);
 
 /* Changes the fields that the draft has, and no other, in one step. revisions: "{3,4}", it has to be one of
  * these; NULL: any. */
@@ -52,6 +64,8 @@ void job_store_list(struct db *db, const struct page *page, db_fn *done, void *a
 
 /* What came of an insert, an update or a delete. */
 struct job_write job_store_written(const struct db_result *result);
+
+struct job_once job_store_once(const struct db_result *result);
 
 /* A row of a get or a list. */
 struct job_row job_store_row(const struct db_result *result, int row);

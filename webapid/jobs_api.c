@@ -24,7 +24,6 @@
 #include "reply.h"
 
 enum {
-    SAVED_MAX = 1024 * 1024,
     SHOWN_MAX = 8 * 1024 * 1024, /* of one job; its row has less than 100 kB */
     REVISIONS_MAX = HTTP_HEADER_BLOCK_MAX,
     TRIES_MAX = 50,
@@ -71,25 +70,6 @@ static void reply_moved(struct request *rq)
                   request_param(rq));
 }
 
-static void reply_with_tag(struct request *rq, int status, int64_t revision, const struct buf *body)
-{
-    char tag[ETAG_SIZE];
-
-    etag_of_job(revision, body->data, body->len, tag);
-    reply_etag(rq, tag);
-    reply_json(rq, status, body);
-}
-
-static void reply_saved(struct request *rq, int status, const char *id, int64_t revision,
-                        const struct job_report *report)
-{
-    AUTO_BUF struct buf body = {0};
-
-    buf_init(&body, SAVED_MAX);
-    job_json_put_saved(&body, id, report);
-    reply_with_tag(rq, status, revision, &body);
-}
-
 /* --- GET --- */
 
 static void on_shown(void *arg, const struct db_result *result, const struct err *err)
@@ -109,7 +89,7 @@ static void on_shown(void *arg, const struct db_result *result, const struct err
     row = job_store_row(result, 0);
     buf_init(&body, SHOWN_MAX);
     job_json_put(&body, &row, api_zones(rq));
-    reply_with_tag(rq, 200, row.revision, &body);
+    api_reply_tagged(rq, 200, row.revision, &body);
 }
 
 void job_show(struct request *rq)
@@ -155,47 +135,6 @@ void jobs_list(struct request *rq)
     job_store_list(request_worker(rq)->db, page, on_listed, rq);
 }
 
-/* --- POST --- */
-
-static void on_created(void *arg, const struct db_result *result, const struct err *err)
-{
-    struct request *rq = arg;
-    const struct writing *w = request_kept(rq);
-    const char *id = job_draft_id(&w->draft);
-    AUTO_FREE char *location = mem_printf("/jobs/%s", id);
-    struct job_write write;
-
-    if (err != NULL) {
-        reply_err(rq, err);
-        return;
-    }
-    write = job_store_written(result);
-    if (write.outcome == JOB_EXISTS) {
-        reply_message(rq, 409, "Job %s already exists.", id);
-        return;
-    }
-    reply_header(rq, "Location", location);
-    reply_saved(rq, 201, id, write.revision, &w->report);
-}
-
-void jobs_create(struct request *rq)
-{
-    struct writing *w = writing_new(rq);
-    AUTO_JSON struct json_object *value = NULL;
-
-    if (!api_read_body(rq, &value, &w->unreadable)) {
-        reply_err(rq, &w->unreadable);
-        return;
-    }
-    job_json_read_new(value, &w->draft, &w->report);
-    job_times_check(&w->draft, NULL, api_zones(rq), clock_wall_s(&clock_system), &w->report);
-    if (!job_report_clean(&w->report)) {
-        reply_report(rq, &w->report);
-        return;
-    }
-    job_store_insert(request_worker(rq)->db, &w->draft, on_created, rq);
-}
-
 /* --- PUT --- */
 
 static void change(struct request *rq);
@@ -214,7 +153,7 @@ static void on_changed(void *arg, const struct db_result *result, const struct e
     if (write.outcome == JOB_WRITTEN) {
         if (job_draft_has(&w->draft, JOB_TASK_COUNT) || job_draft_has(&w->draft, JOB_MAX_COUNT))
             job_json_warn_of_counts(write.task_count, write.max_count, &w->report);
-        reply_saved(rq, 200, request_param(rq), write.revision, &w->report);
+        api_reply_saved(rq, 200, request_param(rq), write.revision, &w->report);
     } else if (write.outcome == JOB_MOVED && w->looked) {
         change(rq); /* somebody was faster */
     } else if (write.outcome == JOB_MOVED && w->conditional) {
@@ -259,7 +198,7 @@ static void on_looked(void *arg, const struct db_result *result, const struct er
     else if (w->conditional && !etag_has_revision(w->revisions.data, row.revision))
         reply_moved(rq);
     else if (w->draft.given == 0)
-        reply_saved(rq, 200, request_param(rq), row.revision, &w->report);
+        api_reply_saved(rq, 200, request_param(rq), row.revision, &w->report);
     else
         update_if_revision(rq, row.revision);
 }
@@ -290,6 +229,10 @@ static void change(struct request *rq)
 
 void job_change(struct request *rq)
 {
+    if (request_header(rq, "If-None-Match") != NULL) {
+        job_create(rq);
+        return;
+    }
     writing_new(rq);
     change(rq);
 }
@@ -316,7 +259,7 @@ static void on_deleted(void *arg, const struct db_result *result, const struct e
         reply_missing(rq);
         return;
     }
-    buf_init(&body, SAVED_MAX);
+    buf_init(&body, API_SAVED_MAX);
     buf_puts(&body, "{\"id\":");
     json_put_string(&body, request_param(rq));
     buf_putc(&body, '}');
@@ -325,8 +268,13 @@ static void on_deleted(void *arg, const struct db_result *result, const struct e
 
 void job_delete(struct request *rq)
 {
-    const struct writing *w = writing_new(rq);
+    const struct writing *w;
 
+    if (request_header(rq, "If-None-Match") != NULL) {
+        reply_message(rq, 400, "If-None-Match means nothing in a DELETE; If-Match does.");
+        return;
+    }
+    w = writing_new(rq);
     job_store_delete(request_worker(rq)->db, request_param(rq), w->conditional ? w->revisions.data : NULL,
                      on_deleted, rq);
 }

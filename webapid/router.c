@@ -23,7 +23,8 @@ static void answer_options(struct request *rq, const char *allow)
     if (framing_header(rq->framing, "Access-Control-Request-Method", 0, NULL) != NULL &&
         cors_allow(rq->env->origins, origin) != NULL) {
         reply_header(rq, "Access-Control-Allow-Methods", allow);
-        reply_header(rq, "Access-Control-Allow-Headers", "Content-Type, If-Match, If-None-Match");
+        reply_header(rq, "Access-Control-Allow-Headers",
+                     "Content-Type, Idempotency-Key, If-Match, If-None-Match");
         reply_header(rq, "Access-Control-Max-Age", "600");
     }
     reply_status(rq, 200);

@@ -255,6 +255,105 @@ class Create(Api):
             self.assertLess(time.monotonic() - begun, 20)
 
 
+class CreateOnce(Api):
+    """Idempotency-Key: whoever did not hear the answer asks again."""
+
+    def setUp(self):
+        super().setUp()
+        stack.sql("DELETE FROM idempotency_keys")
+
+    def post(self, status, key, id="a", **fields):
+        return self.call(status, "POST", "/jobs", {"taskDefinition": id, "schedule": LATER, **fields}, Idempotency_Key=key)
+
+    def test_a_repeat_is_answered_what_the_first_was(self):
+        first = self.post(201, "k", stranger=1)
+        self.assertEqual(len(first.json["warnings"]), 1)
+        self.put(taskCount=5)
+        again = self.post(201, "k", stranger=1)
+        for name in ("ETag", "Location"):
+            self.assertEqual(again.headers[name], first.headers[name])
+        self.assertEqual(again.json, first.json)
+        self.assertEqual(self.get()["taskCount"], 5)
+        self.call(200, "DELETE", "/jobs/a")
+        self.post(201, "k", stranger=1)
+        self.call(404, "GET", "/jobs/a")
+
+    def test_a_refusal_is_repeated_too(self):
+        self.create()
+        first = self.post(409, "k")
+        self.call(200, "DELETE", "/jobs/a")
+        self.assertEqual(self.post(409, "k").json["message"], first.json["message"])
+        self.post(201, "another")
+
+    def test_what_was_wrong_with_the_body_is_not_kept(self):
+        self.post(400, "k", taskCount=0)
+        self.post(201, "k")
+
+    def test_another_body_is_refused(self):
+        self.post(201, "k")
+        self.assertIn("another body", self.post(422, "k", id="b").json["message"])
+        self.call(404, "GET", "/jobs/b")
+
+    def test_keys(self):
+        for key in ("", "a b", "k" * 256, "\u00e4"):
+            self.assertIn("1 to 255 visible ASCII", self.post(400, key).json["message"])
+        self.post(201, '"' + "k" * 254)
+
+    def test_a_key_expires_and_is_pruned(self):
+        for n in range(8):
+            self.post(201, f"k{n}", id=f"j{n}")
+        stack.sql("UPDATE idempotency_keys SET expires_at = now()")
+        self.post(409, "k0", id="j0")
+        self.assertEqual(stack.sql("SELECT count(*) FROM idempotency_keys"), [(3,)])
+
+    def test_many_at_once_with_one_key(self):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.post(201, "k"))) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(answers), 12)
+        self.assertEqual(len({answer.headers["ETag"] for answer in answers}), 1)
+
+
+class CreateAt(Api):
+    """PUT with If-None-Match: *."""
+
+    def test_creates_what_is_not_there(self):
+        body = {"schedule": LATER, "taskCount": None, "maxCount": 3, "id": "a"}
+        answer = self.call(201, "PUT", "/jobs/a", body, If_None_Match="*")
+        self.assertEqual((answer.headers["Location"], answer.json["id"]), ("/jobs/a", "a"))
+        self.assertNotIn("warnings", answer.json)
+        self.call(200, "PUT", "/jobs/a", {"maxCount": 4}, If_Match=answer.headers["ETag"])
+        self.assertIn("already exists", self.call(412, "PUT", "/jobs/a", body, If_None_Match="*").json["message"])
+        self.assertEqual({k: self.get()[k] for k in ("taskDefinition", "taskCount", "maxCount")},
+                         {"taskDefinition": "a", "taskCount": 1, "maxCount": 4})
+
+    def test_mistakes(self):
+        for path, body, messages in (("/jobs/a", {}, {"schedule": ["Missing data for required field."]}),
+                                     ("/jobs/%C3%A4", {"schedule": LATER}, {"id": [None]}),
+                                     ("/jobs/a", {"schedule": "x"}, {"schedule": [None]})):
+            answer = self.call(400, "PUT", path, body, If_None_Match="*").json["messages"]
+            self.assertEqual(answer.keys(), messages.keys())
+        for value in ('"x"', "", "*, *"):
+            self.assertIn("can only be *", self.call(400, "PUT", "/jobs/a", {"schedule": LATER}, If_None_Match=value).json["message"])
+        self.call(412, "PUT", "/jobs/a", {"schedule": LATER}, If_None_Match="*", If_Match="*")
+        self.create()
+        self.call(400, "DELETE", "/jobs/a", If_None_Match="*")
+        self.get()
+
+    def test_of_many_at_once_one_creates(self):
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(call("PUT", "/jobs/a", {"schedule": LATER}, If_None_Match="*").status))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sorted(answers), [201] + [412] * 7)
+
+
 class Fields(Api):
     def test_integers(self):
         for given, kept in ((2.0, 2), ("5", 5), ("+7", 7), (" 6 ", 6), (1, 1), (50, 50)):

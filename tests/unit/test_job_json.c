@@ -19,7 +19,7 @@ enum { TEXT_MAX = 1048576 };
 
 struct read_case {
     const char *name, *text;
-    const char *change_id; /* NULL: it is a new job */
+    const char *change_id; /* NULL: it is a new job; with a + in front: a new one with this id */
     const char *draft;     /* "field=text ...", those given; NULL: it is refused */
     const char *messages;  /* if refused */
     const char *warnings;  /* NULL: none */
@@ -92,6 +92,13 @@ static struct read_case cases[] = {
     {"the id of the path", "{\"id\":\"i\"}", "i", "", NULL, NULL},
     {"another id", "{\"id\":\"k\"}", "i", "", NULL, "[\"id: cannot be changed and was ignored\"]"},
     {"an id that is none", "{\"id\":null}", "i", "", NULL, "[\"id: cannot be changed and was ignored\"]"},
+    {"a new job with the id of the path", "{\"schedule\":\"0\",\"maxCount\":null}", "+i",
+     "id=i taskDefinition=i schedule=0 taskCount=1 maxCount", NULL, NULL},
+    {"a new job with another id in the body", "{\"id\":\"k\",\"schedule\":\"0\",\"taskDefinition\":\"t\"}",
+     "+i", "id=i taskDefinition=t schedule=0 taskCount=1", NULL,
+     "[\"id: cannot be changed and was ignored\"]"},
+    {"a new job with an id that is none", "{}", "+a b", NULL,
+     "{\"id\":" BAD_NAME ",\"schedule\":" MISSING "}", NULL},
     {"only half of a change is wrong", "{\"taskCount\":33,\"maxCount\":99}", "i", NULL,
      "{\"maxCount\":[\"Must be between 1 and 50.\"]}", NULL},
 };
@@ -117,8 +124,9 @@ static void check_read(void **state)
     bool good;
 
     assert_true(json_parse(c->text, strlen(c->text), &value, NULL));
-    good = c->change_id == NULL ? job_json_read_new(value, &draft, &report)
-                                : job_json_read_change(value, c->change_id, &draft, &report);
+    good = c->change_id == NULL     ? job_json_read_new(value, NULL, &draft, &report)
+           : c->change_id[0] == '+' ? job_json_read_new(value, c->change_id + 1, &draft, &report)
+                                    : job_json_read_change(value, c->change_id, &draft, &report);
     buf_init(&text, TEXT_MAX);
     assert_int_equal(good, c->draft != NULL);
     assert_int_equal(good, job_report_clean(&report));
