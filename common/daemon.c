@@ -23,7 +23,7 @@
 enum { MISTAKES_MAX = 65536 };
 
 struct daemon {
-    struct event *term, *interrupt, *hangup; /* owned */
+    struct event *term, *interrupt, *hangup, *more, *less; /* owned */
     void (*on_stop)(void *arg);
     void (*on_reload)(void *arg);
     void *arg;
@@ -174,6 +174,17 @@ static void on_hangup(evutil_socket_t number UNUSED, short what UNUSED, void *ar
     supervisor_ready();
 }
 
+/* SIGUSR1 and SIGUSR2, one level a signal. */
+static void on_more(evutil_socket_t number UNUSED, short what UNUSED, void *arg UNUSED)
+{
+    log_shift_level(-1);
+}
+
+static void on_less(evutil_socket_t number UNUSED, short what UNUSED, void *arg UNUSED)
+{
+    log_shift_level(+1);
+}
+
 static struct event *signal_event(struct event_base *base, int number, event_callback_fn fn,
                                   struct daemon *daemon)
 {
@@ -196,6 +207,8 @@ struct daemon *daemon_new(struct event_base *base, void (*on_stop)(void *arg), v
     daemon->term = signal_event(base, SIGTERM, on_stop_signal, daemon);
     daemon->interrupt = signal_event(base, SIGINT, on_stop_signal, daemon);
     daemon->hangup = signal_event(base, SIGHUP, on_hangup, daemon);
+    daemon->more = signal_event(base, SIGUSR1, on_more, daemon);
+    daemon->less = signal_event(base, SIGUSR2, on_less, daemon);
     return daemon;
 }
 
@@ -206,6 +219,8 @@ void daemon_free(struct daemon *daemon)
     event_free(daemon->term);
     event_free(daemon->interrupt);
     event_free(daemon->hangup);
+    event_free(daemon->more);
+    event_free(daemon->less);
     supervisor_free(daemon->supervisor);
     free(daemon);
 }
@@ -268,5 +283,7 @@ void daemon_block_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }

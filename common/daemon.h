@@ -58,8 +58,8 @@ enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char *
 
 /* Turns SIGTERM, SIGINT and SIGHUP into events and ignores SIGPIPE. on_stop: the first SIGTERM or SIGINT,
  * stop in order and then end the loop; the second one ends the process at once. on_reload: SIGHUP, NULL:
- * there is nothing to read again. Call before other threads start: they are to block signals
- * (daemon_block_signals()). */
+ * there is nothing to read again. SIGUSR1 and SIGUSR2: one level more, or less, is logged. Call before other
+ * threads start: they are to block signals (daemon_block_signals()). */
 struct daemon *daemon_new(struct event_base *base, void (*on_stop)(void *arg), void (*on_reload)(void *arg),
                           void *arg);
 void daemon_free(struct daemon *daemon);

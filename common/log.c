@@ -1,15 +1,31 @@
-/* See log.h. */
+/* See log.h; what a line looks like is in log_form.c. */
 #include "log.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "log_form.h"
+
+enum {
+    PAIRS_SIZE = LOG_LINE_MAX - 128, /* with time, level and the event's name it is a line */
+    /* Each byte of the line, each of the pairs' again as a field of its own, and the fields' names. */
+    FIELDS_SIZE = 2 * LOG_LINE_MAX + LOG_FIELDS_MAX * LOG_FIELD_NAME_MAX,
+};
+
+static const char journal_socket[] = "/run/systemd/journal/socket";
 
 static const struct {
     const char *name;
@@ -21,21 +37,59 @@ static const struct {
 };
 
 static struct {
-    enum log_level level;
+    atomic_int level;
     enum log_format format;
-    bool journal;
+    enum {
+        SINK_STDERR,
+        SINK_STDERR_PRIORITY, /* the journal's end of a pipe: it wants `<6>` in front, and adds the time */
+        SINK_JOURNAL,
+    } sink;
 } logger = {.level = LOG_LEVEL_INFO};
+
+/* Whether standard error is what $JOURNAL_STREAM, "DEVICE:INODE", names. It may be for a parent of ours that
+ * has sent our output elsewhere. */
+static bool stderr_is_journal(void)
+{
+    const char *named = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat at;
+    char *end;
+
+    if (named == NULL || fstat(STDERR_FILENO, &at) != 0)
+        return false;
+    device = strtoull(named, &end, 10);
+    if (*end != ':')
+        return false;
+    inode = strtoull(end + 1, &end, 10);
+    return *end == '\0' && device == at.st_dev && inode == at.st_ino;
+}
 
 void log_init(enum log_level level, enum log_format format)
 {
-    logger.level = level;
+    atomic_store(&logger.level, level);
     logger.format = format;
-    logger.journal = getenv("JOURNAL_STREAM") != NULL;
+    /* Without its socket, in a chroot say, libsystemd would drop what it is given without a word. */
+    logger.sink = !stderr_is_journal()                ? SINK_STDERR
+                  : access(journal_socket, W_OK) == 0 ? SINK_JOURNAL
+                                                      : SINK_STDERR_PRIORITY;
 }
 
 bool log_enabled(enum log_level level)
 {
-    return level >= logger.level;
+    return (int)level >= atomic_load_explicit(&logger.level, memory_order_relaxed);
+}
+
+/* From one thread, the one that gets the signals. */
+enum log_level log_shift_level(int by)
+{
+    int level = atomic_load(&logger.level) + by;
+
+    level = level < LOG_LEVEL_DEBUG      ? LOG_LEVEL_DEBUG
+            : level > LOG_LEVEL_CRITICAL ? LOG_LEVEL_CRITICAL
+                                         : level;
+    atomic_store(&logger.level, level);
+    log_write(LOG_LEVEL_INFO, "log.level", "now=%s", levels[level].name);
+    return (enum log_level)level;
 }
 
 bool log_level_parse(const char *name, enum log_level *ret)
@@ -60,116 +114,64 @@ bool log_format_parse(const char *name, enum log_format *ret)
     return true;
 }
 
-/* Appends to line, which holds LOG_LINE_MAX bytes; returns the new length, at most LOG_LINE_MAX - 1. */
-static PRINTF(3, 4) size_t append(char *line, size_t len, const char *fmt, ...)
+/* ---- Writing ---- */
+
+static bool to_journal(const struct log_event *event)
 {
-    va_list ap;
-    int n;
+    AUTO_BUF struct buf buf = {0};
+    struct iovec fields[LOG_FIELDS_MAX];
+    size_t ends[LOG_FIELDS_MAX], count, start = 0;
 
-    va_start(ap, fmt);
-    n = vsnprintf(line + len, LOG_LINE_MAX - len, fmt, ap);
-    va_end(ap);
-    if (n < 0)
-        return len;
-    return len + (size_t)n < LOG_LINE_MAX ? len + (size_t)n : LOG_LINE_MAX - 1;
-}
-
-static size_t append_time(char *line, size_t len)
-{
-    struct timespec now;
-    struct tm tm;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    return append(line, len, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
-}
-
-static size_t append_json_string(char *line, size_t len, const char *s, size_t n)
-{
-    len = append(line, len, "\"");
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)s[i];
-
-        if (c == '"' || c == '\\')
-            len = append(line, len, "\\%c", c);
-        else if (c < 0x20)
-            len = append(line, len, "\\u%04x", c);
-        else
-            len = append(line, len, "%c", c);
+    buf_init(&buf, FIELDS_SIZE);
+    count = log_form_journal(&buf, event, ends);
+    for (size_t i = 0; i < count; i++) {
+        fields[i] = (struct iovec){.iov_base = buf.data + start, .iov_len = ends[i] - start};
+        start = ends[i];
     }
-    return append(line, len, "\"");
+    return sd_journal_sendv(fields, (int)count) == 0;
 }
 
-/* Turns `key=value key="quoted value"` into `,"key":"value"`; the quoting is log_quote()'s. */
-static size_t append_json_pairs(char *line, size_t len, const char *pairs)
+static void to_stderr(const struct log_event *event)
 {
-    const char *p = pairs;
+    AUTO_BUF struct buf line = {0};
+    ssize_t ignored UNUSED;
 
-    while (*p != '\0') {
-        char value[LOG_LINE_MAX];
-        size_t n = 0;
-        size_t key = strcspn(p, "= ");
-
-        if (key > 0) {
-            len = append(line, len, ",");
-            len = append_json_string(line, len, p, key);
-            p += key;
-            p += *p == '=';
-            if (*p == '"') {
-                for (p++; *p != '\0' && *p != '"' && n < sizeof value; p++) {
-                    if (*p == '\\' && p[1] != '\0')
-                        p++;
-                    value[n++] = *p;
-                }
-                p += *p == '"';
-            } else {
-                for (; *p != '\0' && *p != ' ' && n < sizeof value; p++)
-                    value[n++] = *p;
-            }
-            len = append(line, len, ":");
-            len = append_json_string(line, len, value, n);
-        }
-        p += strspn(p, " =");
+    buf_init(&line, LOG_LINE_MAX);
+    if (logger.sink != SINK_STDERR)
+        buf_printf(&line, "<%d>", event->priority);
+    if (logger.format == LOG_FORMAT_JSON) {
+        log_form_json(&line, event);
+    } else {
+        if (logger.sink == SINK_STDERR)
+            log_form_stamp(&line, event);
+        log_form_text(&line, event);
     }
-    return len;
+    line.data[line.len] = '\n'; /* over the NUL */
+    ignored = write(STDERR_FILENO, line.data, line.len + 1);
 }
 
 void log_write(enum log_level level, const char *event, const char *fmt, ...)
 {
-    char pairs[LOG_LINE_MAX];
-    char line[LOG_LINE_MAX + 1];
-    size_t len = 0;
+    char pairs[PAIRS_SIZE];
+    struct log_event line = {
+        .level = levels[level].name,
+        .priority = levels[level].priority,
+        .name = event,
+        .pairs = pairs,
+    };
     int saved = errno;
-    ssize_t ignored UNUSED;
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(pairs, sizeof pairs, fmt, ap);
+    line.cut = vsnprintf(pairs, sizeof pairs, fmt, ap) >= (int)sizeof pairs;
     va_end(ap);
-    if (logger.journal)
-        len = append(line, len, "<%d>", levels[level].priority);
-    if (logger.format == LOG_FORMAT_JSON) {
-        len = append(line, len, "{\"time\":\"");
-        len = append_time(line, len);
-        len = append(line, len, "\",\"level\":\"%s\",\"event\":\"%s\"", levels[level].name, event);
-        len = append_json_pairs(line, len, pairs);
-        /* A line that was cut still has to be JSON: give up the pairs rather than the form. */
-        if (len >= LOG_LINE_MAX - 2)
-            len = append(line, 0, "{\"level\":\"%s\",\"event\":\"%s\",\"cut\":\"true\"", levels[level].name,
-                         event);
-        len = append(line, len, "}");
-    } else {
-        if (!logger.journal) {
-            len = append_time(line, len);
-            len = append(line, len, " %s ", levels[level].name);
-        }
-        len = append(line, len, "%s %s", event, pairs);
-    }
-    line[len++] = '\n';
-    ignored = write(STDERR_FILENO, line, len);
+    line.wall_us = clock_wall_us(&clock_system);
+    if (logger.sink != SINK_JOURNAL || !to_journal(&line))
+        to_stderr(&line);
     errno = saved;
 }
+
+/* ---- Quoting ---- */
 
 static bool is_plain(const char *s)
 {

@@ -103,7 +103,7 @@ static void on_zone(void *arg, const struct zone *zone, enum zone_event event)
     struct agenda *a = arg;
     struct agenda_scan *scan = &a->scan;
 
-    log_info("agenda.zone", "zone=%s event=%s", LOGQ(zone_name(zone)),
+    log_info("agenda.zone", "zone=%s what=%s", LOGQ(zone_name(zone)),
              event == ZONE_CHANGED ? "changed" : "vanished");
     if (scan->zone_count < AGENDA_ZONES_MAX)
         scan->zones[scan->zone_count] = zone;

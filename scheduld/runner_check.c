@@ -130,8 +130,8 @@ static void end_failed(struct runner *runner, struct fire *fire, const struct aw
     } else if (runner_over_grace(runner, fire)) {
         runner_end_late(runner, fire);
     } else {
-        log_warning("run.check_failed", "job=%s fire=%s tries=%d error=%s", fire->job_id,
-                    STAMP(fire->main.fire_s), fire->tries + 1, LOGQ(fire->why));
+        log_warning("run.check_failed", RUN_LOG " tries=%d error=%s", RUN_LOG_OF(fire), fire->tries + 1,
+                    LOGQ(fire->why));
         runner_apply(runner, fire, RUN_EV_AGAIN);
     }
 }
@@ -296,7 +296,7 @@ static bool take_definition(struct runner *runner, struct fire *fire, const stru
  */
 static void drop_outdated(struct runner *runner, struct fire *fire, int64_t revision)
 {
-    log_debug("run.outdated", "job=%s fire=%s", fire->job_id, STAMP(fire->main.fire_s));
+    log_debug("run.outdated", RUN_LOG, RUN_LOG_OF(fire));
     if (fire->later.revision < revision)
         fire->later = (struct fire_span){0};
     runner_main_over(runner, fire);
@@ -304,7 +304,7 @@ static void drop_outdated(struct runner *runner, struct fire *fire, int64_t revi
 
 static void drop_deleted(struct runner *runner, struct fire *fire)
 {
-    log_debug("run.job_deleted", "job=%s fire=%s", fire->job_id, STAMP(fire->main.fire_s));
+    log_debug("run.job_deleted", RUN_LOG, RUN_LOG_OF(fire));
     fire->later = (struct fire_span){0};
     runner_main_over(runner, fire);
 }

@@ -24,6 +24,7 @@
 #include "run.h"
 #include "runner.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -98,6 +99,11 @@ struct run_identity runner_identity(const struct runner *runner, const struct fi
 void runner_say_why(struct fire *fire, const char *fmt, ...) PRINTF(2, 3);
 const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE]); /* 2026-11-24T10:30:42Z */
 #define STAMP(fire_s) runner_stamp((fire_s), (char[RUNNER_STAMP_SIZE]){0})
+
+/* What every line of the log about a run begins with; run=0: it has no row in the ledger yet. */
+#define RUN_LOG "job=%s fire=%s run=%" PRId64
+#define RUN_LOG_OF(fire) (fire)->job_id, STAMP((fire)->main.fire_s), runner_run_id(fire)
+int64_t runner_run_id(const struct fire *fire);
 
 /* runner_wait.c */
 void runner_park(struct runner *runner, struct fire *fire);   /* until another try */

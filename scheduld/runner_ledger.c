@@ -5,7 +5,6 @@
  */
 #include "runner_internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,34 +65,32 @@ static size_t fires_allowed(size_t *alone)
     return 1;
 }
 
-static void log_state(const struct fire *fire)
+/* The run's id is given, as a fire without anything to start has a row but no struct run. */
+static void log_state(const struct fire *fire, int64_t run_id)
 {
     const struct run *run = fire->run;
 
     switch (fire->state) {
     case RUN_PLANNED:
-        log_info("run.planned", "job=%s fire=%s run=%" PRId64 " tasks=%d running=%d", fire->job_id,
-                 STAMP(fire->main.fire_s), run->id, run->needed, run->running);
+        log_info("run.planned", RUN_LOG " tasks=%d running=%d", RUN_LOG_OF(fire), run->needed, run->running);
         break;
     case RUN_NOT_NEEDED:
-        log_info("run.not_needed", "job=%s fire=%s run=%" PRId64 " wanted=%d running=%d", fire->job_id,
-                 STAMP(fire->main.fire_s), run->id, run->wanted, run->running);
+        log_info("run.not_needed", RUN_LOG " wanted=%d running=%d", RUN_LOG_OF(fire), run->wanted,
+                 run->running);
         break;
     case RUN_STARTED:
-        log_info("run.started", "job=%s fire=%s run=%" PRId64 " tasks=%zu late_ms=%" PRId64, fire->job_id,
-                 STAMP(fire->main.fire_s), run->id, run->task_count,
+        log_info("run.started", RUN_LOG " tasks=%zu late_ms=%" PRId64, RUN_LOG_OF(fire), run->task_count,
                  run->launched_us / 1000 - fire->main.fire_s * 1000);
         break;
     case RUN_RETRYING:
-        log_warning("run.retrying", "job=%s fire=%s run=%" PRId64 " tasks=%zu of=%d tries=%d error=%s",
-                    fire->job_id, STAMP(fire->main.fire_s), run->id, run->task_count, run->needed,
-                    fire->tries + 1, LOGQ(run->error));
+        log_warning("run.retrying", RUN_LOG " tasks=%zu of=%d tries=%d error=%s", RUN_LOG_OF(fire),
+                    run->task_count, run->needed, fire->tries + 1, LOGQ(run->error));
         break;
     case RUN_LAUNCH_FAILED:
     case RUN_MISSED:
         log_warning(fire->state == RUN_MISSED ? "run.missed" : "run.launch_failed",
-                    "job=%s fire=%s tasks=%zu error=%s", fire->job_id, STAMP(fire->main.fire_s),
-                    run == NULL ? 0 : run->task_count,
+                    "job=%s fire=%s run=%" PRId64 " tasks=%zu error=%s", fire->job_id,
+                    STAMP(fire->main.fire_s), run_id, run == NULL ? 0 : run->task_count,
                     LOGQ(fire->why != NULL ? fire->why : (run == NULL ? NULL : run->error)));
         break;
     case RUN_DUE:
@@ -249,8 +246,8 @@ static void plan_drop(struct write *write, const struct err *err)
 {
     struct fire *fire = write->fires[0];
 
-    log_error("run.not_recorded", "job=%s fire=%s error=%s", fire->job_id, STAMP(write->items[0].span.fire_s),
-              LOGQ(err->text));
+    log_error("run.not_recorded", "job=%s fire=%s run=0 error=%s", fire->job_id,
+              STAMP(write->items[0].span.fire_s), LOGQ(err->text));
     if (fire->dead)
         return;
     fire->written_s = 0;
@@ -291,12 +288,12 @@ static void main_written(struct runner *runner, struct fire *fire, bool on_recor
     if (!on_record && fire->unsure && !fire->looked) {
         look_once_more(runner, fire);
     } else if (!on_record) {
-        log_debug("run.known", "job=%s fire=%s", fire->job_id, STAMP(fire->main.fire_s));
+        log_debug("run.known", RUN_LOG, RUN_LOG_OF(fire));
         runner_main_over(runner, fire);
     } else {
         if (fire->run != NULL)
             fire->run->id = id;
-        log_state(fire);
+        log_state(fire, id);
         runner_apply(runner, fire, RUN_EV_WRITTEN);
     }
 }
@@ -311,8 +308,8 @@ static void item_written(struct runner *runner, const struct item *item, bool on
     case PART_SKIP:
         if (on_record)
             log_warning(item->part == PART_MISSED ? "run.missed" : "run.skipped",
-                        "job=%s fire=%s coalesced=%" PRId64, item->fire->job_id, STAMP(item->span.fire_s),
-                        item->span.count - 1);
+                        "job=%s fire=%s run=%" PRId64 " coalesced=%" PRId64, item->fire->job_id,
+                        STAMP(item->span.fire_s), id, item->span.count - 1);
         break;
     case PART_REARM:
         break;
@@ -433,8 +430,7 @@ static void record_failed(struct write *write, const struct err *err)
         record_undo(write);
     } else {
         /* The row stays open: the next leader takes it over. */
-        log_error("run.not_recorded", "job=%s fire=%s run=%" PRId64 " error=%s", write->fires[0]->job_id,
-                  STAMP(write->fires[0]->main.fire_s), write->fires[0]->run->id, LOGQ(err->text));
+        log_error("run.not_recorded", RUN_LOG " error=%s", RUN_LOG_OF(write->fires[0]), LOGQ(err->text));
         if (!write->fires[0]->dead)
             runner_main_over(runner, write->fires[0]);
     }
@@ -445,12 +441,11 @@ static void record_failed(struct write *write, const struct err *err)
 static void result_written(struct runner *runner, struct fire *fire, bool on_record)
 {
     if (!on_record && (!fire->unsure || fire->state == RUN_RETRYING)) {
-        log_warning("run.not_open", "job=%s fire=%s run=%" PRId64 " state=%s", fire->job_id,
-                    STAMP(fire->main.fire_s), fire->run->id, run_state_name(fire->state));
+        log_warning("run.not_open", RUN_LOG " state=%s", RUN_LOG_OF(fire), run_state_name(fire->state));
         runner_main_over(runner, fire);
         return;
     }
-    log_state(fire);
+    log_state(fire, runner_run_id(fire));
     runner_apply(runner, fire, RUN_EV_WRITTEN);
 }
 

@@ -128,8 +128,7 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
     fire->taken_over = true;
     runner_take_slot(runner, fire, true);
     run_mark_unsure(run);
-    log_info("run.taken_over", "job=%s fire=%s run=%lld", fire->job_id, STAMP(open->fire_s),
-             (long long)run->id);
+    log_info("run.taken_over", RUN_LOG, RUN_LOG_OF(fire));
     if (!sound) {
         run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);
         give_up(runner, fire);

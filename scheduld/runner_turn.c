@@ -20,6 +20,11 @@ struct run_identity runner_identity(const struct runner *runner, const struct fi
         .installation = runner->installation, .job_id = fire->job_id, .fire_s = fire->main.fire_s};
 }
 
+int64_t runner_run_id(const struct fire *fire)
+{
+    return fire->run == NULL ? 0 : fire->run->id;
+}
+
 const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE])
 {
     time_t t = (time_t)fire_s;
@@ -181,8 +186,8 @@ void runner_apply(struct runner *runner, struct fire *fire, enum run_event event
     struct run_step step;
 
     if (!run_step(fire->state, event, &step)) {
-        log_error("run.ignored", "job=%s fire=%s state=%s event=%s", fire->job_id, STAMP(fire->main.fire_s),
-                  run_state_name(fire->state), run_event_name(event));
+        log_error("run.ignored", RUN_LOG " state=%s got=%s", RUN_LOG_OF(fire), run_state_name(fire->state),
+                  run_event_name(event));
         return;
     }
     fire->state = step.next;

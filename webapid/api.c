@@ -40,7 +40,7 @@ const size_t api_route_count = ARRAY_LEN(api_routes);
 
 static void on_zone(void *arg UNUSED, const struct zone *zone, enum zone_event event)
 {
-    log_info("webapid.zone", "zone=%s event=%s", LOGQ(zone_name(zone)),
+    log_info("webapid.zone", "zone=%s what=%s", LOGQ(zone_name(zone)),
              event == ZONE_CHANGED ? "changed" : "vanished");
 }
 
