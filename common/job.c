@@ -16,6 +16,7 @@ static const char *const field_names[JOB_FIELDS] = {
     [JOB_TRIGGER] = "trigger",
     [JOB_OVERRIDES] = "overrides",
     [JOB_MISFIRE_GRACE] = "misfireGraceSeconds",
+    [JOB_ECS] = "ecs",
 };
 
 const char *job_field_name(enum job_field field)

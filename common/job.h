@@ -3,7 +3,7 @@
  * job, scheduld about a row that somebody may have edited by hand, so that what one accepts the other can
  * run. Texts are what the API answers.
  *
- * The composite fields have files of their own: job_trigger.h, job_overrides.h.
+ * The composite fields have files of their own: job_trigger.h, job_overrides.h, job_ecs.h.
  */
 #pragma once
 
@@ -27,6 +27,7 @@ enum job_field {
     JOB_TRIGGER,
     JOB_OVERRIDES,
     JOB_MISFIRE_GRACE,
+    JOB_ECS,
     JOB_FIELDS,
 };
 

@@ -1,6 +1,8 @@
 /*
- * Environment variables that a job's tasks get, by container. Kept in jobs.overrides as
- * [{"containerName": "c", "environment": {"NAME": "value"}}]; an empty list is the same as none.
+ * What a job's tasks get that is not in their task definition, by container: environment variables, a
+ * command, and what else RunTask takes. Kept in jobs.overrides as
+ * [{"containerName": "c", "environment": {"NAME": "value"}, "command": ["x"], "cpu": 256}]; an empty list is
+ * the same as none. Values and items of a command may have placeholders (job_placeholder.h).
  *
  * Each container also gets JOB_OVERRIDE_TAG with the job's id as its value when tasks are started, so that
  * jobs that share a task definition can tell their tasks apart. RunTask limits the length of all of this, so
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct job_placeholders;
 struct json_object;
 
 #define JOB_OVERRIDE_TAG "ECS_SCHEDULER_OVERRIDE_TAG"
@@ -29,6 +32,10 @@ struct job_override {
     bool has_environment; /* it was given, if only as {} */
     struct job_env *env;  /* owned, env_count of them */
     size_t env_count;
+    bool has_command;
+    char **command; /* owned, command_count of them */
+    size_t command_count;
+    struct buf others; /* JSON members, each with a comma before it: named and shaped as RunTask's */
 };
 
 struct job_overrides {
@@ -51,5 +58,14 @@ bool job_overrides_parse(const char *text, struct job_overrides *ret, struct err
 /* What to keep in jobs.overrides. */
 void job_overrides_put(struct buf *buf, const struct job_overrides *overrides);
 
-/* RunTask's `overrides` member: {"containerOverrides": [...]}, with the tag. Nothing if the list is empty. */
-void job_overrides_put_ecs(struct buf *buf, const struct job_overrides *overrides, const char *job_id);
+/* RunTask's `overrides` member: what ecs (job_ecs.h; NULL: none) says of the task, and containerOverrides
+ * with the tag unless the list is empty. Nothing if it would be {}. Placeholders are replaced unless values
+ * is NULL. */
+void job_overrides_put_ecs(struct buf *buf, const struct job_overrides *overrides,
+                           const struct json_object *ecs, const char *job_id,
+                           const struct job_placeholders *values);
+
+/* Whether these together are short enough for RunTask, whatever the placeholders come to; the complaint says
+ * how long they are. */
+bool job_overrides_fit(const struct job_overrides *overrides, const struct json_object *ecs,
+                       const char *job_id, const struct job_at *at);

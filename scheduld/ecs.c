@@ -256,7 +256,7 @@ static void run_task(void *arg, const struct ecs_run_task *request, ecs_tasks_fn
     struct err err;
 
     buf_init(&body, REQUEST_MAX);
-    if (!ecs_put_run_task(&body, request->plan, request->count, request->client_token, &err)) {
+    if (!ecs_put_run_task(&body, request, &err)) {
         aws_error_set(&error, AWS_REFUSED, "not sent", "%s", err.text);
         tasks_decided(op, &error);
     } else if (buf_full(&body)) {

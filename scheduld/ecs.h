@@ -19,12 +19,6 @@ struct ecs;
 typedef void ecs_arns_fn(void *arg, const char *const *arns, size_t count, const struct aws_error *error);
 typedef void ecs_tasks_fn(void *arg, const struct ecs_tasks *tasks, const struct aws_error *error);
 
-struct ecs_run_task {
-    const char *plan;         /* copied; runs.request as ecs_put_plan() wrote it */
-    int count;                /* 1 to RUN_TASK_COUNT_MAX */
-    const char *client_token; /* copied; 1 to CLIENT_TOKEN_MAX characters, ASCII 33 to 126 */
-};
-
 struct ecs_ops {
     /* ARNs of the tasks of a family whose desired status is RUNNING: all pages. */
     void (*list_tasks)(void *ecs, const char *cluster, const char *family, ecs_arns_fn *done, void *arg);

@@ -12,6 +12,7 @@
 #include "attr.h"
 #include "buf.h"
 #include "err.h"
+#include "job_placeholder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,21 +51,29 @@ void ecs_tasks_done(struct ecs_tasks *tasks); /* zeroed memory is an empty answe
 #define AUTO_ECS_TASKS CLEANUP(ecs_tasks_done)
 
 struct ecs_plan {
-    const char *cluster; /* name or ARN */
-    const char *task_definition;
+    const char *cluster;         /* name or ARN, unless ecs has another */
+    const char *task_definition; /* its family */
     const char *started_by;
     const char *job_id;                    /* value of JOB_OVERRIDE_TAG */
     const struct job_overrides *overrides; /* NULL or empty: none, and no tag */
+    const struct json_object *ecs;         /* job_ecs.h; NULL: no options */
 };
 
 /* The text for runs.request: all of RunTask but `count` and `clientToken`. */
 void ecs_put_plan(struct buf *buf, const struct ecs_plan *plan);
 
-/* RunTask's body: the plan with count and clientToken added, members in alphabetical order at each level, so
- * that any two texts of the same plan give the same bytes. ERR_INVALID: the plan is not a JSON object, or has
- * a count or a clientToken of its own. */
-bool ecs_put_run_task(struct buf *buf, const char *plan, int count, const char *client_token,
-                      struct err *err);
+/* One call of RunTask. All is lent. */
+struct ecs_run_task {
+    const char *plan;         /* runs.request as ecs_put_plan() wrote it */
+    int count;                /* 1 to RUN_TASK_COUNT_MAX */
+    const char *client_token; /* 1 to CLIENT_TOKEN_MAX characters, ASCII 33 to 126 */
+    struct job_placeholders values;
+};
+
+/* RunTask's body: the plan with its placeholders replaced, count and clientToken added, members in
+ * alphabetical order at each level, so that any two texts of the same plan give the same bytes. ERR_INVALID:
+ * the plan is not a JSON object, or has a count or a clientToken of its own. */
+bool ecs_put_run_task(struct buf *buf, const struct ecs_run_task *task, struct err *err);
 void ecs_put_list_tasks(struct buf *buf, const char *cluster, const char *family, const char *next_token);
 void ecs_put_describe_tasks(struct buf *buf, const char *cluster, const char *const *arns, size_t count);
 

@@ -7,6 +7,8 @@
 #include <json-c/json.h>
 
 #include "ecs_codec.h"
+#include "job.h"
+#include "job_ecs.h"
 #include "json.h"
 #include "mem.h"
 #include "trigger.h"
@@ -19,16 +21,31 @@ void plan_job_free(struct plan_job *job)
         return;
     free(job->task_definition);
     job_overrides_done(&job->overrides);
+    json_release(job->ecs);
     free(job);
 }
 
-bool plan_job_read(struct plan_job *job, const char *trigger, const char *overrides, struct err *err)
+static bool read_options(struct plan_job *job, const struct plan_texts *texts,
+                         const struct json_object *defaults, struct err *err)
 {
-    if (!job_trigger_parse(trigger, &job->trigger, err))
+    AUTO_JSON struct json_object *own = NULL;
+    AUTO_JOB_REPORT struct job_report report = {0};
+    const struct job_at at = {&report, NULL, job_field_name(JOB_OVERRIDES)};
+
+    if (!job_ecs_parse(texts->ecs, &own, err))
+        return err_wrap(err, "the job's options for ECS");
+    return job_ecs_overlay(defaults, own, &job->ecs, err) &&
+           (job_overrides_fit(&job->overrides, job->ecs, texts->id, &at) || job_report_to_err(&report, err));
+}
+
+bool plan_job_read(struct plan_job *job, const struct plan_texts *texts, const struct json_object *defaults,
+                   struct err *err)
+{
+    if (!job_trigger_parse(texts->trigger, &job->trigger, err))
         return err_wrap(err, "the job's trigger");
-    if (!job_overrides_parse(overrides, &job->overrides, err))
+    if (!job_overrides_parse(texts->overrides, &job->overrides, err))
         return err_wrap(err, "the job's overrides");
-    return true;
+    return read_options(job, texts, defaults, err);
 }
 
 bool plan_asks_tags(const struct plan_job *job)
@@ -60,7 +77,8 @@ void plan_make(struct run *run, const struct plan_job *job, const struct run_ide
                                               .task_definition = job->task_definition,
                                               .started_by = target->started_by,
                                               .job_id = identity->job_id,
-                                              .overrides = &job->overrides});
+                                              .overrides = &job->overrides,
+                                              .ecs = job->ecs});
     run->request = buf_steal(&request);
     run_divide(run, identity, now_s);
 }
@@ -77,6 +95,6 @@ bool plan_read_request(const char *request, char **cluster, char **family, struc
     if (!json_get_string(obj, "cluster", &where, err) || !json_get_string(obj, "taskDefinition", &what, err))
         return err_wrap(err, "request");
     *cluster = mem_strdup(where);
-    *family = mem_strdup(what);
+    *family = mem_strndup(what, strcspn(what, ":")); /* without the revision */
     return true;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct ecs_tasks;
+struct json_object;
 
 /* A job's definition, as its row has it. */
 struct plan_job {
@@ -23,12 +24,19 @@ struct plan_job {
     int max_count; /* 0: not given */
     struct job_trigger trigger;
     struct job_overrides overrides;
+    struct json_object *ecs; /* owned; with those of all jobs below its own; NULL: no options */
 };
 
 void plan_job_free(struct plan_job *job); /* NULL is fine */
 
-/* The columns trigger and overrides as they are, which somebody may have edited by hand. */
-bool plan_job_read(struct plan_job *job, const char *trigger, const char *overrides, struct err *err);
+/* The columns of a job's row as they are, which somebody may have edited by hand; NULL: not set. */
+struct plan_texts {
+    const char *id, *trigger, *overrides, *ecs;
+};
+
+/* defaults: the options of all jobs, see job_ecs.h; NULL: none. */
+bool plan_job_read(struct plan_job *job, const struct plan_texts *texts, const struct json_object *defaults,
+                   struct err *err);
 
 /* With overrides only tasks with this job's tag are its own; without, all of the family are. */
 bool plan_asks_tags(const struct plan_job *job);
@@ -36,7 +44,7 @@ int plan_count_own(const struct ecs_tasks *tasks, const char *job_id);
 
 /* Where a run's tasks go. */
 struct plan_target {
-    const char *cluster;
+    const char *cluster; /* unless the job has another */
     const char *started_by;
 };
 
@@ -45,5 +53,6 @@ struct plan_target {
 void plan_make(struct run *run, const struct plan_job *job, const struct run_identity *identity,
                const struct plan_target *target, int running, int64_t answer, int64_t now_s);
 
-/* What a request was planned for. Both are owned by the caller. ERR_INVALID: not a request. */
+/* What a request was planned for: cluster and family. Both are owned by the caller. ERR_INVALID: not a
+ * request. */
 bool plan_read_request(const char *request, char **cluster, char **family, struct err *err);

@@ -113,7 +113,7 @@ static const struct db_stmt take_over = {
 
 static const struct db_stmt read_jobs = {
     .name = "run_read_jobs",
-    .sql = "SELECT id, revision, task_definition, task_count, max_count, trigger, overrides"
+    .sql = "SELECT id, revision, task_definition, task_count, max_count, trigger, overrides, ecs"
            " FROM jobs WHERE id = ANY ($1::text[])",
     .params = 1,
 };
@@ -288,5 +288,6 @@ void run_store_job(const struct db_result *result, int row, struct run_job_row *
                                 .task_count = (int)db_int64(result, row, 3),
                                 .max_count = (int)db_int64(result, row, 4),
                                 .trigger = db_text(result, row, 5),
-                                .overrides = db_text(result, row, 6)};
+                                .overrides = db_text(result, row, 6),
+                                .ecs = db_text(result, row, 7)};
 }

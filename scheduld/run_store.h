@@ -74,7 +74,8 @@ bool run_store_fenced(const struct db_result *result);
 /* Definitions of jobs by id; what is not there has no row. */
 void run_store_read_jobs(struct db *db, const char *const *ids, size_t count, db_fn *done, void *arg);
 struct run_job_row {
-    const char *id, *task_definition, *trigger, *overrides; /* lent; the last two NULL: none */
+    const char *id, *task_definition;
+    const char *trigger, *overrides, *ecs; /* lent, as those above; NULL: none */
     int64_t revision;
     int task_count, max_count; /* 0: not given */
 };

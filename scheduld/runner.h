@@ -33,6 +33,7 @@ struct clock;
 struct db;
 struct ecs_ops;
 struct event_base;
+struct json_object;
 struct runner;
 struct sqs_ops;
 
@@ -44,9 +45,10 @@ struct runner_options {
     void *ecs;
     const struct sqs_ops *sqs_ops;
     void *sqs;
-    const char *cluster; /* name or ARN */
-    const char *name;    /* RunTask's startedBy */
-    int64_t grace_s;     /* of a run that is taken over, if its job has none: tried again for so long */
+    const char *cluster;                    /* name or ARN; of jobs that name none */
+    const struct json_object *ecs_defaults; /* options of all jobs, see job_ecs.h; NULL: none */
+    const char *name;                       /* RunTask's startedBy */
+    int64_t grace_s; /* of a run that is taken over, if its job has none: tried again for so long */
 
     /* Asked right before each RunTask: whether the lease of leadership holds (leader_may_launch). */
     bool (*may_launch)(void *arg);

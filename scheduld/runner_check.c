@@ -1,7 +1,7 @@
 /*
  * What is asked before a run is planned. Jobs whose turn comes together are a batch: their definitions are
- * read by one statement, ECS is asked once for each family, and each queue once for its depth. In this order
- * for each job: ListTasks, DescribeTasks if only tasks with its tag count, and last the queue.
+ * read by one statement, ECS is asked once for each family on a cluster, and each queue once for its depth.
+ * In this order for each job: ListTasks, DescribeTasks if only tasks with its tag count, and last the queue.
  *
  * A fire is in one list of its batch at a time (by work_link), and held, until its check is over.
  */
@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "db.h"
 #include "ecs.h"
+#include "job_ecs.h"
 #include "log.h"
 #include "mem.h"
 #include "plan.h"
@@ -26,10 +27,11 @@ enum { BATCH_MAX = 250 };
 
 struct batch;
 
-/* Jobs of one family: how many of its tasks run. */
+/* Jobs of one family on one cluster: how many of its tasks run there. */
 struct family {
     LIST_ENTRY(family) link;
     struct batch *batch;
+    char *cluster;          /* owned */
     struct fire_list fires; /* that wait for the answer */
 };
 
@@ -62,6 +64,7 @@ static void batch_release(struct batch *batch)
         return;
     while ((family = LIST_FIRST(&batch->families)) != NULL) {
         LIST_REMOVE(family, link);
+        free(family->cluster);
         free(family);
     }
     while ((queue = LIST_FIRST(&batch->queues)) != NULL) {
@@ -239,7 +242,7 @@ static void on_listed(void *arg, const char *const *arns, size_t count, const st
     }
     if (!TAILQ_EMPTY(&family->fires)) {
         family->batch->refs++;
-        runner->options.ecs_ops->describe_tasks(runner->options.ecs, runner->cluster, arns, count,
+        runner->options.ecs_ops->describe_tasks(runner->options.ecs, family->cluster, arns, count,
                                                 on_described, family);
     }
     batch_release(family->batch);
@@ -247,11 +250,16 @@ static void on_listed(void *arg, const char *const *arns, size_t count, const st
 
 /* Definitions. */
 
+static int compare_families(const struct fire *a, const struct fire *b)
+{
+    int order = strcmp(a->job->task_definition, b->job->task_definition);
+
+    return order != 0 ? order : strcmp(job_ecs_cluster(a->job->ecs, ""), job_ecs_cluster(b->job->ecs, ""));
+}
+
 static int by_family(const void *a, const void *b)
 {
-    const struct fire *const *x = a, *const *y = b;
-
-    return strcmp((*x)->job->task_definition, (*y)->job->task_definition);
+    return compare_families(*(const struct fire *const *)a, *(const struct fire *const *)b);
 }
 
 static void ask_families(struct batch *batch, struct fire **fires, size_t count)
@@ -262,15 +270,17 @@ static void ask_families(struct batch *batch, struct fire **fires, size_t count)
         qsort(fires, count, sizeof(struct fire *), by_family);
     for (size_t i = 0; i < count;) {
         struct family *family = mem_alloc(sizeof *family);
-        const char *name = fires[i]->job->task_definition;
+        const struct fire *first = fires[i];
 
         family->batch = batch;
+        family->cluster = mem_strdup(job_ecs_cluster(first->job->ecs, runner->cluster));
         TAILQ_INIT(&family->fires);
         LIST_INSERT_HEAD(&batch->families, family, link);
-        while (i < count && strcmp(fires[i]->job->task_definition, name) == 0)
+        while (i < count && compare_families(fires[i], first) == 0)
             hand_to(&family->fires, fires[i++]);
         batch->refs++;
-        runner->options.ecs_ops->list_tasks(runner->options.ecs, runner->cluster, name, on_listed, family);
+        runner->options.ecs_ops->list_tasks(runner->options.ecs, family->cluster, first->job->task_definition,
+                                            on_listed, family);
     }
 }
 
@@ -284,7 +294,11 @@ static bool take_definition(struct runner *runner, struct fire *fire, const stru
     fire->job->task_definition = mem_strdup(row->task_definition);
     fire->job->task_count = row->task_count;
     fire->job->max_count = row->max_count;
-    if (plan_job_read(fire->job, row->trigger, row->overrides, &err))
+    if (plan_job_read(
+            fire->job,
+            &(struct plan_texts){
+                .id = row->id, .trigger = row->trigger, .overrides = row->overrides, .ecs = row->ecs},
+            runner->options.ecs_defaults, &err))
         return true;
     forget_definition(fire);
     runner_say_why(fire, "%s", err.text);

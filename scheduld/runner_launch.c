@@ -5,6 +5,7 @@
 #include "runner_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "aws_error.h"
@@ -13,7 +14,7 @@
 #include "log.h"
 #include "mem.h"
 
-enum { LEASE_AGAIN_MS = 100 };
+enum { LEASE_AGAIN_MS = 100, NUMBER_SIZE = 24 };
 
 struct call {
     struct runner *runner;
@@ -82,6 +83,7 @@ static void send(struct runner *runner, struct fire *fire)
 {
     struct run *run = fire->run;
     int chunk = run_next_chunk(run, fire->next_chunk);
+    char run_id[NUMBER_SIZE], attempt[NUMBER_SIZE];
     struct call *call;
 
     if (chunk < 0) { /* taken over when all had been started */
@@ -94,10 +96,16 @@ static void send(struct runner *runner, struct fire *fire)
     runner->calls++;
     if (run->launched_us == 0)
         run->launched_us = clock_wall_us(runner->options.clock);
+    snprintf(run_id, sizeof run_id, "%" PRId64, run->id);
+    snprintf(attempt, sizeof attempt, "%d", run->chunks[chunk].attempt);
     runner->options.ecs_ops->run_task(runner->options.ecs,
                                       &(struct ecs_run_task){.plan = run->request,
                                                              .count = run_chunk_ask(&run->chunks[chunk]),
-                                                             .client_token = run->chunks[chunk].token},
+                                                             .client_token = run->chunks[chunk].token,
+                                                             .values = {.job_id = fire->job_id,
+                                                                        .fire_time = STAMP(fire->main.fire_s),
+                                                                        .run_id = run_id,
+                                                                        .attempt = attempt}},
                                       on_answer, call);
 }
 

@@ -5,6 +5,7 @@
 
 #include "aws_config.h"
 #include "db.h"
+#include "job_ecs_form.h"
 #include "limits.h"
 
 enum { RATE_MAX = 100000 };
@@ -29,11 +30,7 @@ static bool check_name(const char *value, struct err *err)
 
 static bool check_cluster(const char *value, struct err *err)
 {
-    const char *name = strstr(value, ":cluster/");
-    bool is_arn = strncmp(value, "arn:", strlen("arn:")) == 0 && strlen(value) <= CLUSTER_ARN_MAX &&
-                  name != NULL && is_name(name + strlen(":cluster/"), CLUSTER_NAME_MAX);
-
-    if (!is_arn && !is_name(value, CLUSTER_NAME_MAX))
+    if (strlen(value) > CLUSTER_ARN_MAX || !job_form_cluster(value))
         return err_set(err, ERR_INVALID,
                        "must be a cluster's name, 1 to %d of 0-9 A-Z a-z - _, or its ARN, "
                        "arn:aws:ecs:REGION:ACCOUNT:cluster/NAME",

@@ -86,9 +86,16 @@ RETURN CASE
         SELECT FROM jsonb_array_elements(overrides) AS item
         WHERE CASE
             WHEN jsonb_typeof(item) <> 'object' THEN true
-            WHEN item - ARRAY['containerName', 'environment'] <> '{}' THEN true
+            WHEN item - ARRAY['containerName', 'environment', 'command', 'cpu', 'memory', 'memoryReservation',
+                'environmentFiles', 'resourceRequirements'] <> '{}' THEN true
             WHEN jsonb_typeof(item -> 'containerName') IS DISTINCT FROM 'string' THEN true
             WHEN item ->> 'containerName' !~ '^[0-9A-Za-z_-]{1,255}$' THEN true
+            WHEN jsonb_typeof(coalesce(item -> 'command', '[]')) <> 'array' THEN true
+            WHEN jsonb_typeof(coalesce(item -> 'cpu', '0')) <> 'number' THEN true
+            WHEN jsonb_typeof(coalesce(item -> 'memory', '0')) <> 'number' THEN true
+            WHEN jsonb_typeof(coalesce(item -> 'memoryReservation', '0')) <> 'number' THEN true
+            WHEN jsonb_typeof(coalesce(item -> 'environmentFiles', '[]')) <> 'array' THEN true
+            WHEN jsonb_typeof(coalesce(item -> 'resourceRequirements', '[]')) <> 'array' THEN true
             WHEN NOT item ? 'environment' THEN false
             WHEN jsonb_typeof(item -> 'environment') <> 'object' THEN true
             WHEN (SELECT count(*) FROM jsonb_object_keys(item -> 'environment')) > 100 THEN true
@@ -100,7 +107,28 @@ RETURN CASE
                     OR octet_length(value #>> '{}') > 4096)
         END)
 END;
-COMMENT ON FUNCTION job_overrides_valid IS 'Whether a value can be jobs.overrides.';
+COMMENT ON FUNCTION job_overrides_valid IS 'Whether a value can be jobs.overrides; what AWS is handed as it is only by type.';
+
+CREATE FUNCTION job_ecs_valid(ecs jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE
+    WHEN jsonb_typeof(ecs) <> 'object' THEN false
+    WHEN ecs - ARRAY['capacityProviderStrategy', 'cluster', 'cpu', 'enableECSManagedTags', 'enableExecuteCommand',
+        'ephemeralStorage', 'executionRoleArn', 'group', 'launchType', 'memory', 'networkConfiguration',
+        'placementConstraints', 'placementStrategy', 'platformVersion', 'propagateTags', 'revision', 'tags',
+        'taskRoleArn', 'volumeConfigurations'] <> '{}' THEN false
+    ELSE NOT EXISTS (
+        SELECT FROM jsonb_each(ecs) AS member (name, value)
+        WHERE jsonb_typeof(value) <> CASE
+            WHEN name IN ('networkConfiguration', 'ephemeralStorage') THEN 'object'
+            WHEN name IN ('capacityProviderStrategy', 'placementConstraints', 'placementStrategy', 'tags',
+                'volumeConfigurations') THEN 'array'
+            WHEN name IN ('enableECSManagedTags', 'enableExecuteCommand') THEN 'boolean'
+            WHEN name = 'revision' THEN 'number'
+            ELSE 'string'
+        END)
+END;
+COMMENT ON FUNCTION job_ecs_valid IS 'Whether a value can be jobs.ecs, by the names and types of its members; scheduld looks at the rest when the job fires.';
 
 
 -- A number for each change of a job. It is drawn from a sequence, not counted by job, so that a job that was deleted
@@ -121,6 +149,7 @@ CREATE TABLE jobs (
     trigger jsonb,
     overrides jsonb,
     misfire_grace_seconds integer,
+    ecs jsonb,
     suspended boolean,
     scheduled_since timestamptz NOT NULL DEFAULT now(),
     revision bigint NOT NULL DEFAULT 0,
@@ -139,7 +168,8 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_max_count_is_1_to_50 CHECK (max_count BETWEEN 1 AND 50),
     CONSTRAINT jobs_trigger_is_a_trigger CHECK (job_trigger_valid(trigger)),
     CONSTRAINT jobs_overrides_are_overrides CHECK (job_overrides_valid(overrides)),
-    CONSTRAINT jobs_misfire_grace_seconds_is_0_to_86400 CHECK (misfire_grace_seconds BETWEEN 0 AND 86400)
+    CONSTRAINT jobs_misfire_grace_seconds_is_0_to_86400 CHECK (misfire_grace_seconds BETWEEN 0 AND 86400),
+    CONSTRAINT jobs_ecs_has_options CHECK (job_ecs_valid(ecs))
 );
 CREATE INDEX jobs_changed_xid ON jobs (changed_xid);
 -- For the API's lists: by task definition, and (not) suspended, in the order of creation.
@@ -157,7 +187,8 @@ COMMENT ON COLUMN jobs.schedule_end IS 'No fire after this ISO 8601 time; withou
 COMMENT ON COLUMN jobs.task_count IS 'Tasks that shall run, 1 to 50: a fire starts what is missing (API: taskCount).';
 COMMENT ON COLUMN jobs.max_count IS 'Most tasks that a trigger may ask for, 1 to 50; NULL: 50 (API: maxCount).';
 COMMENT ON COLUMN jobs.trigger IS 'What decides how many tasks a fire wants, {"type": "sqs", "queueName": "work", "messagesPerTask": 100}; NULL: always task_count (API: trigger).';
-COMMENT ON COLUMN jobs.overrides IS 'Environment by container, [{"containerName": "c", "environment": {"NAME": "value"}}]; NULL: none (API: overrides). May hold secrets.';
+COMMENT ON COLUMN jobs.overrides IS 'What tasks get by container, [{"containerName": "c", "environment": {"NAME": "value"}, "command": ["x"], "memory": 512}]; NULL: none (API: overrides). May hold secrets.';
+COMMENT ON COLUMN jobs.ecs IS 'Options for RunTask, {"launchType": "FARGATE", "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a1b2c3d"]}}}; NULL: none, and what ECSS_ECS_DEFAULTS of scheduld says holds (API: ecs).';
 COMMENT ON COLUMN jobs.misfire_grace_seconds IS 'How many seconds late a fire may still be launched, 0 to 86400; later it is on record as missed. NULL: as scheduld''s setting ECSS_MISFIRE_GRACE_SECONDS says (API: misfireGraceSeconds).';
 COMMENT ON COLUMN jobs.suspended IS 'True: the job does not fire. NULL is false, and means that it was never said (API: suspended).';
 COMMENT ON COLUMN jobs.scheduled_since IS 'Since when schedule, timezone, schedule_start, schedule_end and suspended are as they are: no fire time before it counts, so that a job that is resumed does not make up for the time of its rest. Kept by a trigger.';
@@ -276,7 +307,7 @@ CREATE FUNCTION job_create_once(
     given_key text, given_request text, given_answer text, given_id text, given_task_definition text,
     given_schedule text, given_schedule_start text, given_schedule_end text, given_timezone text,
     given_task_count integer, given_max_count integer, given_suspended boolean, given_trigger jsonb,
-    given_overrides jsonb, given_misfire_grace_seconds integer) RETURNS idempotency_keys
+    given_overrides jsonb, given_misfire_grace_seconds integer, given_ecs jsonb) RETURNS idempotency_keys
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     kept idempotency_keys;
@@ -295,10 +326,10 @@ BEGIN
     END LOOP;
     WITH made AS (
         INSERT INTO jobs (id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count,
-            max_count, suspended, trigger, overrides, misfire_grace_seconds)
+            max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs)
         VALUES (given_id, given_task_definition, given_schedule, given_schedule_start, given_schedule_end,
             given_timezone, given_task_count, given_max_count, given_suspended, given_trigger, given_overrides,
-            given_misfire_grace_seconds)
+            given_misfire_grace_seconds, given_ecs)
         ON CONFLICT (id) DO NOTHING RETURNING revision)
     UPDATE idempotency_keys SET revision = (SELECT made.revision FROM made) WHERE key = given_key
     RETURNING * INTO kept;
@@ -449,6 +480,7 @@ SELECT
     j.task_count,
     j.max_count,
     j.misfire_grace_seconds,
+    j.ecs,
     j.updated_at
 FROM jobs j
 LEFT JOIN job_state s ON s.job_id = j.id
@@ -475,6 +507,7 @@ COMMENT ON COLUMN job_status.task_definition IS 'ECS task definition that a run 
 COMMENT ON COLUMN job_status.task_count IS 'Tasks that shall run.';
 COMMENT ON COLUMN job_status.max_count IS 'Most tasks that the trigger may ask for.';
 COMMENT ON COLUMN job_status.misfire_grace_seconds IS 'How late a fire may still be launched; NULL: as ECSS_MISFIRE_GRACE_SECONDS of scheduld says.';
+COMMENT ON COLUMN job_status.ecs IS 'Its options for RunTask; NULL: as ECSS_ECS_DEFAULTS of scheduld says.';
 COMMENT ON COLUMN job_status.updated_at IS 'When the job was last changed.';
 
 CREATE VIEW upcoming_runs AS

@@ -28,6 +28,11 @@ bool job_draft_times(const struct job_draft *draft)
            job_draft_has(draft, JOB_SCHEDULE_START) || job_draft_has(draft, JOB_SCHEDULE_END);
 }
 
+bool job_draft_overrides(const struct job_draft *draft)
+{
+    return job_draft_has(draft, JOB_OVERRIDES) || job_draft_has(draft, JOB_ECS);
+}
+
 const char *job_draft_id(const struct job_draft *draft)
 {
     return draft->text[JOB_ID] != NULL ? draft->text[JOB_ID] : draft->text[JOB_TASK_DEFINITION];

@@ -28,5 +28,8 @@ bool job_draft_has(const struct job_draft *draft, enum job_field field);
  * four have to fit each other. */
 bool job_draft_times(const struct job_draft *draft);
 
+/* Whether it says anything about what RunTask's overrides are: overrides, ecs. There is a limit on both. */
+bool job_draft_overrides(const struct job_draft *draft);
+
 /* The id of what it is about: id, or taskDefinition. NULL if it has neither. */
 const char *job_draft_id(const struct job_draft *draft);

@@ -8,9 +8,11 @@
 #include <json-c/json.h>
 
 #include "guess.h"
+#include "job_ecs.h"
 #include "job_overrides.h"
 #include "job_trigger.h"
 #include "job_value.h"
+#include "json.h"
 #include "limits.h"
 #include "mem.h"
 
@@ -108,6 +110,19 @@ static bool read_overrides(const struct json_object *value, const char *job_id, 
     return true;
 }
 
+static bool read_ecs(const struct json_object *value, char **ret, const struct job_at *at)
+{
+    AUTO_JSON struct json_object *ecs = NULL;
+    AUTO_BUF struct buf text = {0};
+
+    if (!job_ecs_from_json(value, &ecs, at))
+        return false;
+    buf_init(&text, PART_TEXT_MAX);
+    json_put_value(&text, ecs);
+    *ret = buf_steal(&text);
+    return true;
+}
+
 bool job_json_read_field(enum job_field field, const struct json_object *value, const char *job_id,
                          char **ret, const struct job_at *at)
 {
@@ -134,6 +149,8 @@ bool job_json_read_field(enum job_field field, const struct json_object *value, 
         return read_trigger(value, ret, at);
     case JOB_OVERRIDES:
         return read_overrides(value, job_id, ret, at);
+    case JOB_ECS:
+        return read_ecs(value, ret, at);
     case JOB_FIELDS:
         break;
     }
@@ -272,6 +289,32 @@ static int64_t number_of(const char *text)
     return text == NULL ? 0 : strtoll(text, NULL, 10);
 }
 
+/* What the row, or the change of it, has; a row that was edited by hand and makes no sense is no reason to
+ * refuse a change. */
+static const char *text_of(const struct job_draft *draft, const struct job_row *row, enum job_field field)
+{
+    if (job_draft_has(draft, field) || row == NULL)
+        return draft->text[field];
+    return row->text[field];
+}
+
+bool job_json_check_lengths(const struct job_draft *draft, const struct job_row *row,
+                            struct job_report *report)
+{
+    const struct job_at at = {report, NULL,
+                              job_field_name(job_draft_has(draft, JOB_OVERRIDES) ? JOB_OVERRIDES : JOB_ECS)};
+    AUTO_JOB_OVERRIDES struct job_overrides overrides = {0};
+    AUTO_JSON struct json_object *ecs = NULL;
+    const char *id = row != NULL ? row->text[JOB_ID] : job_draft_id(draft);
+
+    if (!job_draft_overrides(draft))
+        return true;
+    if (!job_overrides_parse(text_of(draft, row, JOB_OVERRIDES), &overrides, NULL) ||
+        !job_ecs_parse(text_of(draft, row, JOB_ECS), &ecs, NULL))
+        return true;
+    return job_overrides_fit(&overrides, ecs, id == NULL ? "" : id, &at);
+}
+
 /* Where the path has the id. */
 static bool give_id(struct reading *reading, struct job_report *report)
 {
@@ -298,6 +341,8 @@ bool job_json_read_new(const struct json_object *value, const char *id, struct j
         if (id == NULL && !job_draft_has(&reading.draft, JOB_ID))
             good &= require(&reading.draft, JOB_TASK_DEFINITION, report);
     }
+    if (good)
+        good = job_json_check_lengths(&reading.draft, NULL, report);
     if (good) {
         complete(&reading.draft);
         job_json_warn_of_counts(number_of(reading.draft.text[JOB_TASK_COUNT]),

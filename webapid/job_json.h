@@ -30,6 +30,11 @@ bool job_json_read_change(const struct json_object *value, const char *id, struc
 bool job_json_read_field(enum job_field field, const struct json_object *value, const char *job_id,
                          char **ret, const struct job_at *at);
 
+/* Whether overrides and ecs together, each as the draft has it or else the row, are short enough for RunTask.
+ * row: NULL if there is none yet. */
+bool job_json_check_lengths(const struct job_draft *draft, const struct job_row *row,
+                            struct job_report *report);
+
 /* A maxCount below taskCount is allowed, but hardly meant. max_count 0: there is none. */
 void job_json_warn_of_counts(int64_t task_count, int64_t max_count, struct job_report *report);
 

@@ -97,6 +97,7 @@ void job_json_put(struct buf *buf, const struct job_row *row, struct zones *zone
         put_raw(buf, "suspended", text[JOB_SUSPENDED][0] == 't' ? "true" : "false");
     put_raw(buf, "trigger", text[JOB_TRIGGER]);
     put_raw(buf, "overrides", text[JOB_OVERRIDES]);
+    put_raw(buf, "ecs", text[JOB_ECS]);
     put_instant(buf, "lastRun", row->has_last_run, row->last_run_s, tz);
     put_raw(buf, "lastRunTasks", row->last_run_tasks);
     put_instant(buf, "estimatedNextRun", row->has_next_run, row->next_run_s, tz);

@@ -10,14 +10,15 @@ enum { NUMBER_SIZE = 24 };
 /* The columns by enum job_field, in this order in every statement; id is first. */
 #define FIELDS                                                                                               \
     "id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count, max_count,"          \
-    " suspended, trigger, overrides, misfire_grace_seconds"
+    " suspended, trigger, overrides, misfire_grace_seconds, ecs"
 
 enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN, COL_PROBLEM };
 
 /* What the scheduler computed from another revision says nothing about this one. */
 #define SHOWN(from)                                                                                          \
     "SELECT j.id, j.task_definition, j.schedule, j.schedule_start, j.schedule_end, j.timezone,"              \
-    " j.task_count, j.max_count, j.suspended, j.trigger, j.overrides, j.misfire_grace_seconds, j.revision,"  \
+    " j.task_count, j.max_count, j.suspended, j.trigger, j.overrides, j.misfire_grace_seconds, j.ecs,"       \
+    " j.revision,"                                                                                           \
     " extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,"                                             \
     " CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE"                                   \
     " THEN extract(epoch FROM s.next_run)::bigint END,"                                                      \
@@ -26,7 +27,7 @@ enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN
 
 static const struct db_stmt insert = {
     .name = "job_insert",
-    .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
            " ON CONFLICT (id) DO NOTHING RETURNING revision",
     .params = JOB_FIELDS,
     .locks = 1,
@@ -35,20 +36,20 @@ static const struct db_stmt insert = {
 static const struct db_stmt insert_once = {
     .name = "job_insert_once",
     .sql = "SELECT request, job_id, revision, answer"
-           " FROM job_create_once($13, $14, $15, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+           " FROM job_create_once($14, $15, $16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     .params = JOB_FIELDS + 3,
     .locks = 1,
 };
 
-/* $13 says by bits which of the values are meant, so that one prepared statement is good for any change. That
+/* $14 says by bits which of the values are meant, so that one prepared statement is good for any change. That
  * the row was there is looked up as the statement began: gone in between is MOVED, whose caller looks again.
  */
 #define SET(column, n, bit)                                                                                  \
-#column " = CASE WHEN $13::integer & " #bit " <> 0 THEN $" #n " ELSE j." #column " END"
-static const struct db_stmt update =
-    {
-        .name = "job_update",
-        .sql = "WITH changed AS (UPDATE jobs j SET " /* clang-format off */
+#column " = CASE WHEN $14::integer & " #bit " <> 0 THEN $" #n " ELSE j." #column " END"
+/* clang-format off */
+static const struct db_stmt update = {
+    .name = "job_update",
+    .sql = "WITH changed AS (UPDATE jobs j SET "
            SET(task_definition, 2::text, 2) ", "
            SET(schedule, 3::text, 4) ", "
            SET(schedule_start, 4::text, 8) ", "
@@ -59,14 +60,16 @@ static const struct db_stmt update =
            SET(suspended, 9::boolean, 256) ", "
            SET(trigger, 10::jsonb, 512) ", "
            SET(overrides, 11::jsonb, 1024) ", "
-           SET(misfire_grace_seconds, 12::integer, 2048) /* clang-format on */
-        " WHERE j.id = $1 AND ($14::bigint[] IS NULL OR j.revision = ANY ($14))"
-        " RETURNING revision, task_count, max_count)"
-        " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
-        " FROM (SELECT) one LEFT JOIN changed ON true",
-        .params = JOB_FIELDS + 2,
-        .locks = 1,
+           SET(misfire_grace_seconds, 12::integer, 2048) ", "
+           SET(ecs, 13::jsonb, 4096)
+           " WHERE j.id = $1 AND ($15::bigint[] IS NULL OR j.revision = ANY ($15))"
+           " RETURNING revision, task_count, max_count)"
+           " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
+           " FROM (SELECT) one LEFT JOIN changed ON true",
+    .params = JOB_FIELDS + 2,
+    .locks = 1,
 };
+/* clang-format on */
 
 static const struct db_stmt delete = {
     .name = "job_delete",

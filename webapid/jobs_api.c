@@ -1,10 +1,10 @@
 /*
  * See jobs_api.h. What a request that writes has read is kept with it until the database has answered.
  *
- * A change of fields that stand for themselves is one UPDATE. The fields that say when the job fires have to
- * fit those that the job has already, so they are read, merged, checked, and written only if nobody changed
- * the job in between; else all of it is done again. So is a request that is to be refused: "no such job"
- * comes first.
+ * A change of fields that stand for themselves is one UPDATE. The fields that say when the job fires, or what
+ * RunTask overrides, have to fit those that the job has already, so they are read, merged, checked, and
+ * written only if nobody changed the job in between; else all of it is done again. So is a request that is to
+ * be refused: "no such job" comes first.
  */
 #include "jobs_api.h"
 
@@ -193,6 +193,8 @@ static void on_looked(void *arg, const struct db_result *result, const struct er
     row = job_store_row(result, 0);
     if (job_draft_times(&w->draft))
         job_times_check(&w->draft, &row, api_zones(rq), clock_wall_s(&clock_system), &w->report);
+    if (job_draft_overrides(&w->draft) && job_report_clean(&w->report))
+        job_json_check_lengths(&w->draft, &row, &w->report);
     if (!job_report_clean(&w->report))
         reply_report(rq, &w->report);
     else if (w->conditional && !etag_has_revision(w->revisions.data, row.revision))
@@ -220,7 +222,7 @@ static void change(struct request *rq)
     if (api_read_body(rq, &value, &w->unreadable))
         job_json_read_change(value, request_param(rq), &w->draft, &w->report);
     if (w->unreadable.kind != ERR_NONE || !job_report_clean(&w->report) || w->draft.given == 0 ||
-        job_draft_times(&w->draft))
+        job_draft_times(&w->draft) || job_draft_overrides(&w->draft))
         job_store_get(db, request_param(rq), on_looked, rq);
     else
         job_store_update(db, request_param(rq), &w->draft, w->conditional ? w->revisions.data : NULL,

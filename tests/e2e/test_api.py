@@ -587,7 +587,7 @@ class Warnings(Api):
         for field in ("lastRun", "lastRunTasks", "estimatedNextRun", "problem", "link"):
             self.warned(rf"^{field}: is set by the scheduler and was ignored$", **{field: "x"})
         self.warned(r"^trigger.foo: ", trigger={"type": "sqs", "queueName": "q", "foo": 1})
-        self.warned(r"^overrides.0.command: ", overrides=[{"containerName": "c", "command": ["x"]}])
+        self.warned(r"^overrides.0.image: ", overrides=[{"containerName": "c", "image": "x"}])
 
     def test_an_id_in_a_change(self):
         self.create()

@@ -215,7 +215,8 @@ class Answers(unittest.TestCase):
                "scheduleEnd": "2100-01-01T00:00:00Z", "timezone": "europe/berlin", "taskCount": "2", "maxCount": 9, "suspended": "f",
                "misfireGraceSeconds": 60,
                "trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 2.0},
-               "overrides": [{"containerName": "c", "environment": {"A": "b"}}]}
+               "overrides": [{"containerName": "c", "environment": {"A": "b"}, "command": ["x", "{{runId}}"], "memory": 64}],
+               "ecs": {"launchType": "FARGATE", "tags": [{"key": "team", "value": "data"}], "overrides": {"cpu": "256"}}}
         validator({"$ref": "#/components/schemas/JobInput"}).validate(job)
         self.call(201, "post", "/jobs", "/jobs", job)
         self.call(201, "post", "/jobs", "/jobs", {"taskDefinition": "b", "schedule": LATER, "foo": 1})
@@ -240,7 +241,7 @@ class Answers(unittest.TestCase):
         tag = self.call(200, "get", path, url).headers["ETag"]
         self.call(304, "get", path, url, If_None_Match=tag)
         self.call(404, "get", path, "/jobs/none")
-        change = {"taskCount": 3, "maxCount": None, "trigger": None, "overrides": None, "timezone": None, "scheduleStart": None,
+        change = {"taskCount": 3, "maxCount": None, "trigger": None, "overrides": None, "ecs": None, "timezone": None, "scheduleStart": None,
                   "scheduleEnd": None, "suspended": None, "misfireGraceSeconds": None, "unknown": 1}
         validator({"$ref": "#/components/schemas/JobChange"}).validate(change)
         self.call(412, "put", path, url, change, If_Match='"x"')
@@ -289,7 +290,8 @@ class Inputs(unittest.TestCase):
     ACCEPTED = [{}, {"taskCount": 1}, {"taskCount": "50"}, {"taskCount": 2.0}, {"suspended": "TRUE"}, {"suspended": 0}, {"timezone": ""},
                 {"trigger": {"type": "noop"}}, {"trigger": {"type": "sqs", "queueName": "q", "more": 1}}, {"overrides": []},
                 {"overrides": [{"containerName": "c", "environment": {"A": ""}, "cpu": 5}]}, {"unknown": [None]},
-                {"scheduleStart": "2099-01-01 0:00"}, {"misfireGraceSeconds": 0}, {"misfireGraceSeconds": "86400"}]
+                {"scheduleStart": "2099-01-01 0:00"}, {"misfireGraceSeconds": 0}, {"misfireGraceSeconds": "86400"}, {"ecs": {}},
+                {"ecs": {"launchType": "EC2", "revision": 2, "overrides": {"memory": "1 GB"}}}]
     REFUSED = [{"taskCount": 0}, {"taskCount": 51}, {"taskCount": 1.5}, {"taskCount": True}, {"taskCount": "x"}, {"maxCount": None},
                {"suspended": "yes"}, {"suspended": None}, {"timezone": 5}, {"timezone": None}, {"trigger": {}}, {"trigger": []},
                {"trigger": {"type": "x"}}, {"trigger": {"type": "sqs", "queueName": ""}}, {"overrides": {}}, {"overrides": [{}]},
@@ -297,7 +299,10 @@ class Inputs(unittest.TestCase):
                {"overrides": [{"containerName": "c", "environment": {"A=": ""}}]}, {"schedule": ""}, {"schedule": 5},
                {"taskDefinition": "a b"}, {"id": ""}, {"scheduleStart": 5}, {"scheduleEnd": None},
                {"trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 0}}, {"misfireGraceSeconds": -1}, {"misfireGraceSeconds": 86401},
-               {"misfireGraceSeconds": "1h"}, {"misfireGraceSeconds": None}]
+               {"misfireGraceSeconds": "1h"}, {"misfireGraceSeconds": None}, {"ecs": []}, {"ecs": None}, {"ecs": {"launchtype": "EC2"}},
+               {"ecs": {"revision": 0}}, {"ecs": {"launchType": None}}, {"ecs": {"networkConfiguration": {}}},
+               {"ecs": {"enableExecuteCommand": 1}}, {"ecs": {"cpu": "much"}}, {"ecs": {"tags": [{"key": "AWS:x"}]}},
+               {"overrides": [{"containerName": "c", "memory": "5"}]}, {"overrides": [{"containerName": "c", "command": "x"}]}]
 
     def test_agree(self):
         schema = validator({"$ref": "#/components/schemas/JobInput"})

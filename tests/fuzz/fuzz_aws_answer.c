@@ -71,6 +71,7 @@ static void put_plan(const struct json_object *plan)
 {
     AUTO_BUF struct buf text = {0}, request = {0}, stored = {0}, again = {0};
     AUTO_JSON struct json_object *sent = NULL;
+    struct ecs_run_task task = {.count = 2, .client_token = "token", .values = {"j", "t", "1", "2"}};
     struct err err = {0};
 
     buf_init(&text, SIZE_MAX);
@@ -78,16 +79,19 @@ static void put_plan(const struct json_object *plan)
     buf_init(&stored, SIZE_MAX);
     buf_init(&again, SIZE_MAX);
     json_put_value(&text, plan);
-    if (!ecs_put_run_task(&request, text.data, 2, "token", &err)) {
+    task.plan = text.data;
+    if (!ecs_put_run_task(&request, &task, &err)) {
         EXPECT(request.len == 0);
         return;
     }
     EXPECT(json_parse(request.data, request.len, &sent, &err));
-    EXPECT(!ecs_put_run_task(&again, request.data, 2, "token", &err)); /* it has its own count now */
+    task.plan = request.data;
+    EXPECT(!ecs_put_run_task(&again, &task, &err)); /* it has its own count now */
     json_object_object_del(sent, "count");
     json_object_object_del(sent, "clientToken");
     json_put_value(&stored, sent);
-    EXPECT(ecs_put_run_task(&again, stored.data, 2, "token", &err));
+    task.plan = stored.data;
+    EXPECT(ecs_put_run_task(&again, &task, &err));
     EXPECT(strcmp(again.data, request.data) == 0);
 }
 

@@ -230,7 +230,7 @@ static void run_task(void *ecs, const struct ecs_run_task *request, ecs_tasks_fn
     free(family);
     snprintf(run->token, sizeof run->token, "%s", request->client_token);
     buf_init(&body, sizeof run->plan - 1);
-    assert_true(ecs_put_run_task(&body, request->plan, request->count, request->client_token, &err));
+    assert_true(ecs_put_run_task(&body, request, &err));
     snprintf(run->plan, sizeof run->plan, "%s", body.data);
     if (fake->token_count < FAKE_SCRIPT_MAX)
         snprintf(fake->tokens[fake->token_count++], sizeof fake->tokens[0], "%s", request->client_token);

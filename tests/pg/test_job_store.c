@@ -206,6 +206,7 @@ static void a_job_comes_back_as_it_went_in(void **state)
         "{\"type\": \"noop\"}",
         "[]",
         "60",
+        "{\"group\": \"g\"}",
     };
     AUTO_JOB_DRAFT struct job_draft draft = {0};
     struct came came = {0}, got;
@@ -242,6 +243,7 @@ static void an_update_writes_the_given_field_and_no_other(void **state)
         {JOB_TRIGGER, "{\"type\": \"noop\"}"},
         {JOB_OVERRIDES, "[]"},
         {JOB_MISFIRE_GRACE, "0"},
+        {JOB_ECS, "{\"revision\": 3}"},
         {JOB_SCHEDULE_START, NULL},
         {JOB_SCHEDULE_END, NULL},
         {JOB_TIMEZONE, NULL},
@@ -250,6 +252,7 @@ static void an_update_writes_the_given_field_and_no_other(void **state)
         {JOB_TRIGGER, NULL},
         {JOB_OVERRIDES, NULL},
         {JOB_MISFIRE_GRACE, NULL},
+        {JOB_ECS, NULL},
     };
 
     insert(*state, "a");

@@ -85,7 +85,12 @@ static void check_run(void **state)
     struct err err = {0};
 
     buf_init(&body, TEXT_MAX);
-    if (!ecs_put_run_task(&body, c->plan, c->count, "t", &err)) {
+    if (!ecs_put_run_task(&body,
+                          &(struct ecs_run_task){.plan = c->plan,
+                                                 .count = c->count,
+                                                 .client_token = "t",
+                                                 .values = {"job", "2026-11-24T10:30:42Z", "7", "2"}},
+                          &err)) {
         assert_null(c->body);
         assert_int_equal(err.kind, ERR_INVALID);
         assert_int_equal(body.len, 0);

@@ -34,11 +34,12 @@ static struct read_case cases[] = {
      "{\"id\":\"i\",\"taskDefinition\":\"t\",\"schedule\":\"0\",\"scheduleStart\":\"a\",\"scheduleEnd\":"
      "\"b\","
      "\"timezone\":\"c\",\"taskCount\":\"2\",\"maxCount\":3.0,\"suspended\":1,"
-     "\"trigger\":{\"type\":\"noop\"},\"overrides\":[],\"misfireGraceSeconds\":\"0\"}",
+     "\"trigger\":{\"type\":\"noop\"},\"overrides\":[],\"misfireGraceSeconds\":\"0\",\"ecs\":{\"revision\":3}"
+     "}",
      NULL,
      "id=i taskDefinition=t schedule=0 scheduleStart=a scheduleEnd=b timezone=c taskCount=2 maxCount=3 "
      "suspended=t"
-     " trigger={\"type\":\"noop\"} overrides=[] misfireGraceSeconds=0",
+     " trigger={\"type\":\"noop\"} overrides=[] misfireGraceSeconds=0 ecs={\"revision\":3}",
      NULL, NULL},
     {"an empty time zone is kept", "{\"taskDefinition\":\"t\",\"schedule\":\"0\",\"timezone\":\"\"}", NULL,
      "id=t taskDefinition=t schedule=0 timezone= taskCount=1", NULL, NULL},
@@ -57,13 +58,13 @@ static struct read_case cases[] = {
      NULL, NULL, "{\"misfireGraceSeconds\":[\"Must be between 0 and 86400.\"]}", NULL},
     {"wrong types",
      "{\"taskDefinition\":5,\"schedule\":[],\"scheduleStart\":1,\"scheduleEnd\":true,\"timezone\":{},"
-     "\"taskCount\":true,\"suspended\":2,\"trigger\":5,\"overrides\":5}",
+     "\"taskCount\":true,\"suspended\":2,\"trigger\":5,\"overrides\":5,\"ecs\":5}",
      NULL, NULL,
      "{\"taskDefinition\":[\"Not a valid string.\"],\"schedule\":[\"Not a valid string.\"],"
      "\"scheduleStart\":[\"Not a valid datetime.\"],\"scheduleEnd\":[\"Not a valid datetime.\"],"
      "\"timezone\":[\"Not a valid string.\"],\"taskCount\":[\"Not a valid integer.\"],"
      "\"suspended\":[\"Not a valid boolean.\"],\"trigger\":{\"_schema\":[\"Invalid input type.\"]},"
-     "\"overrides\":[\"Not a valid list.\"]}",
+     "\"overrides\":[\"Not a valid list.\"],\"ecs\":[\"Not a valid mapping type.\"]}",
      NULL},
     {"no object", "[]", NULL, NULL, "{\"_schema\":[\"Invalid input type.\"]}", NULL},
     {"null", "null", NULL, NULL, "{\"_schema\":[\"Invalid input type.\"]}", NULL},
@@ -82,10 +83,10 @@ static struct read_case cases[] = {
     {"a change", "{\"taskCount\":2}", "i", "taskCount=2", NULL, NULL},
     {"a change by null",
      "{\"taskCount\":null,\"maxCount\":null,\"timezone\":null,\"scheduleStart\":null,\"scheduleEnd\":null,"
-     "\"suspended\":null,\"trigger\":null,\"overrides\":null,\"misfireGraceSeconds\":null}",
+     "\"suspended\":null,\"trigger\":null,\"overrides\":null,\"misfireGraceSeconds\":null,\"ecs\":null}",
      "i",
      "scheduleStart scheduleEnd timezone taskCount=1 maxCount suspended trigger overrides "
-     "misfireGraceSeconds",
+     "misfireGraceSeconds ecs",
      NULL, NULL},
     {"what cannot be taken away", "{\"schedule\":null,\"taskDefinition\":null}", "i", NULL,
      "{\"schedule\":" NULLED ",\"taskDefinition\":" NULLED "}", NULL},

@@ -95,8 +95,8 @@ static struct part_case overrides_cases[] = {
      ""},
     {"beyond ASCII", "[{\"containerName\":\"c\",\"environment\":{\"\\u00c4\":\"\\u4e2d\\ud83d\\ude00\"}}]",
      "[{\"containerName\":\"c\",\"environment\":{\"\xC3\x84\":\"\xE4\xB8\xAD\xF0\x9F\x98\x80\"}}]", NULL, ""},
-    {"an unknown field", "[{\"containerName\":\"c\",\"cpu\":5}]", "[{\"containerName\":\"c\"}]", NULL,
-     "\"warnings\":[\"overrides.0.cpu: is not a field of an override and was ignored\"]"},
+    {"an unknown field", "[{\"containerName\":\"c\",\"size\":5}]", "[{\"containerName\":\"c\"}]", NULL,
+     "\"warnings\":[\"overrides.0.size: is not a field of an override and was ignored\"]"},
     {"the scheduler's own variable",
      "[{\"containerName\":\"c\",\"environment\":{\"ECS_SCHEDULER_OVERRIDE_TAG\":\"mine\"}}]",
      "[{\"containerName\":\"c\",\"environment\":{\"ECS_SCHEDULER_OVERRIDE_TAG\":\"mine\"}}]", NULL,
@@ -283,10 +283,10 @@ static void tag_replaces_the_users_variable(void **state)
 
     (void)state;
     buf_init(&buf, TEXT_MAX);
-    job_overrides_put_ecs(&buf, &overrides, "ov");
+    job_overrides_put_ecs(&buf, &overrides, NULL, "ov", NULL);
     assert_string_equal(buf.data, "");
     assert_true(job_overrides_parse(text, &overrides, NULL));
-    job_overrides_put_ecs(&buf, &overrides, "ov");
+    job_overrides_put_ecs(&buf, &overrides, NULL, "ov", NULL);
     assert_string_equal(
         buf.data,
         "{\"containerOverrides\":[{\"name\":\"c1\",\"environment\":[{\"name\":\"A\",\"value\":\"b\"},"

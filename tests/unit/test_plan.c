@@ -63,7 +63,7 @@ static struct plan_job *job(int task_count, const char *trigger, const char *ove
 
     made->task_definition = mem_strdup("sleeper");
     made->task_count = task_count;
-    if (!plan_job_read(made, trigger, overrides, &err))
+    if (!plan_job_read(made, &(struct plan_texts){"nightly", trigger, overrides, NULL}, NULL, &err))
         fail_msg("%s", err.text);
     return made;
 }
@@ -132,9 +132,9 @@ static void a_definition_edited_by_hand_is_refused(void **state UNUSED)
     struct plan_job *made = mem_alloc(sizeof *made);
     struct err err;
 
-    assert_false(plan_job_read(made, "{\"type\":\"cron\"}", NULL, &err));
+    assert_false(plan_job_read(made, &(struct plan_texts){.trigger = "{\"type\":\"cron\"}"}, NULL, &err));
     assert_non_null(strstr(err.text, "the job's trigger: "));
-    assert_false(plan_job_read(made, NULL, "{}", &err));
+    assert_false(plan_job_read(made, &(struct plan_texts){.overrides = "{}"}, NULL, &err));
     assert_non_null(strstr(err.text, "the job's overrides: "));
     plan_job_free(made);
 }
