@@ -70,13 +70,24 @@ void conn_close(struct db *db)
     db->state = DB_WAITING;
 }
 
+static bool was_logged(const struct db *db)
+{
+    for (size_t i = 0; i < DB_LOGGED_MAX; i++)
+        if (strcmp(db->logged[i], db->down_err.text) == 0)
+            return true;
+    return false;
+}
+
 static void log_failure(struct db *db)
 {
-    if (strcmp(db->logged, db->down_err.text) == 0 && db->failures % LOG_AGAIN_ROUNDS != 0) {
+    bool known = was_logged(db);
+
+    if (known && db->failures % LOG_AGAIN_ROUNDS != 0) {
         log_debug("db.connect_failed", "db=%s error=%s", LOGQ(db->application_name), LOGQ(db->down_err.text));
         return;
     }
-    memcpy(db->logged, db->down_err.text, sizeof db->logged);
+    if (!known)
+        memcpy(db->logged[db->logged_count++ % DB_LOGGED_MAX], db->down_err.text, sizeof db->logged[0]);
     log_warning("db.connect_failed", "db=%s error=%s", LOGQ(db->application_name), LOGQ(db->down_err.text));
 }
 
@@ -173,7 +184,7 @@ void conn_up(struct db *db)
     db->state = DB_UP;
     db->up_since_ms = now_ms();
     db->tell_up = true;
-    db->logged[0] = '\0';
+    memset(db->logged, 0, sizeof db->logged);
     db->down_err = (struct err){0};
     event_del(db->step);
     log_info("db.up", "db=%s host=%s port=%s pid=%d", LOGQ(db->application_name), LOGQ(host),

@@ -61,6 +61,7 @@ struct channel {
     void *arg;
 };
 
+enum { DB_LOGGED_MAX = 4 };
 enum db_state { DB_WAITING, DB_RESOLVING, DB_CONNECTING, DB_SETTING_UP, DB_UP };
 enum db_stage { STAGE_PREPARE, STAGE_ANSWER, STAGE_SYNC }; /* of the first unanswered query in flight */
 
@@ -97,9 +98,11 @@ struct db {
     TAILQ_HEAD(channels, channel) channels;
 
     bool tell_up, tell_down;
-    struct err down_err;        /* why the last connection was lost or could not be made */
-    char fatal[ERR_TEXT_SIZE];  /* the server's last words on this connection */
-    char logged[ERR_TEXT_SIZE]; /* the last failure to connect that was logged */
+    struct err down_err;       /* why the last connection was lost or could not be made */
+    char fatal[ERR_TEXT_SIZE]; /* the server's last words on this connection */
+    char logged[DB_LOGGED_MAX]
+               [ERR_TEXT_SIZE]; /* failures to connect that were logged: each host has its own */
+    unsigned logged_count;
 };
 
 int64_t now_ms(void);

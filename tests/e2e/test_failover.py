@@ -3,7 +3,7 @@ import signal
 import time
 import unittest
 
-from stack import Stack, wait_until
+from stack import DATABASE, Stack, wait_until
 
 JOBS = [f"beat-{n}" for n in range(10)]  # one for each test, every second
 FINAL = ("started", "not_needed", "launch_failed", "missed", "skipped")
@@ -139,6 +139,51 @@ class Failover(unittest.TestCase):
         self.take_over(epoch)
         self.started_runs(2, epoch + 1)
         self.audit()
+
+    def test_the_database_fails_over_to_another_server(self):
+        old, new = self.stack.cluster, self.stack.cluster.replica()
+        self.addClassCleanup(old.stop)
+        self.addClassCleanup(new.stop)
+        self.leader.stop()
+        either = {user: old.url(DATABASE, user, host=f"{old.dir},{new.dir}") for user in ("sched", "web")}
+        self.stack.start_webapid(ECSS_DATABASE_URL=either["web"])
+        members = [self.stack.start_scheduld(lead=number == 0, ECSS_DATABASE_URL=either["sched"]) for number in range(2)]
+        wait_until("the standby is ready", lambda: "leader.standby" in members[1].log())
+        self.started_runs(2)
+        epoch, killed = self.stack.epoch(), time.time()
+        old.kill()
+        self.assertEqual(self.stack.api("GET", f"/jobs/{self.job}")[0], 503)
+        time.sleep(1)  # nobody can be written to: who decides that the old one is gone needs a moment, too
+        promoted = time.time()
+        new.promote()
+        self.stack.cluster = new
+        print(f"promotion to the next leader: {self.take_over(epoch) - promoted:.2f} s")
+        self.started_runs(2, epoch + 1)
+        for daemon in members:
+            self.assertIn("leader.lost" if daemon is members[0] else "db.down", daemon.check() and daemon.log())
+            self.assertIn(f"db.up db=scheduld host={new.dir}", daemon.log().replace('"', ""))
+        epoch_now, holder, since = self.stack.sql("SELECT epoch, holder, extract(epoch FROM since)::float8 FROM scheduler")[0]
+        self.assertEqual(epoch_now, epoch + 1)
+        self.assertIn(int(holder.rpartition(":")[2]), [daemon.pid for daemon in members])
+        self.assertGreater(since, killed)
+        wait_until("webapid answers", lambda: self.stack.api("GET", f"/jobs/{self.job}")[0] == 200)
+        self.assertEqual(self.stack.api("PUT", f"/jobs/{self.job}", {"taskCount": 1})[0], 200)
+        self.audit()
+
+    def test_what_is_later_than_the_grace_of_its_job_is_missed(self):
+        self.leader.stop()
+        self.stack.sql("UPDATE jobs SET misfire_grace_seconds = 1 WHERE id = %s", [self.job])
+        stopped = time.time()
+        wait_until("three fire times have passed", lambda: time.time() > stopped + 4)
+        self.leader = self.stack.start_scheduld()
+        self.started_runs(2)
+        runs = self.stack.sql("SELECT extract(epoch FROM fire_at)::bigint, state, coalesced, error FROM runs WHERE job_id = %s"
+                              " ORDER BY fire_at", [self.job])
+        missed = [run for run in runs if run[1] == "missed"]
+        self.assertGreaterEqual(sum(1 + run[2] for run in missed), 2, runs)
+        self.assertIn("within the grace of 1 s", missed[0][3])
+        for (before, *_), (fire, _, coalesced, _) in zip(runs, runs[1:]):
+            self.assertEqual(fire - before, 1 + coalesced, f"fire times lost or twice around {fire}: {runs}")
 
     def test_sigterm_while_ecs_is_slow_loses_no_answer(self):
         self.stack.aws.fault("RunTask", "delay", delay_s=1.5, effect=True)

@@ -88,13 +88,39 @@ class Cluster:
             raise
 
     def make(self):
+        self.fill([program("initdb"), "-D", "data", "-U", SUPERUSER, "-A", "trust", "-E", "UTF8",
+                   "--locale=C.UTF-8", "--no-sync", "--no-instructions"])
+
+    def fill(self, command):
+        """Makes the folder, and has the command make "data" in it."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="ecss-pg-"))
         if self.user:
             os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
-        made = self.run([program("initdb"), "-D", str(self.dir / "data"), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8",
-                         "--locale=C.UTF-8", "--no-sync", "--no-instructions"])
+        made = self.run([str(self.dir / "data") if word == "data" else word for word in command])
         if made.returncode != 0:
-            raise RuntimeError(f"initdb failed:\n{made.stdout}")
+            raise RuntimeError(f"{command[0]} failed:\n{made.stdout}")
+
+    def replica(self):
+        """Another server that follows this one, started. From then on a commit here waits until it is there, too."""
+        other = Cluster(**self.settings)
+        try:
+            other.fill([program("pg_basebackup"), "-D", "data", "-d", self.url(), "-R", "-c", "fast", "--no-sync"])
+            other.start()
+            self.psql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            self.psql("SELECT pg_reload_conf()")
+            deadline = time.monotonic() + START_DEADLINE_S
+            while self.psql("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'").strip() != "1":
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the other server does not follow:\n{other.log()}")
+                time.sleep(0.02)
+        except BaseException:
+            other.stop()
+            raise
+        return other
+
+    def promote(self):
+        """A replica becomes a server that is written to; returns when it is."""
+        self.psql("SELECT pg_promote()")
 
     def launch(self):
         options = [f"-c{name}={value}" for name, value in self.settings.items()]
