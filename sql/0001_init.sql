@@ -174,7 +174,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_changed_xid ON jobs (changed_xid);
 -- For the API's lists: by task definition, and (not) suspended, in the order of creation.
 CREATE INDEX jobs_task_definition ON jobs (task_definition, ordinal);
-CREATE INDEX jobs_suspended ON jobs ((suspended IS TRUE), ordinal);
+CREATE INDEX jobs_suspended ON jobs (coalesce(suspended, false), ordinal);
 
 COMMENT ON TABLE jobs IS 'What is to run and when: one row a job, as the REST API keeps them. May be edited by hand: the scheduler hears of it at commit. Written by webapid only; see job_status for how jobs fare.';
 COMMENT ON COLUMN jobs.id IS 'Name of the job, 1 to 255 of 0-9 A-Z a-z _ - (API: id). It never changes.';

@@ -12,7 +12,7 @@ enum { NUMBER_SIZE = 24 };
     "id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count, max_count,"          \
     " suspended, trigger, overrides, misfire_grace_seconds, ecs"
 
-enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN, COL_PROBLEM };
+enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN, COL_PROBLEM, COL_ORDINAL };
 
 /* What the scheduler computed from another revision says nothing about this one. */
 #define SHOWN(from)                                                                                          \
@@ -22,7 +22,7 @@ enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN
     " extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,"                                             \
     " CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE"                                   \
     " THEN extract(epoch FROM s.next_run)::bigint END,"                                                      \
-    " CASE WHEN s.armed_revision = j.revision THEN s.problem END"                                            \
+    " CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal"                                 \
     " FROM " from " j LEFT JOIN job_state s ON s.job_id = j.id"
 
 static const struct db_stmt insert = {
@@ -87,11 +87,33 @@ static const struct db_stmt get = {
     .params = 1,
 };
 
+/* $1 to $3 are the filters, NULL: any. Not prepared: each list is planned for the filters that it has. In the
+ * order of bytes all that begins with a prefix comes before the prefix and a '{', which is beyond the 'z'. */
+#define FILTERED                                                                                             \
+    " FROM jobs WHERE ($1::text IS NULL OR task_definition = $1)"                                            \
+    " AND ($2::boolean IS NULL OR coalesce(suspended, false) = $2)"
+#define WITH_PREFIX " AND id >= $3::text AND id < $3 || '{'"
+
 static const struct db_stmt list = {
-    .name = "job_list",
-    .sql = SHOWN(
-        "(SELECT * FROM jobs ORDER BY ordinal OFFSET $1::bigint LIMIT $2::bigint)") " ORDER BY j.ordinal",
-    .params = 2,
+    .sql = SHOWN("(SELECT *" FILTERED " AND $3::text IS NULL AND ordinal > $4::bigint"
+                 " ORDER BY ordinal OFFSET $5::bigint LIMIT $6::bigint)") " ORDER BY j.ordinal",
+    .params = 6,
+};
+
+static const struct db_stmt list_prefix = {
+    .sql = SHOWN("(SELECT *" FILTERED WITH_PREFIX " AND id > $4::text"
+                 " ORDER BY id OFFSET $5::bigint LIMIT $6::bigint)") " ORDER BY j.id",
+    .params = 6,
+};
+
+static const struct db_stmt count_all = {
+    .sql = "SELECT count(*) FROM (SELECT" FILTERED " AND $3::text IS NULL LIMIT $4::bigint) AS few",
+    .params = 4,
+};
+
+static const struct db_stmt count_prefix = {
+    .sql = "SELECT count(*) FROM (SELECT" FILTERED WITH_PREFIX " LIMIT $4::bigint) AS few",
+    .params = 4,
 };
 
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg)
@@ -140,13 +162,27 @@ void job_store_get(struct db *db, const char *id, db_fn *done, void *arg)
     db_query(db, &get, (const char *const[]){id}, done, arg);
 }
 
-void job_store_list(struct db *db, const struct page *page, db_fn *done, void *arg)
+void job_store_list(struct db *db, const struct job_list *asked, db_fn *done, void *arg)
 {
-    char skip[NUMBER_SIZE], count[NUMBER_SIZE];
+    const struct page *page = &asked->page;
+    char after[NUMBER_SIZE], skip[NUMBER_SIZE], count[NUMBER_SIZE];
+    const char *params[] = {asked->task_definition, asked->suspended, asked->prefix, after, skip, count};
 
+    snprintf(after, sizeof after, "%" PRId64, asked->after);
     snprintf(skip, sizeof skip, "%" PRId64, page->skip);
     snprintf(count, sizeof count, "%" PRId64, page->count == 0 ? 0 : page->count + 1);
-    db_query(db, &list, (const char *const[]){skip, count}, done, arg);
+    if (asked->prefix != NULL)
+        params[3] = asked->after_id;
+    db_query(db, asked->prefix != NULL ? &list_prefix : &list, params, done, arg);
+}
+
+void job_store_count(struct db *db, const struct job_list *asked, db_fn *done, void *arg)
+{
+    char max[NUMBER_SIZE];
+    const char *const params[] = {asked->task_definition, asked->suspended, asked->prefix, max};
+
+    snprintf(max, sizeof max, "%d", JOB_LIST_TOTAL_MAX + 1);
+    db_query(db, asked->prefix != NULL ? &count_prefix : &count_all, params, done, arg);
 }
 
 struct job_write job_store_written(const struct db_result *result)
@@ -176,6 +212,11 @@ struct job_once job_store_once(const struct db_result *result)
     };
 }
 
+int64_t job_store_counted(const struct db_result *result)
+{
+    return db_int64(result, 0, 0);
+}
+
 struct job_row job_store_row(const struct db_result *result, int row)
 {
     struct job_row ret = {
@@ -186,6 +227,7 @@ struct job_row job_store_row(const struct db_result *result, int row)
         .has_next_run = !db_is_null(result, row, COL_NEXT_RUN),
         .next_run_s = db_int64(result, row, COL_NEXT_RUN),
         .problem = db_text(result, row, COL_PROBLEM),
+        .ordinal = db_int64(result, row, COL_ORDINAL),
     };
 
     for (int i = 0; i < JOB_FIELDS; i++)
@@ -195,7 +237,8 @@ struct job_row job_store_row(const struct db_result *result, int row)
 
 const struct db_stmt *const *job_store_statements(size_t *count)
 {
-    static const struct db_stmt *const all[] = {&insert, &insert_once, &update, &delete, &get, &list};
+    static const struct db_stmt *const all[] = {&insert, &insert_once, &update,    &delete,      &get,
+                                                &list,   &list_prefix, &count_all, &count_prefix};
 
     *count = ARRAY_LEN(all);
     return all;

@@ -8,7 +8,7 @@
 
 #include "db.h"
 #include "job_draft.h"
-#include "page.h"
+#include "job_list.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 /* A job as the API shows it: its row, and what the scheduler says of it. All texts are lent by the result. */
 struct job_row {
     const char *text[JOB_FIELDS]; /* by enum job_field, NULL if it is not set; suspended is "t" or "f" */
-    int64_t revision;
+    int64_t revision, ordinal;
     bool has_last_run, has_next_run;
     int64_t last_run_s, next_run_s;
     const char *last_run_tasks; /* JSON, as the API has it; NULL: none */
@@ -60,12 +60,17 @@ void job_store_delete(struct db *db, const char *id, const char *revisions, db_f
 void job_store_get(struct db *db, const char *id, db_fn *done, void *arg);
 
 /* One row more than the page has tells that there are more. */
-void job_store_list(struct db *db, const struct page *page, db_fn *done, void *arg);
+void job_store_list(struct db *db, const struct job_list *list, db_fn *done, void *arg);
+/* Asked right before the list, it is of the same transaction: how many there are, up to JOB_LIST_TOTAL_MAX
+ * + 1. */
+void job_store_count(struct db *db, const struct job_list *list, db_fn *done, void *arg);
 
 /* What came of an insert, an update or a delete. */
 struct job_write job_store_written(const struct db_result *result);
 
 struct job_once job_store_once(const struct db_result *result);
+
+int64_t job_store_counted(const struct db_result *result);
 
 /* A row of a get or a list. */
 struct job_row job_store_row(const struct db_result *result, int row);

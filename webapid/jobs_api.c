@@ -15,12 +15,12 @@
 #include "clock.h"
 #include "etag.h"
 #include "job_json.h"
+#include "job_list.h"
 #include "job_store.h"
 #include "job_times.h"
 #include "json.h"
 #include "limits.h"
 #include "mem.h"
-#include "page.h"
 #include "reply.h"
 
 enum {
@@ -97,42 +97,76 @@ void job_show(struct request *rq)
     job_store_get(request_worker(rq)->db, request_param(rq), on_shown, rq);
 }
 
+struct listing {
+    struct job_list list;
+    int64_t counted;
+    struct err err; /* why it could not be counted; kind ERR_NONE: it could */
+};
+
+/* Comes before on_listed(), which answers. */
+static void on_counted(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct listing *listing = request_kept(arg);
+
+    if (err != NULL)
+        listing->err = *err;
+    else
+        listing->counted = job_store_counted(result);
+}
+
 static void on_listed(void *arg, const struct db_result *result, const struct err *err)
 {
     struct request *rq = arg;
-    const struct page *page = request_kept(rq);
+    const struct listing *listing = request_kept(rq);
+    const struct job_list *list = &listing->list;
     AUTO_BUF struct buf body = {0};
+    struct job_row row = {0};
 
+    if (err == NULL && listing->err.kind != ERR_NONE)
+        err = &listing->err;
     if (err != NULL) {
         reply_err(rq, err);
         return;
     }
     buf_init(&body, SHOWN_MAX * (size_t)PAGE_COUNT_MAX);
     buf_puts(&body, "{\"jobs\":[");
-    for (int i = 0; i < db_rows(result) && i < page->count; i++) {
-        struct job_row row = job_store_row(result, i);
-
+    for (int i = 0; i < db_rows(result) && i < list->page.count; i++) {
+        row = job_store_row(result, i);
         if (i > 0)
             buf_putc(&body, ',');
         job_json_put(&body, &row, api_zones(rq));
     }
     buf_putc(&body, ']');
-    page_put_links(&body, "/jobs", page, db_rows(result) > page->count);
+    if (list->total)
+        job_list_put_total(&body, listing->counted);
+    job_list_put_links(&body, list, db_rows(result) > list->page.count, row.ordinal, row.text[JOB_ID]);
     buf_putc(&body, '}');
     reply_json(rq, 200, &body);
 }
 
 void jobs_list(struct request *rq)
 {
+    const struct job_list_query query = {
+        .skip = request_query(rq, "skip"),
+        .count = request_query(rq, "count"),
+        .after = request_query(rq, "after"),
+        .task_definition = request_query(rq, "taskDefinition"),
+        .suspended = request_query(rq, "suspended"),
+        .prefix = request_query(rq, "prefix"),
+        .total = request_query(rq, "total"),
+    };
     AUTO_JOB_REPORT struct job_report report = {0};
-    struct page *page = mem_alloc(sizeof *page);
+    struct listing *listing = mem_alloc(sizeof *listing);
+    struct db *db = request_worker(rq)->db;
 
-    request_keep(rq, page, free);
-    if (!page_read(request_query(rq, "skip"), request_query(rq, "count"), page, &report)) {
+    request_keep(rq, listing, free);
+    if (!job_list_read(&query, &listing->list, &report)) {
         reply_report(rq, &report);
         return;
     }
-    job_store_list(request_worker(rq)->db, page, on_listed, rq);
+    if (listing->list.total)
+        job_store_count(db, &listing->list, on_counted, rq);
+    job_store_list(db, &listing->list, on_listed, rq);
 }
 
 /* --- PUT --- */

@@ -36,22 +36,32 @@ bool page_read(const char *skip, const char *count, struct page *ret, struct job
     return true;
 }
 
-static void put_link(struct buf *buf, const char *rel, const char *path, int64_t skip, int64_t count)
+static void put_link(struct buf *buf, const char *rel, const char *path, const char *query, int64_t skip,
+                     int64_t count)
 {
+    char next = '?';
+
     buf_printf(buf, ",\"%s\":\"%s", rel, path);
-    if (skip > 0)
+    if (skip > 0) {
         buf_printf(buf, "?skip=%" PRId64, skip);
-    if (count != PAGE_COUNT_DEFAULT)
-        buf_printf(buf, "%ccount=%" PRId64, skip > 0 ? '&' : '?', count);
+        next = '&';
+    }
+    if (count != PAGE_COUNT_DEFAULT) {
+        buf_printf(buf, "%ccount=%" PRId64, next, count);
+        next = '&';
+    }
+    if (query[0] != '\0')
+        buf_printf(buf, "%c%s", next, query);
     buf_putc(buf, '"');
 }
 
-void page_put_links(struct buf *buf, const char *path, const struct page *page, bool more)
+void page_put_links(struct buf *buf, const char *path, const char *query, const struct page *page, bool more)
 {
     if (page->count == 0)
         return;
     if (page->skip > 0)
-        put_link(buf, "prev", path, page->skip > page->count ? page->skip - page->count : 0, page->count);
+        put_link(buf, "prev", path, query, page->skip > page->count ? page->skip - page->count : 0,
+                 page->count);
     if (more)
-        put_link(buf, "next", path, page->skip + page->count, page->count);
+        put_link(buf, "next", path, query, page->skip + page->count, page->count);
 }

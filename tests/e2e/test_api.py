@@ -713,6 +713,45 @@ class Pages(Api):
         self.put(id="p01", taskCount=2)
         self.assertEqual(self.page("?count=1000")[0], ids[1:] + ["p00"])
 
+    def walk(self, query):
+        seen = []
+        while query:
+            names, before, following = self.page(query)
+            self.assertIsNone(before)
+            seen.append(names)
+            query = following and following.removeprefix("/jobs")
+        return seen
+
+    def test_by_place(self):
+        ids = [f"p{n}" for n in range(12)]
+        for name in ids:
+            self.create(name, suspended=name == "p3")
+        self.assertEqual(self.walk("?after=&count=5"), [ids[:5], ids[5:10], ids[10:]])
+        self.assertEqual(self.walk("?after="), [ids[:10], ids[10:]])
+        self.assertEqual(self.walk("?after=&count=12"), [ids])
+        self.assertEqual(self.walk("?after=&prefix=p1&count=2"), [["p1", "p10"], ["p11"]])
+        self.assertEqual(self.walk("?after=&suspended=false&count=8"), [[*ids[:3], *ids[4:9]], ids[9:]])
+        self.assertEqual(self.walk("?after=&taskDefinition=p7&prefix=p"), [["p7"]])
+        # A place stays one when the job there is gone, and what is added comes behind it.
+        _, _, following = self.page("?after=&count=5")
+        self.call(200, "DELETE", "/jobs/p4")
+        self.create("p4")
+        self.assertEqual(self.walk(following.removeprefix("/jobs")), [ids[5:10], [*ids[10:], "p4"]])
+        self.assertEqual(self.messages("GET", "/jobs?after=x", None).keys(), {"after"})
+
+    def test_filters_and_total(self):
+        for name in ("a1", "b1", "a2"):
+            self.create(name, suspended=name == "a2")
+        answer = self.call(200, "GET", "/jobs?prefix=a&count=1&total=true").json
+        self.assertEqual((answer["total"], answer["next"]), (2, "/jobs?skip=1&count=1&prefix=a"))
+        self.assertEqual(self.page("?skip=1&count=1&prefix=a"), (["a2"], "/jobs?count=1&prefix=a", None))
+        self.assertEqual(self.page("?suspended=true"), (["a2"], None, None))
+        self.assertEqual(self.page("?taskDefinition=b1&suspended=false"), (["b1"], None, None))
+        self.assertEqual(self.page("?taskDefinition=b1&suspended=true"), ([], None, None))
+        self.assertNotIn("total", self.call(200, "GET", "/jobs").json)
+        for query in ("prefix=", "prefix=%25", "taskDefinition=a.b", "suspended=yes", "total="):
+            self.assertEqual(self.messages("GET", "/jobs?" + query, None).keys(), {query.split("=")[0]})
+
     def test_a_thousand_at_most(self):
         stack.sql("INSERT INTO jobs (id, task_definition, schedule) SELECT 'n' || n, 'x', '0' FROM generate_series(1, 1001) n")
         names, _, following = self.page("?count=5000")

@@ -232,6 +232,10 @@ class Answers(unittest.TestCase):
         self.call(304, "get", "/jobs", "/jobs?skip=1&count=1", If_None_Match=tag)
         self.call(200, "get", "/jobs", "/jobs?count=1")
         self.call(400, "get", "/jobs", "/jobs?skip=x")
+        stack.sql("INSERT INTO jobs (id, task_definition, schedule) SELECT 'z' || n, 'z', '0' FROM generate_series(1, 10001) n")
+        for query in ("total=true&suspended=false&taskDefinition=z", "after=&count=1&prefix=z&total=true"):
+            self.assertEqual(json.loads(self.call(200, "get", "/jobs", "/jobs?" + query).text)["total"], 10000)
+        stack.sql("DELETE FROM jobs WHERE task_definition = 'z'")
 
     def one_job(self):
         path, url = "/jobs/{id}", "/jobs/a"

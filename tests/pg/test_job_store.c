@@ -328,17 +328,24 @@ static void what_the_scheduler_says_is_of_this_revision(void **state)
     pg_close(owner);
 }
 
-static struct came list(struct pg *pg, int64_t skip, int64_t count)
+static struct came list_of(struct pg *pg, const struct job_list *asked)
 {
     struct came came = {0};
 
-    job_store_list(pg->db, &(struct page){skip, count}, on_rows, &came);
+    job_store_list(pg->db, asked, on_rows, &came);
     wait_for(pg, &came);
     return came;
 }
 
+static struct came list(struct pg *pg, int64_t skip, int64_t count)
+{
+    return list_of(pg, &(struct job_list){.page = {skip, count}});
+}
+
 static void pages_are_in_the_order_of_creation(void **state)
 {
+    struct came first;
+
     insert(*state, "c");
     insert(*state, "a");
     insert(*state, "b");
@@ -349,6 +356,58 @@ static void pages_are_in_the_order_of_creation(void **state)
     assert_string_equal(list(*state, 3, 10).ids, "");
     assert_string_equal(list(*state, 0, 0).ids, "");
     assert_string_equal(list(*state, PAGE_SKIP_MAX, PAGE_COUNT_MAX).ids, "");
+    first = get(*state, "a");
+    assert_string_equal(list_of(*state, &(struct job_list){.page = {0, 9}, .after = first.row.ordinal}).ids,
+                        "b ");
+}
+
+static void on_count(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct came *came = arg;
+
+    remember(came, err);
+    came->rows = err != NULL ? -1 : (int)job_store_counted(result);
+}
+
+struct filter_case {
+    const char *ids;
+    struct job_list list;
+};
+
+static void filters_choose_jobs(void **state)
+{
+    static const struct filter_case cases[] = {
+        {"b-2 A b-1 B ", {.task_definition = NULL}},
+        {"b-2 A b-1 B ", {.task_definition = "task"}},
+        {"", {.task_definition = "tas"}},
+        {"A ", {.suspended = "t"}},
+        {"b-2 b-1 B ", {.suspended = "f"}}, /* also if it was never said */
+        {"b-1 b-2 ", {.prefix = "b", .after_id = ""}},
+        {"b-2 ", {.prefix = "b", .after_id = "b-1"}},
+        {"B ", {.prefix = "B", .after_id = ""}},
+        {"b-2 ", {.prefix = "b-2", .after_id = ""}},
+        {"", {.prefix = "b-2-", .after_id = ""}},
+        {"b-1 ", {.prefix = "b-1", .after_id = "", .suspended = "f", .task_definition = "task"}},
+        {"", {.prefix = "b", .after_id = "", .suspended = "t"}},
+    };
+
+    insert(*state, "b-2");
+    insert(*state, "A");
+    insert(*state, "b-1");
+    insert(*state, "B");
+    update(*state, "A", JOB_SUSPENDED, "t", NULL);
+    update(*state, "b-1", JOB_SUSPENDED, "f", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct job_list asked = cases[i].list;
+        struct came came = {0};
+
+        asked.page.count = 10;
+        assert_string_equal(list_of(*state, &asked).ids, cases[i].ids);
+        job_store_count(((struct pg *)*state)->db, &asked, on_count, &came);
+        wait_for(*state, &came);
+        asked.after_id = ""; /* all of them, not those behind a place */
+        assert_int_equal(came.rows, list_of(*state, &asked).rows);
+    }
 }
 
 static void ids_are_data(void **state)
@@ -375,6 +434,7 @@ int main(void)
         TEST(a_write_can_ask_for_revisions),
         TEST(what_the_scheduler_says_is_of_this_revision),
         TEST(pages_are_in_the_order_of_creation),
+        TEST(filters_choose_jobs),
         TEST(ids_are_data),
     };
 

@@ -55,7 +55,7 @@ static void check(void **state)
     if (c->refused)
         json_put_value(&buf, report.messages);
     else
-        page_put_links(&buf, "/jobs", &page, c->more);
+        page_put_links(&buf, "/jobs", "", &page, c->more);
     assert_string_equal(buf.data, c->links);
 }
 
