@@ -18,7 +18,7 @@ struct fire *fire_new(const char *job_id)
     struct fire *fire = mem_alloc(sizeof *fire);
 
     fire->job_id = mem_strdup(job_id);
-    fire->heap_at = SIZE_MAX;
+    fire->heap_at[0] = fire->heap_at[1] = SIZE_MAX;
     return fire;
 }
 
@@ -26,7 +26,7 @@ void fire_free(struct fire *fire)
 {
     if (fire == NULL)
         return;
-    assert(fire->heap_at == SIZE_MAX);
+    assert(fire->heap_at[0] == SIZE_MAX && fire->heap_at[1] == SIZE_MAX);
     plan_job_free(fire->job);
     run_free(fire->run);
     free(fire->why);
@@ -274,20 +274,25 @@ void fire_index_remove(struct fire_index *index, struct fire *fire)
 void fire_heap_done(struct fire_heap *heap)
 {
     free(heap->items);
-    *heap = (struct fire_heap){0};
+    *heap = (struct fire_heap){.which = heap->which};
+}
+
+static int64_t key_of(const struct fire_heap *heap, const struct fire *fire)
+{
+    return fire->heap_key[heap->which];
 }
 
 static void put_at(struct fire_heap *heap, size_t at, struct fire *fire)
 {
     heap->items[at] = fire;
-    fire->heap_at = at;
+    fire->heap_at[heap->which] = at;
 }
 
 static void sift_up(struct fire_heap *heap, size_t at)
 {
     struct fire *fire = heap->items[at];
 
-    while (at > 0 && heap->items[(at - 1) / 2]->heap_key > fire->heap_key) {
+    while (at > 0 && key_of(heap, heap->items[(at - 1) / 2]) > key_of(heap, fire)) {
         put_at(heap, at, heap->items[(at - 1) / 2]);
         at = (at - 1) / 2;
     }
@@ -301,9 +306,10 @@ static void sift_down(struct fire_heap *heap, size_t at)
     for (;;) {
         size_t child = 2 * at + 1;
 
-        if (child + 1 < heap->count && heap->items[child + 1]->heap_key < heap->items[child]->heap_key)
+        if (child + 1 < heap->count &&
+            key_of(heap, heap->items[child + 1]) < key_of(heap, heap->items[child]))
             child++;
-        if (child >= heap->count || heap->items[child]->heap_key >= fire->heap_key)
+        if (child >= heap->count || key_of(heap, heap->items[child]) >= key_of(heap, fire))
             break;
         put_at(heap, at, heap->items[child]);
         at = child;
@@ -313,28 +319,28 @@ static void sift_down(struct fire_heap *heap, size_t at)
 
 void fire_heap_add(struct fire_heap *heap, struct fire *fire, int64_t key)
 {
-    assert(fire->heap_at == SIZE_MAX);
+    assert(fire->heap_at[heap->which] == SIZE_MAX);
     if (heap->count == heap->room) {
         heap->room = heap->room == 0 ? HEAP_MIN : 2 * heap->room;
         heap->items = mem_grow(heap->items, heap->room, sizeof(struct fire *));
     }
-    fire->heap_key = key;
+    fire->heap_key[heap->which] = key;
     put_at(heap, heap->count++, fire);
     sift_up(heap, heap->count - 1);
 }
 
 void fire_heap_remove(struct fire_heap *heap, struct fire *fire)
 {
-    size_t at = fire->heap_at;
+    size_t at = fire->heap_at[heap->which];
     struct fire *last = heap->items[--heap->count];
 
     assert(heap->items[at] == fire);
-    fire->heap_at = SIZE_MAX;
+    fire->heap_at[heap->which] = SIZE_MAX;
     if (last == fire)
         return;
     put_at(heap, at, last);
     sift_up(heap, at);
-    sift_down(heap, last->heap_at);
+    sift_down(heap, last->heap_at[heap->which]);
 }
 
 struct fire *fire_heap_first(const struct fire_heap *heap)

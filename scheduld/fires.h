@@ -57,8 +57,8 @@ struct fire {
     bool dead;                 /* forgotten: freed when the last of them has come */
     bool plan_queued, in_plan; /* waits for a statement that inserts; is in the one on its way */
     TAILQ_ENTRY(fire) all_link, plan_link, work_link;
-    size_t heap_at; /* in a fire_heap; SIZE_MAX: in none */
-    int64_t heap_key;
+    size_t heap_at[2]; /* in a fire_heap of each kind; SIZE_MAX: in none */
+    int64_t heap_key[2];
 };
 
 TAILQ_HEAD(fire_list, fire);
@@ -103,6 +103,7 @@ void fire_index_remove(struct fire_index *index, struct fire *fire); /* nothing 
 struct fire_heap {
     struct fire **items; /* owned; the entries are not */
     size_t count, room;
+    int which; /* kind of heap, 0 or 1: an entry may be in one of each */
 };
 void fire_heap_done(struct fire_heap *heap);
 void fire_heap_add(struct fire_heap *heap, struct fire *fire, int64_t key); /* in no heap */

@@ -7,6 +7,8 @@
  *    │                 ├─refused────▶ LAUNCH_FAILED           └──────────────┤
  *    └─late────────────┴─late───────▶ MISSED      LAUNCH_FAILED ◀──late──────┘
  *
+ *   LAUNCHING, of which nothing was sent yet, is MISSED when it is late.
+ *
  *   A fire that came while the run before it was in flight begins and ends as SKIPPED.
  *
  * A state is what the ledger says, or is to say as soon as it has been written: whoever writes it sends

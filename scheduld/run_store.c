@@ -72,27 +72,28 @@ static const struct db_stmt plan = {
 
 static const struct db_stmt record = {
     .name = "run_record",
-    .sql = FENCE ", input AS ("
-                 "  SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],"
-                 "    $7::bigint[]) WITH ORDINALITY"
-                 "    AS i (id, state, chunks, tasks, error, launched_us, ord)"
-                 "), written AS ("
-                 "  UPDATE runs r SET state = i.state, chunks = i.chunks::jsonb, tasks = i.tasks::jsonb,"
-                 "    error = i.error, epoch = $1::bigint,"
-                 "    launched_at = coalesce(r.launched_at, to_timestamp(i.launched_us / 1e6)),"
-                 "    finished_at = CASE WHEN i.state = 'launch_failed' AND i.tasks = '[]' THEN now() END,"
-                 "    updated_at = now()"
-                 "  FROM input i, fence"
-                 "  WHERE r.id = i.id AND r.state IN ('planned', 'launching')"
-                 "  RETURNING i.ord, r.job_id, r.fire_at, r.tasks"
-                 "), " FREE("written") ", ran AS ("
-                                       "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = "
-                                       "w.tasks, updated_at = now()"
-                                       "  FROM written w JOIN free USING (job_id)"
-                                       "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
-                                       "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
-                                       ")"
-                                       "SELECT w.ord FROM fence LEFT JOIN written w ON true",
+    .sql = FENCE
+    ", input AS ("
+    "  SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],"
+    "    $7::bigint[]) WITH ORDINALITY"
+    "    AS i (id, state, chunks, tasks, error, launched_us, ord)"
+    "), written AS ("
+    "  UPDATE runs r SET state = i.state, chunks = i.chunks::jsonb, tasks = i.tasks::jsonb,"
+    "    error = i.error, epoch = $1::bigint,"
+    "    launched_at = coalesce(r.launched_at, to_timestamp(i.launched_us / 1e6)),"
+    "    finished_at = CASE WHEN i.state IN ('launch_failed', 'missed') AND i.tasks = '[]' THEN now() END,"
+    "    updated_at = now()"
+    "  FROM input i, fence"
+    "  WHERE r.id = i.id AND r.state IN ('planned', 'launching')"
+    "  RETURNING i.ord, r.job_id, r.fire_at, r.tasks"
+    "), " FREE("written") ", ran AS ("
+                          "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = "
+                          "w.tasks, updated_at = now()"
+                          "  FROM written w JOIN free USING (job_id)"
+                          "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
+                          "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
+                          ")"
+                          "SELECT w.ord FROM fence LEFT JOIN written w ON true",
     .params = 7,
 };
 

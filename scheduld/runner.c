@@ -11,6 +11,7 @@
 
 #include "agenda.h"
 #include "clock.h"
+#include "ecs.h"
 #include "log.h"
 #include "mem.h"
 #include "plan.h"
@@ -49,7 +50,11 @@ static void init_lists(struct runner *runner)
     TAILQ_INIT(&runner->check);
     TAILQ_INIT(&runner->plan);
     TAILQ_INIT(&runner->record);
-    TAILQ_INIT(&runner->launch);
+}
+
+static void on_room(void *arg)
+{
+    runner_kick(arg);
 }
 
 struct runner *runner_new(const struct runner_options *options)
@@ -61,9 +66,13 @@ struct runner *runner_new(const struct runner_options *options)
     runner->cluster = mem_strdup(options->cluster);
     runner->name = mem_strdup(options->name);
     init_lists(runner);
+    fire_line_init(&runner->due);
+    fire_line_init(&runner->ask);
+    fire_line_init(&runner->launch);
     runner->kick = event_new(options->base, -1, 0, on_kick, runner);
     runner->timer = evtimer_new(options->base, on_timer, runner);
     runner->drain_timer = evtimer_new(options->base, on_drain_timer, runner);
+    options->ecs_ops->on_room(options->ecs, on_room, runner);
     return runner;
 }
 
@@ -73,7 +82,10 @@ void runner_free(struct runner *runner)
         return;
     runner_stand_by(runner);
     fire_index_done(&runner->by_job);
-    fire_heap_done(&runner->due);
+    runner_forget_queues(runner);
+    fire_line_done(&runner->due);
+    fire_line_done(&runner->ask);
+    fire_line_done(&runner->launch);
     fire_heap_done(&runner->retry);
     event_free(runner->kick);
     event_free(runner->timer);
@@ -103,6 +115,17 @@ static void end_drain(struct runner *runner)
         drained(arg);
 }
 
+/* Draining: what cannot be begun at once is left to the next leader. */
+static void drop_lines(struct runner *runner)
+{
+    struct fire *fire;
+
+    while ((fire = fire_line_take(&runner->ask)) != NULL)
+        runner_drop_asking(runner, fire);
+    while ((fire = fire_line_take(&runner->launch)) != NULL)
+        runner_drop_launching(runner, fire);
+}
+
 static void work(struct runner *runner)
 {
     bool rests = runner_db_rests(runner);
@@ -112,12 +135,15 @@ static void work(struct runner *runner)
     if (runner->mode == RUNNER_LEADING && !rests)
         runner_begin_some(runner);
     if (runner->mode == RUNNER_LEADING || runner->mode == RUNNER_DRAINING) {
+        runner_ask_some(runner);
         if (!rests)
             runner_write_plans(runner);
         if (!rests)
             runner_write_records(runner);
         runner_launch_some(runner);
     }
+    if (runner->mode == RUNNER_DRAINING)
+        drop_lines(runner);
     if (runner->mode == RUNNER_DRAINING && idle(runner))
         end_drain(runner);
 }
@@ -190,8 +216,9 @@ void runner_stand_by(struct runner *runner)
 
     runner->mode = RUNNER_STAND_BY;
     runner->reign++;
-    while ((fire = fire_heap_first(&runner->due)) != NULL)
-        fire_heap_remove(&runner->due, fire);
+    while (fire_line_take(&runner->due) != NULL || fire_line_take(&runner->ask) != NULL ||
+           fire_line_take(&runner->launch) != NULL)
+        ;
     while ((fire = fire_heap_first(&runner->retry)) != NULL)
         runner_unpark(runner, fire);
     while ((fire = TAILQ_FIRST(&runner->all)) != NULL)
@@ -236,10 +263,8 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
     runner->mode = RUNNER_DRAINING;
     runner->drained = done;
     runner->drained_arg = arg;
-    while ((fire = fire_heap_first(&runner->due)) != NULL) {
-        fire_heap_remove(&runner->due, fire);
+    while ((fire = fire_line_take(&runner->due)) != NULL)
         drop_waiting(runner, fire);
-    }
     while ((fire = fire_heap_first(&runner->retry)) != NULL) {
         runner_unpark(runner, fire);
         drop_waiting(runner, fire);
@@ -251,5 +276,5 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
 struct runner_counts runner_count(const struct runner *runner)
 {
     return (struct runner_counts){
-        .waiting = runner->due.count, .active = runner->active, .retrying = runner->retry.count};
+        .waiting = fire_line_count(&runner->due), .active = runner->active, .retrying = runner->retry.count};
 }

@@ -48,6 +48,7 @@ struct runner_options {
     const char *cluster;                    /* name or ARN; of jobs that name none */
     const struct json_object *ecs_defaults; /* options of all jobs, see job_ecs.h; NULL: none */
     const char *name;                       /* RunTask's startedBy */
+    int64_t launch_rate;                    /* RunTasks a second that ECS takes; 0: any number */
     int64_t grace_s; /* of a run that is taken over, if its job has none: tried again for so long */
 
     /* Asked right before each RunTask: whether the lease of leadership holds (leader_may_launch). */

@@ -4,7 +4,8 @@
  *     runner.c           who leads, what is due, the turns of the loop, the end
  *     runner_turn.c      entries, every change of a state and what follows, whose turn it is
  *     runner_wait.c      when what did not work is tried again
- *     runner_check.c     definitions, running tasks, queues: what each batch asks, and asks only once
+ *     runner_check.c     reads definitions
+ *     runner_ask.c       running tasks and queues: what is asked of AWS, for several jobs at once
  *     runner_ledger.c    writes: plans and results
  *     runner_launch.c    RunTask
  *     runner_takeover.c  runs that the leader before us left open
@@ -14,12 +15,19 @@
  * came in one turn goes into one statement.
  *
  * A fire is in `all`, and in by_job unless another has its job's place (runner_takeover.c); in at most one of
- * due, retry (heaps), check, launch and record (by work_link); and beside it in plan (by plan_link). While a
- * callback with it is to come it is held; one that is forgotten meanwhile is dead, and freed by the callback.
+ * due, ask, launch (lines), retry (a heap), check and record (by work_link); and beside it in plan (by
+ * plan_link). While a callback with it is to come it is held; one that is forgotten meanwhile is dead, and
+ * freed by the callback.
+ *
+ * What is scarce is handed out in three places, each with a line of those that wait (fire_line.h): a place
+ * among the runs that are in memory (due), a ListTasks (ask) and a RunTask (launch). Few more runs are
+ * checked and planned than ECS takes launches in the next seconds, so that what was counted is still so when
+ * they are launched.
  */
 #pragma once
 
 #include "attr.h"
+#include "fire_line.h"
 #include "fires.h"
 #include "run.h"
 #include "runner.h"
@@ -46,16 +54,20 @@ struct runner {
         reign; /* counts runner_lead() and runner_stand_by(): an answer of another one is of no interest */
 
     struct fire_index by_job;
-    struct fire_heap due;   /* by fire time */
-    struct fire_heap retry; /* by monotonic ms: checks and launches that are to be tried again */
+    struct fire_line due;    /* have not begun */
+    struct fire_line ask;    /* their definitions are known: what runs of their families? */
+    struct fire_line launch; /* RunTask is to be called */
+    struct fire_heap retry;  /* by monotonic ms: checks and launches that are to be tried again */
     struct fire_list all;
-    struct fire_list check;  /* its turn has come */
-    struct fire_list plan;   /* rows to be inserted */
-    struct fire_list record; /* rows to be updated */
-    struct fire_list launch; /* RunTask is to be called */
-    size_t active;           /* have a definition or a request in memory, and do not wait */
-    size_t parked;           /* have a request in memory, and wait to be tried again */
-    size_t calls;            /* RunTasks on the wire */
+    struct fire_list check;              /* its turn has come */
+    struct fire_list plan;               /* rows to be inserted */
+    struct fire_list record;             /* rows to be updated */
+    LIST_HEAD(, runner_family) families; /* that ECS is being asked about */
+    LIST_HEAD(, runner_queue) queues;    /* that SQS is being asked about, or was in this second */
+    size_t active;                       /* have a definition or a request in memory, and do not wait */
+    size_t at_queues;                    /* those among them that wait for SQS */
+    size_t parked;                       /* have a request in memory, and wait to be tried again */
+    size_t calls;                        /* RunTasks on the wire */
 
     bool taking, planning, recording;   /* a statement is on its way */
     size_t plan_alone, record_alone;    /* so many fires go alone, to find the one that is refused */
@@ -117,12 +129,19 @@ int64_t runner_now_ms(const struct runner *runner);
 /* runner_check.c */
 void runner_check_some(struct runner *runner);
 
+/* runner_ask.c */
+void runner_ask_for(struct runner *runner, struct fire *fire); /* its definition is known */
+void runner_ask_some(struct runner *runner);
+void runner_drop_asking(struct runner *runner, struct fire *fire); /* is in no line: not on record, so left */
+void runner_forget_queues(struct runner *runner);
+
 /* runner_ledger.c */
 void runner_write_plans(struct runner *runner);
 void runner_write_records(struct runner *runner);
 
 /* runner_launch.c */
 void runner_launch_some(struct runner *runner);
+void runner_drop_launching(struct runner *runner, struct fire *fire); /* is in no line: open, left so */
 
 /* runner_takeover.c */
 void runner_take_over(struct runner *runner);

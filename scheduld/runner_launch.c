@@ -48,7 +48,7 @@ static void take_verdict(struct runner *runner, struct fire *fire, size_t chunk,
             break;
         }
         fire->next_chunk = (size_t)next;
-        TAILQ_INSERT_HEAD(&runner->launch, fire, work_link); /* before runs that have not begun */
+        fire_line_add(&runner->launch, fire);
         break;
     case RUN_PAUSES:
         pass_over(runner, fire);
@@ -109,18 +109,50 @@ static void send(struct runner *runner, struct fire *fire)
                                       on_answer, call);
 }
 
+/* It waited for its turn until the grace was over, and nothing of it may have been started that is not known:
+ * then it is not launched late. */
+static bool end_if_late(struct runner *runner, struct fire *fire)
+{
+    if (!runner_over_grace(runner, fire) || run_is_unsure(fire->run))
+        return false;
+    if (fire->run->launched_us == 0) {
+        run_set_error(fire->run,
+                      "its turn to be launched came %" PRId64 " s late, beyond the grace of %" PRId64 " s",
+                      clock_wall_s(runner->options.clock) - fire->main.fire_s, fire->main.grace_s);
+        runner_apply(runner, fire, RUN_EV_LATE);
+    } else {
+        runner_end_launch_late(runner, fire, RUN_EV_FAILED);
+    }
+    return true;
+}
+
+void runner_drop_launching(struct runner *runner, struct fire *fire)
+{
+    if (fire->run->launched_us == 0)
+        runner_main_over(runner, fire);
+    else
+        runner_apply(runner, fire, RUN_EV_AGAIN); /* what is known goes on record first */
+}
+
+static bool may_send(struct runner *runner)
+{
+    return runner->calls < runner->options.calls_max && fire_line_count(&runner->launch) > 0 &&
+           runner->options.ecs_ops->launch_room(runner->options.ecs) > 0;
+}
+
 void runner_launch_some(struct runner *runner)
 {
     struct fire *fire;
 
-    while (runner->calls < runner->options.calls_max && (fire = TAILQ_FIRST(&runner->launch)) != NULL) {
+    while (may_send(runner)) {
         if (!runner->options.may_launch(runner->options.arg)) {
             runner->send_again_ms = runner_now_ms(runner) + LEASE_AGAIN_MS;
             runner_set_timer(runner);
             return;
         }
-        TAILQ_REMOVE(&runner->launch, fire, work_link);
-        send(runner, fire);
+        fire = fire_line_take(&runner->launch);
+        if (!end_if_late(runner, fire))
+            send(runner, fire);
     }
     runner->send_again_ms = 0;
 }

@@ -92,8 +92,8 @@ static void make_room(struct runner *runner, struct fire *fire, int64_t fire_s)
 {
     struct fire_span before = fire->main;
 
-    if (fire->heap_at != SIZE_MAX)
-        fire_heap_remove(&runner->due, fire);
+    if (fire->heap_at[0] != SIZE_MAX) /* nothing has begun yet */
+        fire_line_remove(&runner->due, fire);
     fire_forget_main(fire);
     if (before.fire_s > fire_s) {
         fire_span_merge(&before, &fire->later);

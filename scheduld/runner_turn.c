@@ -12,7 +12,12 @@
 #include "log.h"
 #include "mem.h"
 
-enum { PARKED_MAX = 20000 }; /* while so many runs wait for another attempt no other begins */
+enum {
+    PARKED_MAX = 20000, /* while so many runs wait for another attempt no other begins */
+    AHEAD_S = 4,        /* runs begin that are to be launched in this time... */
+    AHEAD_MIN = 100,    /* ...but not fewer than so many, as not all need a launch */
+    FRESH_S = 1,        /* a fire that is no older may begin beyond that */
+};
 
 struct run_identity runner_identity(const struct runner *runner, const struct fire *fire)
 {
@@ -106,7 +111,7 @@ void runner_queue_plan(struct runner *runner, struct fire *fire)
 
 void runner_queue_due(struct runner *runner, struct fire *fire)
 {
-    fire_heap_add(&runner->due, fire, fire->main.fire_s);
+    fire_line_add(&runner->due, fire);
     runner_kick(runner);
 }
 
@@ -162,7 +167,7 @@ static void do_launch(struct runner *runner, struct fire *fire)
 {
     runner_take_slot(runner, fire, true);
     fire->next_chunk = 0;
-    TAILQ_INSERT_TAIL(&runner->launch, fire, work_link);
+    fire_line_add(&runner->launch, fire);
     if (fire_skip_later(fire))
         runner_queue_plan(runner, fire);
     runner_kick(runner);
@@ -215,8 +220,8 @@ void runner_end_launch_late(struct runner *runner, struct fire *fire, enum run_e
 {
     AUTO_FREE char *last = mem_strdup(fire->run->error);
 
-    run_set_error(fire->run, "not all of it could be started within the grace of %" PRId64 " s: %s",
-                  fire->main.grace_s, last);
+    run_set_error(fire->run, "not all of it could be started within the grace of %" PRId64 " s%s%s",
+                  fire->main.grace_s, last[0] != '\0' ? ": " : "", last);
     runner_apply(runner, fire, event);
 }
 
@@ -228,15 +233,42 @@ static void begin(struct runner *runner, struct fire *fire)
         runner_apply(runner, fire, RUN_EV_BEGIN);
 }
 
+/* How many may be in memory on their way to a launch. */
+static size_t window(const struct runner *runner)
+{
+    size_t ahead = (size_t)runner->options.launch_rate * AHEAD_S;
+
+    ahead = ahead > AHEAD_MIN ? ahead : AHEAD_MIN;
+    return runner->options.launch_rate > 0 && ahead < runner->options.runs_max ? ahead
+                                                                               : runner->options.runs_max;
+}
+
+/* Whose turn it is to begin; NULL: nobody's. Who waits for SQS keeps nobody from a launch, and counts only in
+ * memory. Beyond the window there is as much room again for what has just come due, so that after more came
+ * through the checks at once than ECS takes not everybody has to wait for that. */
+static struct fire *next_to_begin(struct runner *runner)
+{
+    size_t busy = runner->active > runner->at_queues ? runner->active - runner->at_queues : 0;
+    struct fire *fire;
+
+    if (runner->active >= runner->options.runs_max || runner->parked >= PARKED_MAX)
+        return NULL;
+    if (busy < window(runner))
+        return fire_line_take(&runner->due);
+    fire = fire_line_newest(&runner->due);
+    if (fire == NULL || busy >= 2 * window(runner) ||
+        clock_wall_s(runner->options.clock) > fire->main.fire_s + FRESH_S)
+        return NULL;
+    fire_line_remove(&runner->due, fire);
+    return fire;
+}
+
 void runner_begin_some(struct runner *runner)
 {
     struct fire *fire;
 
-    while (runner->active < runner->options.runs_max && runner->parked < PARKED_MAX &&
-           (fire = fire_heap_first(&runner->due)) != NULL) {
-        fire_heap_remove(&runner->due, fire);
+    while ((fire = next_to_begin(runner)) != NULL)
         begin(runner, fire);
-    }
     runner_check_some(runner);
 }
 
@@ -257,6 +289,6 @@ void runner_wake_some(struct runner *runner)
 {
     struct fire *fire;
 
-    while ((fire = fire_heap_first(&runner->retry)) != NULL && fire->heap_key <= runner_now_ms(runner))
+    while ((fire = fire_heap_first(&runner->retry)) != NULL && fire->heap_key[0] <= runner_now_ms(runner))
         wake(runner, fire);
 }

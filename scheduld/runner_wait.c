@@ -35,7 +35,7 @@ static int64_t sooner(int64_t a, int64_t b)
 void runner_set_timer(struct runner *runner)
 {
     const struct fire *first = fire_heap_first(&runner->retry);
-    int64_t at = first == NULL ? INT64_MAX : first->heap_key, wait;
+    int64_t at = first == NULL ? INT64_MAX : first->heap_key[0], wait;
     struct timeval in;
 
     at = sooner(at, runner->db_again_ms);

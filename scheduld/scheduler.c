@@ -313,6 +313,7 @@ static void make_parts(struct scheduler *scheduler)
         .sqs = scheduler->sqs,
         .cluster = settings->ecs_cluster,
         .name = settings->name,
+        .launch_rate = settings->launch_rate,
         .grace_s = settings->misfire_grace_s,
         .may_launch = may_launch,
         .on_fenced = on_fenced,

@@ -13,7 +13,7 @@ import math
 FINAL = ("started", "not_needed", "launch_failed", "missed", "skipped")
 STEPS = {  # what may follow what on record
     None: {"planned", "not_needed", "launch_failed", "missed", "skipped"},
-    "planned": {"launching", "started", "launch_failed"},
+    "planned": {"launching", "started", "launch_failed", "missed"},
     "launching": {"launching", "started", "launch_failed"},
 }
 # An edit gets its scheduled_since when its transaction begins, and is seen when that has committed: for so long fires of

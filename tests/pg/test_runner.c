@@ -849,6 +849,119 @@ static void draining_nothing_ends_at_once(void **state)
     pg_wait(rig->pg, &rig->drained, 1);
 }
 
+/* ECS takes only so much. */
+
+static void turn_seconds(struct rig *rig, int64_t seconds)
+{
+    rig->wall_us += seconds * 1000000;
+}
+
+static void launches_wait_for_room(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule) VALUES ('c', 'fc', '0')");
+    turn_seconds(rig, 10);
+    fake_make_room(&rig->aws, 0, 10);
+    due(rig, "a", NOW + 5);
+    due(rig, "b", NOW);
+    due(rig, "c", NOW + 10);
+    wait_for(rig, RUNS, "b 0 planned 0, a 5 planned 0, c 10 planned 0");
+    fake_make_room(&rig->aws, 2, 0);
+    wait_for(rig, RUNS, "b 0 started 1, a 5 planned 0, c 10 started 1"); /* the oldest and the newest */
+    pg_turn(rig->pg, 20);
+    assert_int_equal(rig->aws.run_calls, 2);
+    fake_make_room(&rig->aws, 1, 0);
+    wait_for(rig, RUNS, "b 0 started 1, a 5 started 1, c 10 started 1");
+}
+
+static void who_waits_for_a_read_shares_it(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_definition = 'f'");
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule) VALUES ('c', 'fc', '0')");
+    turn_seconds(rig, 10);
+    fake_make_room(&rig->aws, 10, 0);
+    due(rig, "a", NOW);
+    due(rig, "b", NOW + 5);
+    due(rig, "c", NOW + 3);
+    pg_turn(rig->pg, 30);
+    assert_string_equal(rig->aws.calls.data, "");
+    fake_make_room(&rig->aws, 10, 1);
+    wait_for(rig, RUNS, "a 0 started 1, b 5 started 1");
+    assert_int_equal(rig->aws.list_calls, 1);
+    fake_make_room(&rig->aws, 10, 1);
+    wait_for(rig, RUNS, "a 0 started 1, c 3 started 1, b 5 started 1");
+}
+
+static void who_comes_in_the_same_second_joins_the_question(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_definition = 'f'");
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule) VALUES ('c', 'f', '0')");
+    rig->aws.hold_lists = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    due(rig, "b", NOW);
+    pg_turn(rig->pg, 20);
+    assert_int_equal(rig->aws.list_calls, 1);
+    turn_seconds(rig, 1);
+    due(rig, "c", NOW + 1); /* what ran a second ago is not the question */
+    pg_wait(rig->pg, &rig->aws.list_calls, 2);
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 1, c 1 started 1");
+    assert_int_equal(rig->aws.list_calls, 2);
+}
+
+static void who_waits_to_be_launched_beyond_the_grace_is_missed(void **state)
+{
+    struct rig *rig = *state;
+
+    fake_make_room(&rig->aws, 0, 10);
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 planned 0");
+    turn_seconds(rig, GRACE_S + 1);
+    fake_make_room(&rig->aws, 1, 0);
+    wait_for(rig, RUNS, "a 0 missed 0");
+    check_error("its turn to be launched came 3601 s late, beyond the grace of 3600 s");
+    assert_string_equal(pg_value(admin, "SELECT finished_at IS NOT NULL AND launched_at IS NULL FROM runs"),
+                        "t");
+    assert_int_equal(rig->aws.run_calls, 0);
+}
+
+static void what_waits_to_be_launched_beyond_the_grace_is_not_all_started(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 12");
+    fake_make_room(&rig->aws, 1, 10);
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    pg_turn(rig->pg, 20);
+    turn_seconds(rig, GRACE_S + 1);
+    fake_make_room(&rig->aws, 1, 0);
+    wait_for(rig, RUNS, "a 0 launch_failed 10");
+    check_error("not all of it could be started within the grace of 3600 s");
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
+static void draining_does_not_wait_for_room(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 12 WHERE id = 'a'");
+    fake_make_room(&rig->aws, 1, 1);
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    due(rig, "b", NOW); /* waits for a ListTasks */
+    pg_turn(rig->pg, 20);
+    runner_drain(rig->runner, on_drained, rig);
+    pg_wait(rig->pg, &rig->drained, 1);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 launching 10");
+}
+
 /* Many. */
 
 enum { MANY = 1000 };
@@ -918,6 +1031,12 @@ int main(void)
         FRESH(draining_leaves_what_waits),
         FRESH(draining_has_an_end),
         FRESH(draining_nothing_ends_at_once),
+        FRESH(launches_wait_for_room),
+        FRESH(who_waits_for_a_read_shares_it),
+        FRESH(who_comes_in_the_same_second_joins_the_question),
+        FRESH(who_waits_to_be_launched_beyond_the_grace_is_missed),
+        FRESH(what_waits_to_be_launched_beyond_the_grace_is_not_all_started),
+        FRESH(draining_does_not_wait_for_room),
         FRESH(a_thousand_fires_of_one_second),
     };
 
