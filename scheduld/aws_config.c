@@ -32,7 +32,7 @@ static const char *value_of(const struct aws_config *config, const char *variabl
 {
     const char *value = aws_config_getenv(config, variable);
 
-    return value != NULL ? value : aws_profiles_get(config->profiles, key);
+    return value != NULL ? value : aws_profiles_get(config->profiles, NULL, key);
 }
 
 /* As all SDKs have it: "true" in any case is true, all else is not. */
@@ -83,7 +83,7 @@ static bool find_configured(const struct aws_config *config, const char *service
         if (*ret != NULL)
             return true;
         *where = "endpoint_url in the profile";
-        value = aws_profiles_get(config->profiles, "endpoint_url");
+        value = aws_profiles_get(config->profiles, NULL, "endpoint_url");
     }
     *ret = mem_strdup_or_null(value);
     return true;

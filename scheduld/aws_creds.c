@@ -1,60 +1,45 @@
 /* See aws_creds.h. */
 #include "aws_creds.h"
 
-#include "buf.h"
+#include "aws_chain.h"
 #include "log.h"
 #include "mem.h"
 
 #include <assert.h>
 #include <event2/event.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    FILES_CHECK_MS = 5000,     /* how often files are looked at for changes */
-    FAILED_PAUSE_MS = 1000,    /* from a search that failed to the next */
-    RENEW_BEFORE_S = 15 * 60,  /* keys that expire are looked for again so long before */
-    RENEW_PAUSE_MS = 30 * 1000 /* between tries to do so */
+    FILES_CHECK_MS = 5000,  /* how often files are looked at for changes */
+    FAILED_PAUSE_MS = 1000, /* from a search that failed to the next */
+    SPARE_S = 1, /* so long before they expire keys are not used any more: a request takes its time */
 };
 
 struct aws_creds {
-    struct aws_lookup lookup;
+    struct aws_means means;
     const struct aws_provider *const *providers; /* lent */
     struct event *tell;                          /* owned; fires when waiters are to be told */
+    struct event *renew;                         /* owned; fires when it is time to look for new keys */
     struct aws_keys keys;                        /* without a key id: none */
     const char *source;                          /* lent: name of the provider that found them */
+    int64_t use_until_s;                         /* wall time as AWS sees it; 0: for ever */
     uint64_t serial;                             /* of the last finding */
     bool rejected;
-    int64_t files_checked_ms; /* monotonic, as the two below */
-    int64_t renew_after_ms;
+    int64_t files_checked_ms; /* monotonic, as the one below */
     int64_t search_after_ms;
-    size_t next; /* provider that is asked next, or that is PENDING */
+    struct aws_chain chain; /* while searching */
     bool searching;
-    struct buf tried; /* what the providers said so far */
     struct err failure;
     bool failed; /* how the last search ended */
     TAILQ_HEAD(, aws_creds_waiter) waiters;
 };
 
-static void wipe(char *secret)
-{
-    if (secret != NULL)
-        OPENSSL_cleanse(secret, strlen(secret));
-    free(secret);
-}
-
-void aws_keys_done(struct aws_keys *keys)
-{
-    free(keys->access_key_id);
-    wipe(keys->secret);
-    wipe(keys->token);
-    *keys = (struct aws_keys){0};
-}
+static void search(struct aws_creds *creds);
 
 static int64_t now_ms(const struct aws_creds *creds)
 {
-    return clock_monotonic_ms(creds->lookup.clock);
+    return clock_monotonic_ms(creds->means.clock);
 }
 
 static void on_tell(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -76,16 +61,29 @@ static void on_tell(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     }
 }
 
+static void on_renew(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    search(arg);
+}
+
+static struct event *timer(struct aws_creds *creds, event_callback_fn fn)
+{
+    struct event *event = evtimer_new(creds->means.base, fn, creds);
+
+    if (event == NULL)
+        abort(); /* no memory */
+    return event;
+}
+
 struct aws_creds *aws_creds_new(const struct aws_creds_options *options)
 {
     struct aws_creds *creds = mem_alloc(sizeof *creds);
 
-    creds->lookup = (struct aws_lookup){
+    creds->means = (struct aws_means){
         .base = options->base, .clock = options->clock, .config = options->config, .http = options->http};
     creds->providers = options->providers != NULL ? options->providers : aws_providers;
-    creds->tell = evtimer_new(options->base, on_tell, creds);
-    if (creds->tell == NULL)
-        abort(); /* no memory */
+    creds->tell = timer(creds, on_tell);
+    creds->renew = timer(creds, on_renew);
     creds->files_checked_ms = now_ms(creds);
     TAILQ_INIT(&creds->waiters);
     return creds;
@@ -96,11 +94,10 @@ void aws_creds_free(struct aws_creds *creds)
     if (creds == NULL)
         return;
     assert(TAILQ_EMPTY(&creds->waiters));
-    if (creds->searching)
-        creds->providers[creds->next]->cancel(&creds->lookup);
+    aws_chain_done(&creds->chain);
     aws_keys_done(&creds->keys);
-    buf_done(&creds->tried);
     event_free(creds->tell);
+    event_free(creds->renew);
     free(creds);
 }
 
@@ -112,26 +109,46 @@ static void tell_soon(struct aws_creds *creds)
         event_add(creds->tell, &at_once);
 }
 
-static bool same_text(const char *a, const char *b)
+static double random_fraction(void)
 {
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+    return (double)arc4random() / 4294967296.0;
 }
 
-static bool same_keys(const struct aws_keys *a, const struct aws_keys *b)
+/* Sets the alarm for the next search, if the keys at hand will need one. */
+static void renew_in_time(struct aws_creds *creds)
 {
-    return same_text(a->access_key_id, b->access_key_id) && same_text(a->secret, b->secret) &&
-           same_text(a->token, b->token);
+    int64_t left_s = creds->keys.expires_s - aws_means_now_s(&creds->means), ms;
+    struct timeval in;
+
+    event_del(creds->renew);
+    if (creds->keys.expires_s == 0 || (creds->failed && left_s <= 0))
+        return; /* who needs some will begin it */
+    ms = aws_keys_renew_ms(left_s, creds->failed, random_fraction());
+    in = (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    event_add(creds->renew, &in);
+}
+
+static int64_t use_until(const struct aws_keys *keys, int64_t left_s)
+{
+    if (keys->expires_s == 0 || left_s <= (int64_t)2 * SPARE_S)
+        return keys->expires_s; /* there are no better ones */
+    return keys->expires_s - SPARE_S;
 }
 
 /* A search has found keys; they are ours now. */
-static void adopt(struct aws_creds *creds, struct aws_keys *keys, const char *source)
+static void adopt(struct aws_creds *creds, struct aws_keys *keys)
 {
-    if (!same_keys(&creds->keys, keys))
-        log_info("aws.credentials", "source=%s key=%.4s...", LOGQ(source), keys->access_key_id);
+    const char *source = aws_chain_provider(&creds->chain);
+    int64_t left_s = keys->expires_s - aws_means_now_s(&creds->means);
+
+    if (!aws_keys_same(&creds->keys, keys))
+        log_info("aws.credentials", "source=%s key=%.4s... expires_in_s=%lld", LOGQ(source),
+                 keys->access_key_id, keys->expires_s == 0 ? -1LL : (long long)left_s);
     aws_keys_done(&creds->keys);
     creds->keys = *keys;
     *keys = (struct aws_keys){0};
     creds->keys.serial = ++creds->serial;
+    creds->use_until_s = use_until(&creds->keys, left_s);
     creds->source = source;
     creds->rejected = false;
     creds->failed = false;
@@ -149,85 +166,50 @@ static void fail(struct aws_creds *creds, const struct err *err)
         log_warning("aws.credentials", "error=%s", LOGQ(err->text));
 }
 
-/* One provider has answered. True: the search is over. */
-static bool take_answer(struct aws_creds *creds, enum aws_found found, struct aws_keys *keys,
-                        const struct err *why)
-{
-    const char *name = creds->providers[creds->next]->name;
-    struct err err;
-
-    if (found == AWS_FOUND) {
-        adopt(creds, keys, name);
-    } else if (found == AWS_FAILED) {
-        err_set(&err, ERR_DENIED, "AWS credentials: %s: %s", name, why->text);
-        fail(creds, &err);
-    } else {
-        buf_printf(&creds->tried, "; %s: %s", name, why->text);
-        creds->next++;
-        return false;
-    }
-    return true;
-}
-
 static void end_search(struct aws_creds *creds)
 {
     creds->searching = false;
+    renew_in_time(creds);
     tell_soon(creds);
 }
 
-/* Asks one provider after the other, until one has an answer or takes its time. */
-static void go_on(struct aws_creds *creds)
+static void on_found(void *arg, enum aws_found found, struct aws_keys *keys, const struct err *why)
 {
+    struct aws_creds *creds = arg;
     struct err err;
 
-    while (creds->providers[creds->next] != NULL) {
-        AUTO_AWS_KEYS struct aws_keys keys = {0};
-        struct err why = {0};
-        enum aws_found found = creds->providers[creds->next]->find(&creds->lookup, &keys, &why);
-
-        if (found == AWS_PENDING)
-            return;
-        if (take_answer(creds, found, &keys, &why)) {
-            end_search(creds);
-            return;
-        }
+    if (found == AWS_FOUND) {
+        adopt(creds, keys);
+    } else {
+        err_set(&err, ERR_DENIED, "%s%s", found == AWS_FAILED ? "AWS credentials: " : "no AWS credentials; ",
+                why->text);
+        fail(creds, &err);
     }
-    err_set(&err, ERR_DENIED, "no AWS credentials%s", creds->tried.data);
-    fail(creds, &err);
     end_search(creds);
-}
-
-void aws_lookup_answer(struct aws_lookup *lookup, enum aws_found found, struct aws_keys *keys,
-                       const struct err *err)
-{
-    struct aws_creds *creds = (struct aws_creds *)((char *)lookup - offsetof(struct aws_creds, lookup));
-
-    assert(creds->searching && found != AWS_PENDING);
-    if (take_answer(creds, found, keys, err))
-        end_search(creds);
-    else
-        go_on(creds);
 }
 
 static void search(struct aws_creds *creds)
 {
+    AUTO_AWS_KEYS struct aws_keys keys = {0};
+    enum aws_found found;
     bool changed;
     struct err err;
 
     if (creds->searching)
         return;
     creds->searching = true;
-    creds->next = 0;
     creds->files_checked_ms = now_ms(creds);
-    buf_done(&creds->tried);
-    buf_init(&creds->tried, ERR_TEXT_SIZE);
-    if (!aws_profiles_load(aws_config_profiles(creds->lookup.config), &changed, &err)) {
+    if (!aws_profiles_load(aws_config_profiles(creds->means.config), &changed, &err)) {
         err_wrap(&err, "AWS credentials");
         fail(creds, &err);
         end_search(creds);
         return;
     }
-    go_on(creds);
+    aws_chain_done(&creds->chain);
+    aws_chain_init(&creds->chain, &creds->means, creds->providers, NULL, NULL);
+    found = aws_chain_find(&creds->chain, on_found, creds, &keys, &err);
+    if (found != AWS_PENDING)
+        on_found(creds, found, &keys, &err);
 }
 
 /* Looks whether the files have changed, now and then. */
@@ -239,7 +221,7 @@ static void check_files(struct aws_creds *creds)
     if (creds->searching || now_ms(creds) - creds->files_checked_ms < FILES_CHECK_MS)
         return;
     creds->files_checked_ms = now_ms(creds);
-    if (!aws_profiles_load(aws_config_profiles(creds->lookup.config), &changed, &err)) {
+    if (!aws_profiles_load(aws_config_profiles(creds->means.config), &changed, &err)) {
         err_wrap(&err, "AWS credentials");
         fail(creds, &err); /* somebody may be writing it just now; the keys at hand may still be good */
         return;
@@ -248,24 +230,23 @@ static void check_files(struct aws_creds *creds)
         search(creds);
 }
 
-static void renew(struct aws_creds *creds, int64_t now_s)
-{
-    if (creds->keys.expires_s == 0 || now_s < creds->keys.expires_s - RENEW_BEFORE_S || creds->searching ||
-        now_ms(creds) < creds->renew_after_ms)
-        return;
-    creds->renew_after_ms = now_ms(creds) + RENEW_PAUSE_MS;
-    search(creds);
-}
-
 const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s)
 {
+    int64_t skew_s = now_s - clock_wall_s(creds->means.clock);
+
     if (creds->keys.access_key_id == NULL)
         return NULL;
     check_files(creds);
-    renew(creds, now_s);
-    if (creds->rejected || (creds->keys.expires_s != 0 && now_s >= creds->keys.expires_s))
+    if (llabs(skew_s) > 1) /* less is nothing, or the second that has just begun */
+        creds->means.skew_s = skew_s;
+    if (creds->rejected || (creds->use_until_s != 0 && aws_means_now_s(&creds->means) >= creds->use_until_s))
         return NULL;
     return &creds->keys;
+}
+
+const char *aws_creds_source(const struct aws_creds *creds)
+{
+    return creds->source;
 }
 
 void aws_creds_reject(struct aws_creds *creds, uint64_t serial)

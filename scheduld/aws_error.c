@@ -215,7 +215,7 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
         (struct aws_error){.status = answer->status, .retry_after_s = read_retry_after(answer->retry_after)};
     if (answer->request_id != NULL)
         put_clean(ret->request_id, sizeof ret->request_id, answer->request_id, strlen(answer->request_id));
-    json = read_body(answer, ret);
+    json = answer->message == NULL && read_body(answer, ret);
     if (ret->code[0] == '\0' && answer->error_type != NULL)
         set_code(ret, answer->error_type);
     if (ret->code[0] == '\0' && answer->query_error != NULL)
@@ -225,7 +225,9 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
     if (strcmp(ret->code, "AWS.SimpleQueueService.NonExistentQueue") ==
         0) /* its name in the older protocol */
         snprintf(ret->code, sizeof ret->code, "QueueDoesNotExist");
-    if (!json)
+    if (answer->message != NULL)
+        put_clean(ret->message, sizeof ret->message, answer->message, strlen(answer->message));
+    else if (!json)
         put_clean(ret->message, AWS_MESSAGE_SIZE / 4, answer->body, answer->body_len);
     drop_secrets(ret->message);
     ret->kind = kind_of(ret->status, ret->code, ret->message);

@@ -57,6 +57,7 @@ struct aws_answer {
     const char *query_error; /* header x-amzn-query-error, or NULL */
     const char *request_id;  /* header x-amzn-requestid, or NULL */
     const char *retry_after; /* header retry-after, or NULL */
+    const char *message;     /* if it was found already, as in XML; NULL: it is in the body */
     const char *body;
     size_t body_len;
 };

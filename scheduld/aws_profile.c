@@ -1,6 +1,7 @@
 /* See aws_profile.h. */
 #include "aws_profile.h"
 
+#include "aws_file.h"
 #include "aws_ini.h"
 #include "buf.h"
 #include "mem.h"
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { PART = 4096 }; /* bytes that are read at a time */
 
 /* What tells that a file is another one now; all zero: it is not there. */
 struct stamp {
@@ -153,18 +152,6 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-/* All of an open file, or so much that it is more than AWS_INI_MAX. */
-static bool read_all(int fd, struct buf *buf)
-{
-    char part[PART];
-    ssize_t n;
-
-    while ((n = read(fd, part, sizeof part)) > 0 && buf->len <= AWS_INI_MAX)
-        buf_put(buf, part, (size_t)n);
-    OPENSSL_cleanse(part, sizeof part);
-    return n >= 0;
-}
-
 static bool read_open_file(int fd, const char *path, struct stamp *stamp, struct aws_ini **ret,
                            struct err *err)
 {
@@ -176,8 +163,8 @@ static bool read_open_file(int fd, const char *path, struct stamp *stamp, struct
         return err_errno(err, ERR_INVALID, "%s", path);
     if (S_ISDIR(st.st_mode))
         return err_set(err, ERR_INVALID, "%s is a folder", path);
-    buf_init(&text, AWS_INI_MAX + PART);
-    if (!read_all(fd, &text))
+    buf_init(&text, (size_t)2 * AWS_INI_MAX);
+    if (!aws_file_read_all(fd, AWS_INI_MAX, &text))
         return err_errno(err, ERR_INVALID, "%s", path);
     good = aws_ini_parse(text.data, text.len, ret, err);
     OPENSSL_cleanse(text.data, text.len);
@@ -238,8 +225,8 @@ bool aws_profiles_load(struct aws_profiles *profiles, bool *changed, struct err 
     *changed = credentials != NULL || config != NULL;
     adopt(&profiles->credentials, credentials, &credentials_stamp);
     adopt(&profiles->config, config, &config_stamp);
-    if (profiles->named && !aws_profiles_credentials_has_it(profiles) &&
-        !aws_profiles_config_has_it(profiles))
+    if (profiles->named && !aws_profiles_credentials_has(profiles, NULL) &&
+        !aws_profiles_config_has(profiles, NULL))
         return err_set(err, ERR_INVALID,
                        "AWS_PROFILE names the profile \"%s\", which is neither in %s nor in %s",
                        profiles->name, profiles->credentials.path, profiles->config.path);
@@ -261,60 +248,64 @@ const char *aws_profiles_config_path(const struct aws_profiles *profiles)
     return profiles->config.path;
 }
 
-static const struct aws_ini_section *credentials_section(const struct aws_profiles *profiles)
+static const struct aws_ini_section *credentials_section(const struct aws_profiles *profiles,
+                                                         const char *profile)
 {
-    return profiles->credentials.ini == NULL ? NULL
-                                             : aws_ini_section(profiles->credentials.ini, profiles->name);
+    return profiles->credentials.ini == NULL
+               ? NULL
+               : aws_ini_section(profiles->credentials.ini, profile == NULL ? profiles->name : profile);
 }
 
-static const struct aws_ini_section *config_section(const struct aws_profiles *profiles)
+static const struct aws_ini_section *config_section(const struct aws_profiles *profiles, const char *profile)
 {
     const struct aws_ini *ini = profiles->config.ini;
+    const char *name = profile == NULL ? profiles->name : profile;
     const struct aws_ini_section *section;
 
     if (ini == NULL)
         return NULL;
-    section = aws_ini_section_of(ini, "profile", profiles->name);
-    if (section == NULL && strcmp(profiles->name, "default") == 0)
+    section = aws_ini_section_of(ini, "profile", name);
+    if (section == NULL && strcmp(name, "default") == 0)
         section = aws_ini_section(ini, "default");
     return section;
 }
 
-bool aws_profiles_credentials_has_it(const struct aws_profiles *profiles)
+bool aws_profiles_credentials_has(const struct aws_profiles *profiles, const char *profile)
 {
-    return credentials_section(profiles) != NULL;
+    return credentials_section(profiles, profile) != NULL;
 }
 
-bool aws_profiles_config_has_it(const struct aws_profiles *profiles)
+bool aws_profiles_config_has(const struct aws_profiles *profiles, const char *profile)
 {
-    return config_section(profiles) != NULL;
+    return config_section(profiles, profile) != NULL;
 }
 
-const char *aws_profiles_get_credentials(const struct aws_profiles *profiles, const char *key)
+const char *aws_profiles_get_credentials(const struct aws_profiles *profiles, const char *profile,
+                                         const char *key)
 {
-    const struct aws_ini_section *section = credentials_section(profiles);
+    const struct aws_ini_section *section = credentials_section(profiles, profile);
 
     return section == NULL ? NULL : aws_ini_get(section, key);
 }
 
-const char *aws_profiles_get_config(const struct aws_profiles *profiles, const char *key)
+const char *aws_profiles_get_config(const struct aws_profiles *profiles, const char *profile, const char *key)
 {
-    const struct aws_ini_section *section = config_section(profiles);
+    const struct aws_ini_section *section = config_section(profiles, profile);
 
     return section == NULL ? NULL : aws_ini_get(section, key);
 }
 
-const char *aws_profiles_get(const struct aws_profiles *profiles, const char *key)
+const char *aws_profiles_get(const struct aws_profiles *profiles, const char *profile, const char *key)
 {
-    const char *value = aws_profiles_get_credentials(profiles, key);
+    const char *value = aws_profiles_get_credentials(profiles, profile, key);
 
-    return value != NULL ? value : aws_profiles_get_config(profiles, key);
+    return value != NULL ? value : aws_profiles_get_config(profiles, profile, key);
 }
 
 bool aws_profiles_service_endpoint(const struct aws_profiles *profiles, const char *service, char **ret,
                                    struct err *err)
 {
-    const char *name = aws_profiles_get(profiles, "services");
+    const char *name = aws_profiles_get(profiles, NULL, "services");
     const struct aws_ini_section *section;
 
     *ret = NULL;

@@ -27,15 +27,17 @@ const char *aws_profiles_name(const struct aws_profiles *profiles);             
 const char *aws_profiles_credentials_path(const struct aws_profiles *profiles); /* for messages */
 const char *aws_profiles_config_path(const struct aws_profiles *profiles);
 
-/* A key of the profile that is meant: of both files (the credentials file's value counts), or of one. NULL:
- * it is not there. Lent until the next load. */
-const char *aws_profiles_get(const struct aws_profiles *profiles, const char *key);
-const char *aws_profiles_get_credentials(const struct aws_profiles *profiles, const char *key);
-const char *aws_profiles_get_config(const struct aws_profiles *profiles, const char *key);
+/* A key of a profile, NULL: the one that is meant; of both files (the credentials file's value counts), or of
+ * one. NULL: it is not there. Lent until the next load. */
+const char *aws_profiles_get(const struct aws_profiles *profiles, const char *profile, const char *key);
+const char *aws_profiles_get_credentials(const struct aws_profiles *profiles, const char *profile,
+                                         const char *key);
+const char *aws_profiles_get_config(const struct aws_profiles *profiles, const char *profile,
+                                    const char *key);
 
-/* Whether either file has the profile that is meant. */
-bool aws_profiles_credentials_has_it(const struct aws_profiles *profiles);
-bool aws_profiles_config_has_it(const struct aws_profiles *profiles);
+/* Whether a file has a profile, NULL: the one that is meant. */
+bool aws_profiles_credentials_has(const struct aws_profiles *profiles, const char *profile);
+bool aws_profiles_config_has(const struct aws_profiles *profiles, const char *profile);
 
 /* endpoint_url in the block of a service in the section [services NAME] that the profile's `services` names.
  * *ret is owned, NULL: none. ERR_INVALID: there is no such section. */

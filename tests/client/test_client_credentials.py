@@ -111,7 +111,10 @@ class Credentials(Case):
         key = {"AWS_ACCESS_KEY_ID": "AKIDX"}
         for environment, sections, words in (
                 ({}, {}, "no AWS credentials; environment: AWS_ACCESS_KEY_ID is not set; .*"
-                         "shared credentials file: .*has no profile \"default\"; config file: .*"),
+                         "role: profile \"default\" has no role_arn; web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set; "
+                         "shared credentials file: .*has no profile \"default\"; process: no credential_process; "
+                         "config file: .*; container endpoint: AWS_CONTAINER_CREDENTIALS_FULL_URI is not set; "
+                         "instance metadata: AWS_EC2_METADATA_DISABLED is true$"),
                 (key, {}, "environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not"),
                 ({}, {"default": {"aws_secret_access_key": "x"}},
                  "profile \"default\" of .*credentials: aws_secret_access_key is set, but aws_access_key_id is not"),

@@ -419,35 +419,35 @@ static void a_file_that_changed_is_read_again(void **state)
     (void)state;
     place_begin(&place);
     profiles = aws_profiles_new(place_getenv, &place);
-    assert_null(aws_profiles_get(profiles, "k")); /* nothing is read yet */
+    assert_null(aws_profiles_get(profiles, NULL, "k")); /* nothing is read yet */
     assert_true(load(profiles, &changed) && changed);
     assert_true(load(profiles, &changed) && !changed);
     write_file(place.credentials, "[default]\nk = 1\n");
     assert_true(load(profiles, &changed) && changed);
-    assert_string_equal(aws_profiles_get(profiles, "k"), "1");
+    assert_string_equal(aws_profiles_get(profiles, NULL, "k"), "1");
     assert_true(load(profiles, &changed) && !changed);
     write_file(place.credentials, "[default]\nk = 2\n"); /* as long as before, in the same second */
     assert_true(load(profiles, &changed) && changed);
-    assert_string_equal(aws_profiles_get_credentials(profiles, "k"), "2");
+    assert_string_equal(aws_profiles_get_credentials(profiles, NULL, "k"), "2");
     write_file(place.credentials, "[default]\nk\n");
     assert_false(load(profiles, &changed));
-    assert_string_equal(aws_profiles_get(profiles, "k"), "2"); /* as it was */
-    assert_false(load(profiles, &changed));                    /* and is looked at again */
+    assert_string_equal(aws_profiles_get(profiles, NULL, "k"), "2"); /* as it was */
+    assert_false(load(profiles, &changed));                          /* and is looked at again */
     write_file(place.config, "[default]\nk = 3\nl = 4\n");
     write_file(place.credentials, "[default]\nk = 5\n");
     assert_true(load(profiles, &changed) && changed);
-    assert_string_equal(aws_profiles_get(profiles, "k"), "5");
-    assert_string_equal(aws_profiles_get_config(profiles, "k"), "3");
-    assert_string_equal(aws_profiles_get(profiles, "l"), "4");
+    assert_string_equal(aws_profiles_get(profiles, NULL, "k"), "5");
+    assert_string_equal(aws_profiles_get_config(profiles, NULL, "k"), "3");
+    assert_string_equal(aws_profiles_get(profiles, NULL, "l"), "4");
     assert_int_equal(unlink(place.credentials), 0);
     assert_true(load(profiles, &changed) && changed);
-    assert_false(aws_profiles_credentials_has_it(profiles));
-    assert_true(aws_profiles_config_has_it(profiles));
-    assert_string_equal(aws_profiles_get(profiles, "k"), "3");
+    assert_false(aws_profiles_credentials_has(profiles, NULL));
+    assert_true(aws_profiles_config_has(profiles, NULL));
+    assert_string_equal(aws_profiles_get(profiles, NULL, "k"), "3");
     write_file(place.config, "[defau\n"); /* one broken file leaves both as they were */
     write_file(place.credentials, "[default]\nk = 6\n");
     assert_false(load(profiles, &changed));
-    assert_string_equal(aws_profiles_get(profiles, "k"), "3");
+    assert_string_equal(aws_profiles_get(profiles, NULL, "k"), "3");
     aws_profiles_free(profiles);
     aws_profiles_free(NULL);
     place_end(&place);
@@ -548,7 +548,7 @@ static void a_pipe_in_a_file_s_place_does_not_stop_us(void **state)
     assert_int_equal(mkfifo(place.credentials, 0600), 0);
     profiles = aws_profiles_new(place_getenv, &place);
     assert_true(aws_profiles_load(profiles, &changed, &err)); /* empty, as nobody writes */
-    assert_false(aws_profiles_credentials_has_it(profiles));
+    assert_false(aws_profiles_credentials_has(profiles, NULL));
     aws_profiles_free(profiles);
     place_end(&place);
 }
