@@ -7,6 +7,7 @@
 
 #include "attr.h"
 #include "etag.h"
+#include "health_api.h"
 #include "job_json.h"
 #include "jobs_api.h"
 #include "json.h"
@@ -33,6 +34,9 @@ const struct route api_routes[] = {
     {METHOD_PUT, "/jobs/{id}", job_change, ROUTE_DB | ROUTE_JSON},
     {METHOD_DELETE, "/jobs/{id}", job_delete, ROUTE_DB},
     {METHOD_GET, "/jobs/{id}/fire-times", job_fire_times, ROUTE_DB},
+    {METHOD_GET, "/health/live", health_live, 0},
+    {METHOD_GET, "/health/ready", health_ready, 0},
+    {METHOD_GET, "/metrics", metrics_show, 0},
     {METHOD_POST, "/schedule/preview", schedule_preview, ROUTE_JSON},
 };
 

@@ -116,6 +116,7 @@ static void refuse(struct guard *guard, int status, const char *why)
     bufferevent_enable(guard->bev, EV_WRITE);
     guard->closing = true;
     set_state(guard, GUARD_FLUSHING);
+    guard->guards->on_refused(guard->guards->arg, status);
     log_info("http.refused", "status=%d why=%s remote=%s request=%s", status, LOGQ(why), guard->remote,
              guard->request_id);
 }

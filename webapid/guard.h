@@ -41,6 +41,8 @@ struct guards {
 
     /* A request is there: from now on it is up to the owner to call guard_answer() once, at once or later. */
     void (*on_request)(void *arg, struct guard *guard);
+    /* An answer that has no owner: what came could not be taken as a request. */
+    void (*on_refused)(void *arg, int status);
     /* The owner takes too long; it is to answer now. */
     void (*on_late)(void *owner);
     /* The connection is gone before the answer; the framing is the owner's to free now. */

@@ -7,6 +7,7 @@
 #include "api.h"
 #include "daemon.h"
 #include "log.h"
+#include "meters.h"
 #include "migrate.h"
 #include "server.h"
 #include "settings.h"
@@ -20,6 +21,7 @@ struct app {
     struct event_base *base;
     struct daemon *daemon;
     struct server *server;
+    struct meters *meters;
     struct activation activation;
 };
 
@@ -99,6 +101,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .workers = (int)settings->workers,
         .router = {api_routes, api_route_count},
         .database_url = settings->database_url,
+        .meters = app->meters,
         .origins = (const char *const *)settings->origins,
         .request_timeout_ms = (int)settings->request_timeout_s * 1000,
         .idle_timeout_ms = (int)settings->idle_timeout_s * 1000,
@@ -124,6 +127,8 @@ static int serve(const struct settings *settings, const struct activation *activ
     log_init((enum log_level)settings->log_level, (enum log_format)settings->log_format);
     app.daemon = daemon_new(app.base, on_stop, NULL, &app);
     warn_of_public(settings);
+    app.meters = meters_new(&(struct router){api_routes, api_route_count}, (int)settings->workers,
+                            (int)settings->max_connections);
     app.server = start(&app, settings, &err);
     if (app.server == NULL) {
         log_critical("webapid.failed", "error=%s", LOGQ(err.text));
@@ -133,6 +138,7 @@ static int serve(const struct settings *settings, const struct activation *activ
         code = daemon_exit_code(app.daemon);
     }
     server_free(app.server);
+    meters_free(app.meters);
     daemon_free(app.daemon);
     event_base_free(app.base);
     return code;

@@ -14,6 +14,7 @@
 #include "http_date.h"
 #include "log.h"
 #include "mem.h"
+#include "meters.h"
 #include "problem.h"
 #include "request_internal.h"
 
@@ -61,7 +62,7 @@ static void put_headers(struct guard *guard, const struct request *rq, int statu
 
     http_date_now(date);
     guard_header(guard, "Date", date);
-    guard_header(guard, "Content-Type", "application/json");
+    guard_header(guard, "Content-Type", rq->media_type == NULL ? "application/json" : rq->media_type);
     guard_header(guard, "ETag", tag);
     guard_header(guard, "X-Request-Id", rq->id);
     if (status == 503)
@@ -71,10 +72,12 @@ static void put_headers(struct guard *guard, const struct request *rq, int statu
         guard_header(guard, rq->names[i], rq->texts[i]);
 }
 
-static void log_access(const struct request *rq, const struct guard *guard, int status, size_t bytes)
+/* Counts and logs it. */
+static void account(const struct request *rq, const struct guard *guard, int status, size_t bytes)
 {
     int64_t us = clock_monotonic_us(&clock_system) - guard_since_us(guard);
 
+    meters_answered(rq->env->worker->meters, rq->route, status, us);
     log_info("http.request", "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s request=%s",
              LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), status, bytes, us / 1000,
              (int)(us % 1000), guard_remote(guard), rq->id);
@@ -96,7 +99,7 @@ static void send(struct request *rq, struct guard *guard, int status, const char
     if (status == 304 || request_is_head(rq))
         sent = 0;
     put_headers(guard, rq, status, tag);
-    log_access(rq, guard, status, sent);
+    account(rq, guard, status, sent);
     guard_answer(guard, status, body, sent, len);
 }
 
@@ -110,12 +113,19 @@ static void finish(struct request *rq, int status, const char *body, size_t len)
 void reply_json(struct request *rq, int status, const struct buf *body)
 {
     if (buf_full(body)) {
+        rq->media_type = NULL;
         log_error("http.too_large", "path=%s bytes=%zu request=%s", LOGQ(request_path(rq)), body->len,
                   rq->id);
         reply_message(rq, 500, "The answer is too large.");
         return;
     }
     finish(rq, status, body->data, body->len);
+}
+
+void reply_text(struct request *rq, const char *media_type, const struct buf *body)
+{
+    rq->media_type = media_type;
+    reply_json(rq, 200, body);
 }
 
 void reply_status(struct request *rq, int status)

@@ -24,6 +24,8 @@ void reply_report(struct request *rq, const struct job_report *report);
 /* A message with the status that the error's kind stands for: 400, 404, 409, 403, 503 or 500. A 500 is
  * logged with the error's text, and tells the client nothing of it. */
 void reply_err(struct request *rq, const struct err *err);
+/* 200 with a text of another media type, which is lent for ever. */
+void reply_text(struct request *rq, const char *media_type, const struct buf *body);
 /* No body. */
 void reply_status(struct request *rq, int status);
 

@@ -67,6 +67,7 @@ void request_drop_answer(struct request *rq)
     rq->header_count = 0;
     free(rq->etag);
     rq->etag = NULL;
+    rq->media_type = NULL;
 }
 
 void request_free(struct request *rq)

@@ -34,6 +34,7 @@ struct request {
     struct framing *own_framing;   /* owned; NULL while it is lent */
 
     char id[REQUEST_ID_SIZE];    /* request_id.h */
+    const struct route *route;   /* lent; NULL: none was found */
     struct buf param;            /* owned; data is NULL: none */
     struct buf query;            /* owned: uri_query_decode()'s; data is NULL: none */
     struct request_text *joined; /* owned: headers that were there twice */
@@ -41,7 +42,8 @@ struct request {
     /* The answer so far. */
     char *names[REQUEST_HEADERS_MAX], *texts[REQUEST_HEADERS_MAX]; /* owned */
     size_t header_count;
-    char *etag; /* owned; NULL: of the body */
+    char *etag;             /* owned; NULL: of the body */
+    const char *media_type; /* lent; NULL: application/json */
 
     void *kept; /* owned, by free_kept */
     void (*free_kept)(void *kept);

@@ -56,6 +56,7 @@ void router_dispatch(const struct router *router, struct request *rq)
             return;
         }
     }
+    rq->route = match.route;
     if (match.route == NULL)
         answer_other(router, rq);
     else if (!request_set_query(rq))

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct meters;
 struct server;
 
 enum { SERVER_WORKERS_MAX = 64, SERVER_BEAT_MS = 2000, SERVER_BEAT_MAX_MS = 10000 };
@@ -27,6 +28,7 @@ struct server_options {
     int workers;               /* 1 to SERVER_WORKERS_MAX */
     struct router router;
     const char *database_url;   /* NULL: no database (tests) */
+    struct meters *meters;      /* lent; NULL: nothing is counted */
     const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
 
     /* All in milliseconds. */

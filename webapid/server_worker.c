@@ -16,6 +16,7 @@
 #include "daemon.h"
 #include "db.h"
 #include "log.h"
+#include "meters.h"
 
 enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
 
@@ -45,6 +46,13 @@ static void on_guard_request(void *arg, struct guard *guard)
     struct server_worker *sw = arg;
 
     request_begin(&sw->env, guard);
+}
+
+static void on_refused(void *arg, int status)
+{
+    const struct server_worker *sw = arg;
+
+    meters_refused(sw->worker.meters, status);
 }
 
 static void on_request(evhtp_request_t *request, void *arg)
@@ -153,6 +161,12 @@ static void on_beat(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     struct server_worker *sw = arg;
 
     atomic_store(&sw->beat_ms, clock_monotonic_ms(&clock_system));
+    meters_look(sw->worker.meters, &(struct meters_worker){
+                                       .worker = sw->worker.number,
+                                       .database_ready = sw->worker.db_ready,
+                                       .queries = sw->worker.db == NULL ? 0 : db_pending(sw->worker.db),
+                                       .connections = atomic_load(sw->guards.connections),
+                                   });
 }
 
 /* ---- Stopping ---- */
@@ -247,6 +261,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections)
         .connections = connections,
         .max_connections = options->max_connections,
         .on_request = on_guard_request,
+        .on_refused = on_refused,
         .on_late = request_late,
         .on_gone = request_gone,
         .on_drained = on_drained,
@@ -261,7 +276,7 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     bool good = true;
 
     *sw = (struct server_worker){.server = server, .options = options};
-    sw->worker = (struct worker){.number = number, .base = event_base_new()};
+    sw->worker = (struct worker){.number = number, .base = event_base_new(), .meters = options->meters};
     sw->env =
         (struct request_env){.worker = &sw->worker, .router = options->router, .origins = options->origins};
     init_guards(sw, connections);

@@ -34,7 +34,7 @@ PARAMETER = {"oneOf": [
           schema=SCHEMA),
     thing(["name", "in", "schema"], name=TEXT, **{"in": {"enum": ["query", "header"]}}, required=FLAG, description=TEXT, schema=SCHEMA)]}
 HEADER = or_reference("headers", thing(["schema"], description=TEXT, schema=SCHEMA))
-CONTENT = table(thing(["schema"], schema=SCHEMA), "application/json")
+CONTENT = table(thing(["schema"], schema=SCHEMA), "(application/json|text/plain)")
 RESPONSE = thing(["description"], description=TEXT, content=CONTENT, headers=table(HEADER))
 OPERATION = thing(["operationId", "summary", "responses"], operationId={"type": "string", "pattern": "^[a-z][A-Za-z]+$"}, summary=TEXT,
                   description=TEXT, tags={"type": "array", "items": TEXT, "uniqueItems": True},
@@ -168,7 +168,9 @@ class Answers(unittest.TestCase):
         response = resolve(described[str(status)])
         for header in response.get("headers", {}):
             self.assertIn(header, answer.headers, name)
-        if "content" in response:
+        if "text/plain" in response.get("content", {}):
+            self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8", name)
+        elif "content" in response:
             self.assertEqual(answer.headers["Content-Type"], "application/json", name)
             schema = response["content"]["application/json"]["schema"]
             validator(schema).validate(json.loads(answer.text))
@@ -181,6 +183,7 @@ class Answers(unittest.TestCase):
 
     def test_all(self):
         self.docs()
+        self.health()
         self.jobs()
         self.one_job()
         self.schedules()
@@ -195,6 +198,10 @@ class Answers(unittest.TestCase):
         for path in ("/", "/spec"):
             tag = self.call(200, "get", path, path).headers["ETag"]
             self.call(304, "get", path, path, If_None_Match=tag)
+
+    def health(self):
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            self.call(200, "get", path, path)
 
     def too_large(self, method, path, url):
         """Nothing of the body has to be sent."""
