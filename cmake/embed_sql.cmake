@@ -1,4 +1,6 @@
 # Writes OUT, a C file with the migrations in SQL_DIR (NNNN_name.sql): cmake -DSQL_DIR=... -DOUT=... -P embed_sql.cmake
+# A migration after which older programs can go on says so in a line of its own:
+#     -- Works with programs from schema version 3 on.
 # The text goes in as an array of bytes, as C's string literals have a maximum length.
 file(GLOB paths "${SQL_DIR}/[0-9][0-9][0-9][0-9]_*.sql")
 list(SORT paths)
@@ -22,7 +24,17 @@ foreach(path ${paths})
   string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n    "
     bytes "${bytes}")
   string(APPEND arrays "static const unsigned char sql_${version}[] = {\n    ${bytes}0x00};\n")
-  string(APPEND rows "    {${version}, \"${name}\", (const char *)sql_${version}},\n")
+  file(STRINGS ${path} says REGEX "^-- Works with programs from schema version ")
+  set(works_with ${version})
+  if(says MATCHES "^-- Works with programs from schema version ([1-9][0-9]*) on\\.$")
+    set(works_with ${CMAKE_MATCH_1})
+  elseif(says)
+    message(FATAL_ERROR "${file}: \"${says}\" must be one line: -- Works with programs from schema version N on.")
+  endif()
+  if(works_with GREATER version)
+    message(FATAL_ERROR "${file}: works with programs from ${works_with} on, but it is only ${version} itself")
+  endif()
+  string(APPEND rows "    {${version}, ${works_with}, \"${name}\", (const char *)sql_${version}},\n")
 endforeach()
 file(WRITE ${OUT} "/* Made from sql/ by cmake/embed_sql.cmake. */\n#include \"migrate.h\"\n\n${arrays}
 const struct migration migrations[] = {\n${rows}};

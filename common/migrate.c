@@ -10,6 +10,7 @@
 #include <libpq-fe.h>
 
 #include "db.h"
+#include "log.h"
 #include "mem.h"
 
 enum {
@@ -21,7 +22,7 @@ enum {
 #define CONNECT_TIMEOUT_S "5"
 
 #define HAS_TABLE_SQL "SELECT to_regclass('schema_migrations') IS NOT NULL, current_schema()"
-#define VERSION_SQL "SELECT coalesce(max(version), 0) FROM schema_migrations"
+#define VERSION_SQL "SELECT coalesce(max(version), 0), coalesce(max(works_with), 0) FROM schema_migrations"
 
 static const struct db_stmt has_table_stmt = {.sql = HAS_TABLE_SQL}, version_stmt = {.sql = VERSION_SQL};
 
@@ -115,8 +116,7 @@ static bool run(PGconn *pg, const char *sql, struct err *err)
     return result != NULL;
 }
 
-/* 0: there is no schema. */
-static bool read_version(PGconn *pg, int *ret, struct err *err)
+static bool read_schema(PGconn *pg, struct migrate_schema *ret, struct err *err)
 {
     AUTO_RESULT PGresult *has = ask(pg, HAS_TABLE_SQL, err), *version = NULL;
 
@@ -127,13 +127,16 @@ static bool read_version(PGconn *pg, int *ret, struct err *err)
             err, ERR_INVALID,
             "the database user's search_path names no schema that exists, so there is nowhere to put tables");
     if (PQgetvalue(has, 0, 0)[0] != 't') {
-        *ret = 0;
+        *ret = (struct migrate_schema){0};
         return true;
     }
     version = ask(pg, VERSION_SQL, err);
     if (version == NULL)
         return false;
-    *ret = (int)strtol(PQgetvalue(version, 0, 0), NULL, 10);
+    *ret = (struct migrate_schema){
+        .version = (int)strtol(PQgetvalue(version, 0, 0), NULL, 10),
+        .works_with = (int)strtol(PQgetvalue(version, 0, 1), NULL, 10),
+    };
     return true;
 }
 
@@ -142,25 +145,26 @@ static int newest_version(void)
     return migrations[migration_count - 1].version;
 }
 
-enum migrate_state migrate_judge(int version, int newest, struct err *err)
+enum migrate_state migrate_judge(const struct migrate_schema *schema, int newest, struct err *err)
 {
-    if (version == newest)
+    if (schema->version == newest || (schema->version > newest && schema->works_with <= newest))
         return MIGRATE_CURRENT;
-    if (version == 0) {
+    if (schema->version == 0) {
         err_set(err, ERR_INVALID, "the database has no schema yet; run: webapid --migrate");
         return MIGRATE_EMPTY;
     }
-    if (version < newest) {
+    if (schema->version < newest) {
         err_set(err, ERR_INVALID,
                 "the database has schema version %d and this program needs %d; run: webapid --migrate",
-                version, newest);
+                schema->version, newest);
         return MIGRATE_OLDER;
     }
-    err_set(err, ERR_INVALID,
-            "the database has schema version %d and this program knows only up to %d; it is too old for this "
-            "database: "
-            "install the release that migrated it, or a newer one",
-            version, newest);
+    err_set(
+        err, ERR_INVALID,
+        "the database has schema version %d, which works with programs that know version %d, and this one "
+        "knows only up to %d; it is too old for this database: install the release that migrated it, or a "
+        "newer one",
+        schema->version, schema->works_with, newest);
     return MIGRATE_NEWER;
 }
 
@@ -171,24 +175,33 @@ static bool apply_one(PGconn *pg, const struct migration *migration, struct err 
     static const char begin_sql[] =
         "BEGIN; SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)";
     AUTO_FREE char *record =
-        mem_printf("INSERT INTO schema_migrations (version, name) VALUES (%d, '%s'); COMMIT",
-                   migration->version, migration->name);
+        mem_printf("INSERT INTO schema_migrations (version, name, works_with) VALUES (%d, '%s', %d); COMMIT",
+                   migration->version, migration->name, migration->works_with);
 
     return run(pg, begin_sql, err) && run(pg, migration->sql, err) && run(pg, record, err);
 }
 
+static void say_state(const struct migrate_schema *before, FILE *out)
+{
+    if (before->version > newest_version())
+        fprintf(out, "the schema is at version %d, which works with this program; it knows up to %d\n",
+                before->version, newest_version());
+    else if (before->version == newest_version())
+        fprintf(out, "the schema is up to date: version %d\n", before->version);
+    else
+        fprintf(out, "the schema is now at version %d\n", newest_version());
+}
+
 static bool apply_all(PGconn *pg, FILE *out, struct err *err)
 {
-    int version = 0;
+    struct migrate_schema schema;
 
-    if (!read_version(pg, &version, err))
+    if (!read_schema(pg, &schema, err))
         return false;
-    if (version > newest_version()) {
-        migrate_judge(version, newest_version(), err);
+    if (schema.version > newest_version() && migrate_judge(&schema, newest_version(), err) != MIGRATE_CURRENT)
         return false;
-    }
     for (size_t i = 0; i < migration_count; i++) {
-        if (migrations[i].version <= version)
+        if (migrations[i].version <= schema.version)
             continue;
         if (!apply_one(pg, &migrations[i], err)) {
             err_wrap(err, "migration %04d_%s", migrations[i].version, migrations[i].name);
@@ -196,10 +209,7 @@ static bool apply_all(PGconn *pg, FILE *out, struct err *err)
         }
         fprintf(out, "applied %04d_%s\n", migrations[i].version, migrations[i].name);
     }
-    if (version == newest_version())
-        fprintf(out, "the schema is up to date: version %d\n", version);
-    else
-        fprintf(out, "the schema is now at version %d\n", newest_version());
+    say_state(&schema, out);
     return true;
 }
 
@@ -224,15 +234,15 @@ bool migrate_apply(const char *url, FILE *out, struct err *err)
 bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
 {
     AUTO_PG PGconn *pg = NULL;
-    int version = 0;
+    struct migrate_schema schema;
 
     *ret = MIGRATE_UNREACHABLE;
     if (!db_check_url(url, err)) /* a wrong URL is told from a server that is away */
         return false;
     pg = connect_to(url, err);
-    if (pg == NULL || !read_version(pg, &version, err))
+    if (pg == NULL || !read_schema(pg, &schema, err))
         return false;
-    *ret = migrate_judge(version, newest_version(), err);
+    *ret = migrate_judge(&schema, newest_version(), err);
     return *ret == MIGRATE_CURRENT;
 }
 
@@ -254,6 +264,7 @@ static void check_done(struct check *check, enum migrate_state state, const stru
 
 static void on_version(void *arg, const struct db_result *result, const struct err *err)
 {
+    struct migrate_schema schema;
     struct err why = {0};
     enum migrate_state state;
 
@@ -261,7 +272,10 @@ static void on_version(void *arg, const struct db_result *result, const struct e
         check_done(arg, MIGRATE_UNREACHABLE, err);
         return;
     }
-    state = migrate_judge((int)db_int64(result, 0, 0), newest_version(), &why);
+    schema = (struct migrate_schema){(int)db_int64(result, 0, 0), (int)db_int64(result, 0, 1)};
+    state = migrate_judge(&schema, newest_version(), &why);
+    if (state == MIGRATE_CURRENT && schema.version > newest_version())
+        log_info("migrate.newer_schema", "schema=%d known=%d works=yes", schema.version, newest_version());
     check_done(arg, state, state == MIGRATE_CURRENT ? NULL : &why);
 }
 
@@ -273,7 +287,7 @@ static void on_has_table(void *arg, const struct db_result *result, const struct
     if (err != NULL) {
         check_done(check, MIGRATE_UNREACHABLE, err);
     } else if (!db_bool(result, 0, 0)) {
-        migrate_judge(0, newest_version(), &why);
+        migrate_judge(&(struct migrate_schema){0}, newest_version(), &why);
         check_done(check, MIGRATE_EMPTY, &why);
     } else {
         db_query(check->db, &version_stmt, NULL, on_version, check);

@@ -4,7 +4,8 @@
  * are safe: the second waits for the first and finds nothing to do.
  *
  * The daemons check at start, and again whenever their connection is made anew, that the schema is the one
- * they were built for.
+ * they were built for, or a later one that says that it works with them: so a database can be migrated under
+ * the daemons of the release before, and these be replaced one by one.
  */
 #pragma once
 
@@ -18,6 +19,7 @@ struct db;
 
 struct migration {
     int version;      /* 1, 2, 3... without gaps */
+    int works_with;   /* programs that know up to this version or later work with the schema after it */
     const char *name; /* "init" of 0001_init.sql */
     const char *sql;
 };
@@ -27,19 +29,24 @@ extern const struct migration migrations[];
 extern const size_t migration_count;
 
 enum migrate_state {
-    MIGRATE_CURRENT,     /* the schema is what this program knows */
+    MIGRATE_CURRENT,     /* the schema is what this program knows, or a later one that works with it */
     MIGRATE_EMPTY,       /* there is no schema */
     MIGRATE_OLDER,       /* run webapid --migrate */
     MIGRATE_NEWER,       /* run a newer program */
     MIGRATE_UNREACHABLE, /* nobody could be asked: try again */
 };
 
-/* What follows from a schema's version (0: there is none) for a program that knows up to newest; err has the
- * words unless it is MIGRATE_CURRENT. */
-enum migrate_state migrate_judge(int version, int newest, struct err *err);
+struct migrate_schema {
+    int version;    /* 0: there is none */
+    int works_with; /* the greatest of all migrations that were applied */
+};
 
-/* Blocking. Brings the schema up to date and says on out, line by line, what it did. Waits for another one
- * that does the same. */
+/* What follows from a database's schema for a program that knows up to newest; err has the words unless it is
+ * MIGRATE_CURRENT. */
+enum migrate_state migrate_judge(const struct migrate_schema *schema, int newest, struct err *err);
+
+/* Blocking. Brings the schema up to date, unless it is a later one that works with this program, and says on
+ * out, line by line, what it did. Waits for another one that does the same. */
 bool migrate_apply(const char *url, FILE *out, struct err *err);
 
 /* Blocking, at most about 5 s a host; true if current. Otherwise *ret says what is wrong and err says it in

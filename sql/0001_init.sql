@@ -32,11 +32,13 @@ $$;
 CREATE TABLE schema_migrations (
     version integer PRIMARY KEY CHECK (version >= 1),
     name text NOT NULL,
+    works_with integer NOT NULL CHECK (works_with BETWEEN 1 AND version),
     applied_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE schema_migrations IS 'What `webapid --migrate` has applied. The daemons refuse to run on a schema that they do not know.';
+COMMENT ON TABLE schema_migrations IS 'What `webapid --migrate` has applied. The daemons refuse to run on a schema that they do not know, unless it says that it works with them.';
 COMMENT ON COLUMN schema_migrations.version IS 'Number of the migration: the NNNN of sql/NNNN_name.sql.';
 COMMENT ON COLUMN schema_migrations.name IS 'The name of sql/NNNN_name.sql.';
+COMMENT ON COLUMN schema_migrations.works_with IS 'Programs that know the schema up to this version, or a later one, can be used after the migration, too.';
 COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
 
 

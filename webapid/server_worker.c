@@ -20,6 +20,9 @@
 
 enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
 
+/* How long the first clients wait for the database, rather than being answered 503, after a restart say. */
+enum { FIRST_ACCEPT_MS = 2000 };
+
 static struct timeval after_ms(int ms)
 {
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
@@ -60,25 +63,36 @@ static void on_request(evhtp_request_t *request, void *arg)
     guard_on_evhtp_request(request, arg);
 }
 
-/* No file descriptors, say: the connection stays in the backlog, and trying at once again would only burn
- * CPU. */
-static void on_accept_error(struct evconnlistener *listener UNUSED, void *arg)
+/* Until this many ms have passed, or open_door(); clients wait in the backlog. */
+static void shut_door(struct server_worker *sw, int ms)
 {
-    struct server_worker *sw = arg;
-    const struct timeval pause = after_ms(ACCEPT_AGAIN_MS);
+    const struct timeval pause = after_ms(ms);
 
-    log_warning("http.accept_failed", "worker=%d error=%s", sw->worker.number, LOGQ(strerror(errno)));
     for (size_t i = 0; i < sw->listener_count; i++)
         evconnlistener_disable(sw->listeners[i]->server);
     event_add(sw->accept_again, &pause);
 }
 
-static void on_accept_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+static void open_door(struct server_worker *sw)
+{
+    event_del(sw->accept_again);
+    for (size_t i = 0; i < sw->listener_count && !sw->draining; i++)
+        evconnlistener_enable(sw->listeners[i]->server);
+}
+
+/* No file descriptors, say: the connection stays in the backlog, and trying at once again would only burn
+ * CPU. */
+static void on_accept_error(struct evconnlistener *listener UNUSED, void *arg)
 {
     struct server_worker *sw = arg;
 
-    for (size_t i = 0; i < sw->listener_count && !sw->draining; i++)
-        evconnlistener_enable(sw->listeners[i]->server);
+    log_warning("http.accept_failed", "worker=%d error=%s", sw->worker.number, LOGQ(strerror(errno)));
+    shut_door(sw, ACCEPT_AGAIN_MS);
+}
+
+static void on_accept_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    open_door(arg);
 }
 
 static bool add_listener(struct server_worker *sw, int fd, struct err *err)
@@ -107,6 +121,7 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *err
 
     if (state == MIGRATE_CURRENT) {
         sw->worker.db_ready = true;
+        open_door(sw);
         log_info("server.database_ready", "worker=%d", sw->worker.number);
     } else if (state == MIGRATE_UNREACHABLE) {
         event_add(sw->schema_again,
@@ -297,6 +312,8 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
         else
             close(fds[i]);
     }
+    if (good && options->database_url != NULL)
+        shut_door(sw, FIRST_ACCEPT_MS);
     return good && open_database(sw, err);
 }
 

@@ -146,24 +146,63 @@ static void a_newer_schema_is_refused(void **state)
 
     (void)state;
     run_in("postgres", "CREATE DATABASE m_newer TEMPLATE m_fresh");
-    run_in("m_newer", "INSERT INTO schema_migrations (version, name) VALUES (9999, 'future')");
+    run_in("m_newer",
+           "INSERT INTO schema_migrations (version, name, works_with) VALUES (9999, 'future', 9998)");
     text = apply(url);
     expect_words(text,
-                 "error: invalid: the database has schema version 9999 and this program knows only up to");
+                 "error: invalid: the database has schema version 9999, which works with programs that know "
+                 "version 9998, and this one knows only up to");
     expect_state(url, MIGRATE_NEWER, "too old for this database");
     expect_state_on_loop(url, MIGRATE_NEWER, "too old for this database");
 }
 
-static void an_older_schema_is_told_from_a_newer_one(void **state)
+static void a_newer_schema_that_works_with_this_program_is_taken(void **state)
 {
-    struct err err = {0};
+    AUTO_FREE char *url = url_of("m_works", "postgres"), *text = NULL, *rows = NULL;
 
     (void)state;
-    assert_int_equal(migrate_judge(0, 3, &err), MIGRATE_EMPTY);
-    assert_int_equal(migrate_judge(2, 3, &err), MIGRATE_OLDER);
-    expect_words(err.text, "schema version 2 and this program needs 3; run: webapid --migrate");
-    assert_int_equal(migrate_judge(3, 3, &err), MIGRATE_CURRENT);
-    assert_int_equal(migrate_judge(4, 3, &err), MIGRATE_NEWER);
+    run_in("postgres", "CREATE DATABASE m_works TEMPLATE m_fresh");
+    run_in("m_works", "INSERT INTO schema_migrations (version, name, works_with)"
+                      " SELECT max(version) + 1, 'future', max(version) FROM schema_migrations");
+    expect_state(url, MIGRATE_CURRENT, "");
+    expect_state_on_loop(url, MIGRATE_CURRENT, "");
+    text = apply(url);
+    expect_words(text, "which works with this program; it knows up to ");
+    /* One more, and it counts what the strictest of them all says. */
+    run_in("m_works", "INSERT INTO schema_migrations (version, name, works_with)"
+                      " SELECT max(version) + 1, 'further', max(version) FROM schema_migrations");
+    expect_state(url, MIGRATE_NEWER, "too old for this database");
+    rows = value_in("m_works", "SELECT count(*) FROM schema_migrations WHERE works_with > version");
+    assert_string_equal(rows, "0");
+}
+
+struct judge_case {
+    const char *name;
+    int version, works_with, newest;
+    enum migrate_state state;
+    const char *words;
+};
+
+static struct judge_case judged[] = {
+    {"no schema", 0, 0, 3, MIGRATE_EMPTY, "no schema yet"},
+    {"an older one", 2, 1, 3, MIGRATE_OLDER,
+     "schema version 2 and this program needs 3; run: webapid --migrate"},
+    {"the same", 3, 3, 3, MIGRATE_CURRENT, ""},
+    {"a newer one", 4, 4, 3, MIGRATE_NEWER,
+     "schema version 4, which works with programs that know version 4"},
+    {"a newer one that works with us", 4, 3, 3, MIGRATE_CURRENT, ""},
+    {"a much newer one that works with older ones still", 9, 1, 3, MIGRATE_CURRENT, ""},
+    {"a newer one that works with others only", 9, 4, 3, MIGRATE_NEWER, "this one knows only up to 3"},
+};
+
+static void check_judge(void **state)
+{
+    const struct judge_case *c = *state;
+    const struct migrate_schema schema = {c->version, c->works_with};
+    struct err err = {0};
+
+    assert_int_equal(migrate_judge(&schema, c->newest, &err), c->state);
+    expect_words(err.text, c->words);
 }
 
 static void many_at_once_do_it_once(void **state)
@@ -268,11 +307,11 @@ static void a_server_that_is_away_is_told_from_a_schema_that_is_wrong(void **sta
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    struct CMUnitTest tests[10 + ARRAY_LEN(judged)] = {
         cmocka_unit_test(who_may_not_create_roles_is_told_what_to_run),
         cmocka_unit_test(an_empty_database_gets_its_schema_once),
         cmocka_unit_test(a_newer_schema_is_refused),
-        cmocka_unit_test(an_older_schema_is_told_from_a_newer_one),
+        cmocka_unit_test(a_newer_schema_that_works_with_this_program_is_taken),
         cmocka_unit_test(many_at_once_do_it_once),
         cmocka_unit_test(an_owner_without_privileges_is_enough_when_the_roles_are_there),
         cmocka_unit_test(who_may_not_create_tables_is_told),
@@ -281,5 +320,7 @@ int main(void)
         cmocka_unit_test(a_server_that_is_away_is_told_from_a_schema_that_is_wrong),
     };
 
+    for (size_t i = 0; i < ARRAY_LEN(judged); i++)
+        tests[10 + i] = (struct CMUnitTest){judged[i].name, check_judge, NULL, NULL, &judged[i]};
     return cmocka_run_group_tests_name("migrate", tests, NULL, NULL);
 }

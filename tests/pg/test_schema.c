@@ -80,7 +80,7 @@ static const struct {
     {"INSERT INTO job_tombstones (job_id, changed_xid) VALUES ('g', '1')", 0},
     {"UPDATE job_tombstones SET deleted_at = now()", 0},
     {"DELETE FROM job_tombstones", S},
-    {"INSERT INTO schema_migrations VALUES (9, 'x')", 0},
+    {"INSERT INTO schema_migrations VALUES (9, 'x', 9)", 0},
     {"UPDATE schema_migrations SET version = 9", 0},
     {"DELETE FROM schema_migrations", 0},
     {"SELECT * FROM idempotency_keys", W},
