@@ -31,6 +31,11 @@ bool job_name_valid(const char *name, size_t max)
     return len >= 1 && len <= max && name[len] == '\0';
 }
 
+bool job_id_reserved(const char *id)
+{
+    return strcmp(id, "export") == 0 || strcmp(id, "import") == 0;
+}
+
 bool job_name_check(const char *name, size_t max, struct err *err)
 {
     if (strlen(name) > max)

@@ -36,6 +36,9 @@ const char *job_field_name(enum job_field field); /* as in JSON: "taskDefinition
 /* 1 to max of [0-9A-Za-z_-]. */
 bool job_name_valid(const char *name, size_t max);
 
+/* Whether a name cannot be an id, as it names a resource of the API: export, import. */
+bool job_id_reserved(const char *id);
+
 /* id and taskDefinition. */
 bool job_name_check(const char *name, size_t max, struct err *err);
 

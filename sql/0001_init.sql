@@ -159,6 +159,7 @@ CREATE TABLE jobs (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT jobs_id_is_a_name CHECK (job_name_valid(id)),
+    CONSTRAINT jobs_id_is_not_reserved CHECK (id NOT IN ('export', 'import')), -- /jobs/export is no job
     CONSTRAINT jobs_task_definition_is_a_name CHECK (job_name_valid(task_definition)),
     CONSTRAINT jobs_schedule_has_1_to_1024_bytes CHECK (octet_length(schedule) BETWEEN 1 AND 1024),
     CONSTRAINT jobs_schedule_is_not_blank CHECK (schedule ~ '\S'),

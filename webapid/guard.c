@@ -24,7 +24,7 @@
 enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REMOTE_SIZE = 64 };
 enum { REFUSAL_MAX = 4096 };
 
-enum guard_state { GUARD_IDLE, GUARD_READING, GUARD_BUSY, GUARD_FLUSHING, GUARD_LINGERING };
+enum guard_state { GUARD_IDLE, GUARD_READING, GUARD_BUSY, GUARD_STREAMING, GUARD_FLUSHING, GUARD_LINGERING };
 
 struct guard {
     struct guards *guards; /* lent */
@@ -66,6 +66,7 @@ static void set_state(struct guard *guard, enum guard_state state)
     case GUARD_BUSY:
         ms = guards->answer_timeout_ms;
         break;
+    case GUARD_STREAMING:
     case GUARD_FLUSHING:
         ms = FLUSH_TIMEOUT_MS;
         break;
@@ -265,6 +266,10 @@ static void on_write(struct bufferevent *bev, void *arg)
 {
     struct guard *guard = arg;
 
+    if (guard->state == GUARD_STREAMING && evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
+        guard->guards->on_room(guard->owner);
+        return;
+    }
     /* In other states it was a 100 that has been written. */
     if (guard->state != GUARD_FLUSHING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
         return;
@@ -290,6 +295,7 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
         close_connection(guard);
         break;
     case GUARD_BUSY:
+    case GUARD_STREAMING:
     case GUARD_FLUSHING:
         break;
     }
@@ -307,6 +313,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
         guard->guards->on_late(guard->owner);
         break;
     case GUARD_IDLE:
+    case GUARD_STREAMING:
     case GUARD_FLUSHING:
     case GUARD_LINGERING:
         close_connection(guard);
@@ -417,7 +424,7 @@ static void hurry(struct guard *guard)
 {
     if (guard->state == GUARD_BUSY)
         guard->guards->on_late(guard->owner);
-    else if (guard->state == GUARD_READING)
+    else if (guard->state == GUARD_READING || guard->state == GUARD_STREAMING)
         close_connection(guard);
 }
 
@@ -483,6 +490,48 @@ void guard_answer(struct guard *guard, int status, const char *body, size_t body
     set_state(guard, GUARD_FLUSHING);
     evhtp_send_reply(request, (evhtp_res)status);
     evhtp_request_resume(request);
+}
+
+/* evhtp's request stays paused until the connection is freed: it has no part in this. */
+void guard_stream(struct guard *guard, const char *head, size_t len)
+{
+    guard->closing = true;
+    set_state(guard, GUARD_STREAMING);
+    bufferevent_write(guard->bev, head, len);
+    bufferevent_enable(guard->bev, EV_WRITE);
+}
+
+void guard_stream_put(struct guard *guard, const char *data, size_t len)
+{
+    struct evbuffer *output = bufferevent_get_output(guard->bev);
+
+    if (len == 0)
+        return; /* an empty chunk would be the last one */
+    set_state(guard, GUARD_STREAMING);
+    if (guard->framing->minor == 0) {
+        evbuffer_add(output, data, len);
+        return;
+    }
+    evbuffer_add_printf(output, "%zx\r\n", len);
+    evbuffer_add(output, data, len);
+    evbuffer_add(output, "\r\n", 2);
+}
+
+void guard_stream_end(struct guard *guard, bool whole)
+{
+    static const char last_chunk[] = "0\r\n\r\n";
+
+    guard->request = NULL;
+    guard->owner = NULL;
+    if (!whole) {
+        close_connection(guard);
+        return;
+    }
+    set_state(guard, GUARD_FLUSHING);
+    if (guard->framing->minor > 0 && strcmp(framing_method(guard->framing), "HEAD") != 0)
+        evbuffer_add(bufferevent_get_output(guard->bev), last_chunk, sizeof last_chunk - 1);
+    else
+        bufferevent_trigger(guard->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS); /* nothing more to be written */
 }
 
 const char *guard_remote(const struct guard *guard)

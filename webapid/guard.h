@@ -9,6 +9,7 @@
  * not read its answers is not read from.
  *
  *     IDLE --first byte--> READING --whole request--> BUSY --answer--> FLUSHING --written--> IDLE | LINGERING
+ *       BUSY --a stream begins--> STREAMING --its end--> FLUSHING
  *       READING --refused, or too slow--> FLUSHING;   LINGERING: nothing more is sent, until the client
  * closes, too
  *
@@ -47,6 +48,8 @@ struct guards {
     void (*on_late)(void *owner);
     /* The connection is gone before the answer; the framing is the owner's to free now. */
     void (*on_gone)(void *owner, struct framing *framing);
+    /* A stream's pieces have been written: there is room for more. */
+    void (*on_room)(void *owner);
     /* Draining, and no connection is left. */
     void (*on_drained)(void *arg);
     void *arg;
@@ -78,6 +81,13 @@ struct framing *guard_take_framing(struct guard *guard);
 /* length is what Content-Length says; body may be empty nevertheless (HEAD, 304). The guard may be gone
  * afterwards. */
 void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length);
+
+/* Instead of guard_answer(): head is status line and headers, "Transfer-Encoding: chunked" and "Connection:
+ * close" among them (to HTTP/1.0: only the latter). Then pieces, each after an on_room; the connection ends
+ * with the answer. Not whole: the client is to notice that something is missing. */
+void guard_stream(struct guard *guard, const char *head, size_t len);
+void guard_stream_put(struct guard *guard, const char *data, size_t len);
+void guard_stream_end(struct guard *guard, bool whole);
 
 const char *guard_remote(const struct guard *guard);     /* the client's address, for logs */
 const char *guard_request_id(const struct guard *guard); /* request_id.h */

@@ -275,6 +275,15 @@ static void complete(struct job_draft *draft)
         job_draft_give(draft, JOB_TASK_COUNT, mem_strdup("1"));
 }
 
+/* Where such a job would be, there is something else. */
+static bool check_not_reserved(const char *id, struct job_report *report)
+{
+    const struct job_at at = {report, NULL, job_field_name(JOB_ID)};
+
+    return !job_id_reserved(id) ||
+           job_complain(&at, "%s is reserved: it is the name of a resource beside the jobs.", id);
+}
+
 void job_json_warn_of_counts(int64_t task_count, int64_t max_count, struct job_report *report)
 {
     const struct job_at at = {report, NULL, job_field_name(JOB_MAX_COUNT)};
@@ -345,6 +354,9 @@ bool job_json_read_new(const struct json_object *value, const char *id, struct j
         good = job_json_check_lengths(&reading.draft, NULL, report);
     if (good) {
         complete(&reading.draft);
+        good = check_not_reserved(reading.draft.text[JOB_ID], report);
+    }
+    if (good) {
         job_json_warn_of_counts(number_of(reading.draft.text[JOB_TASK_COUNT]),
                                 number_of(reading.draft.text[JOB_MAX_COUNT]), report);
     }

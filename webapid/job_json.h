@@ -43,3 +43,6 @@ void job_json_put_saved(struct buf *buf, const char *id, const struct job_report
 
 /* Appends the job, with its times in the job's zone. */
 void job_json_put(struct buf *buf, const struct job_row *row, struct zones *zones);
+
+/* Appends what users write of the job and nothing else, to be read again. */
+void job_json_put_definition(struct buf *buf, const struct job_row *row);

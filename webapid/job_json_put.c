@@ -106,6 +106,43 @@ void job_json_put(struct buf *buf, const struct job_row *row, struct zones *zone
     buf_putc(buf, '}');
 }
 
+/* Texts as they were stored: what is read from this is the same job again. */
+static void put_stored(struct buf *buf, enum job_field field, const char *text)
+{
+    switch (field) {
+    case JOB_ID:
+    case JOB_TASK_DEFINITION:
+    case JOB_SCHEDULE:
+    case JOB_SCHEDULE_START:
+    case JOB_SCHEDULE_END:
+    case JOB_TIMEZONE:
+        put_string(buf, job_field_name(field), text);
+        break;
+    case JOB_SUSPENDED:
+        put_raw(buf, job_field_name(field), text == NULL ? NULL : text[0] == 't' ? "true" : "false");
+        break;
+    case JOB_TASK_COUNT:
+    case JOB_MAX_COUNT:
+    case JOB_TRIGGER:
+    case JOB_OVERRIDES:
+    case JOB_MISFIRE_GRACE:
+    case JOB_ECS:
+        put_raw(buf, job_field_name(field), text);
+        break;
+    case JOB_FIELDS:
+        break;
+    }
+}
+
+void job_json_put_definition(struct buf *buf, const struct job_row *row)
+{
+    buf_puts(buf, "{\"id\":");
+    json_put_string(buf, row->text[JOB_ID]);
+    for (size_t i = JOB_ID + 1; i < JOB_FIELDS; i++)
+        put_stored(buf, (enum job_field)i, row->text[i]);
+    buf_putc(buf, '}');
+}
+
 void job_json_put_saved(struct buf *buf, const char *id, const struct job_report *report)
 {
     buf_puts(buf, "{\"id\":");

@@ -116,6 +116,12 @@ static const struct db_stmt count_prefix = {
     .params = 4,
 };
 
+static const struct db_stmt export = {
+    .name = "job_export",
+    .sql = "SELECT " FIELDS ", ordinal FROM jobs WHERE ordinal > $1 ORDER BY ordinal LIMIT $2",
+    .params = 2,
+};
+
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg)
 {
     const char *params[JOB_FIELDS];
@@ -185,6 +191,24 @@ void job_store_count(struct db *db, const struct job_list *asked, db_fn *done, v
     db_query(db, asked->prefix != NULL ? &count_prefix : &count_all, params, done, arg);
 }
 
+void job_store_export(struct db *db, int64_t after, int count, db_fn *done, void *arg)
+{
+    char from[NUMBER_SIZE], limit[NUMBER_SIZE];
+
+    snprintf(from, sizeof from, "%" PRId64, after);
+    snprintf(limit, sizeof limit, "%d", count);
+    db_query(db, &export, (const char *const[]){from, limit}, done, arg);
+}
+
+struct job_row job_store_exported(const struct db_result *result, int row)
+{
+    struct job_row ret = {.ordinal = db_int64(result, row, JOB_FIELDS)};
+
+    for (int i = 0; i < JOB_FIELDS; i++)
+        ret.text[i] = db_text(result, row, i);
+    return ret;
+}
+
 struct job_write job_store_written(const struct db_result *result)
 {
     struct job_write write = {.outcome = JOB_WRITTEN};
@@ -237,8 +261,8 @@ struct job_row job_store_row(const struct db_result *result, int row)
 
 const struct db_stmt *const *job_store_statements(size_t *count)
 {
-    static const struct db_stmt *const all[] = {&insert, &insert_once, &update,    &delete,      &get,
-                                                &list,   &list_prefix, &count_all, &count_prefix};
+    static const struct db_stmt *const all[] = {&insert, &insert_once, &update,    &delete,       &get,
+                                                &list,   &list_prefix, &count_all, &count_prefix, &export};
 
     *count = ARRAY_LEN(all);
     return all;

@@ -65,6 +65,11 @@ void job_store_list(struct db *db, const struct job_list *list, db_fn *done, voi
  * + 1. */
 void job_store_count(struct db *db, const struct job_list *list, db_fn *done, void *arg);
 
+/* The first count jobs behind an ordinal, as users wrote them. */
+void job_store_export(struct db *db, int64_t after, int count, db_fn *done, void *arg);
+/* A row of it: nothing of the scheduler's is in there. */
+struct job_row job_store_exported(const struct db_result *result, int row);
+
 /* What came of an insert, an update or a delete. */
 struct job_write job_store_written(const struct db_result *result);
 

@@ -73,7 +73,7 @@ static void put_headers(struct guard *guard, const struct request *rq, int statu
 }
 
 /* Counts and logs it. */
-static void account(const struct request *rq, const struct guard *guard, int status, size_t bytes)
+void reply_account(const struct request *rq, const struct guard *guard, int status, size_t bytes)
 {
     int64_t us = clock_monotonic_us(&clock_system) - guard_since_us(guard);
 
@@ -99,7 +99,7 @@ static void send(struct request *rq, struct guard *guard, int status, const char
     if (status == 304 || request_is_head(rq))
         sent = 0;
     put_headers(guard, rq, status, tag);
-    account(rq, guard, status, sent);
+    reply_account(rq, guard, status, sent);
     guard_answer(guard, status, body, sent, len);
 }
 

@@ -36,6 +36,17 @@ void request_gone(void *arg, struct framing *framing)
 
     rq->guard = NULL;
     rq->own_framing = framing;
+    request_room(rq); /* who waits for room is to hear of it */
+}
+
+void request_room(void *arg)
+{
+    struct request *rq = arg;
+    reply_room_fn *on_room = rq->on_room;
+
+    rq->on_room = NULL;
+    if (on_room != NULL)
+        on_room(rq);
 }
 
 struct guard *request_release(struct request *rq)

@@ -10,6 +10,7 @@
 
 #include "framing.h"
 #include "guard.h"
+#include "reply_stream.h"
 #include "request_id.h"
 #include "router.h"
 
@@ -45,6 +46,10 @@ struct request {
     char *etag;             /* owned; NULL: of the body */
     const char *media_type; /* lent; NULL: application/json */
 
+    reply_room_fn *on_room; /* of a stream; NULL: none, or no piece has been put since the last call */
+    reply_room_fn *room_fn;
+    size_t streamed; /* bytes */
+
     void *kept; /* owned, by free_kept */
     void (*free_kept)(void *kept);
 };
@@ -53,6 +58,7 @@ struct request {
 void request_begin(void *env, struct guard *guard);
 void request_late(void *request);
 void request_gone(void *request, struct framing *framing);
+void request_room(void *request);
 
 void request_free(struct request *rq);
 /* Forgets the headers and the tag that were given. */
@@ -65,6 +71,9 @@ bool request_set_query(struct request *rq);
 
 /* Answers 503 in the handler's place; what the handler answers later goes nowhere. */
 void reply_late(struct request *rq);
+
+/* Counts an answer, and writes its line into the access log. */
+void reply_account(const struct request *rq, const struct guard *guard, int status, size_t bytes);
 
 /* "GET", as it was sent. */
 const char *request_method_text(const struct request *rq);

@@ -47,14 +47,29 @@ bool route_matches(const char *pattern, const char *path, struct route_match *re
     return true;
 }
 
+/* A path that stands in the table as it is stands for nothing else. */
+static bool is_literal(const struct router *router, const char *path)
+{
+    for (size_t i = 0; i < router->count; i++)
+        if (strcmp(router->routes[i].pattern, path) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the route has this path; literal: no other route's pattern has it. */
+static bool has_path(const struct route *route, const char *path, bool literal, struct route_match *ret)
+{
+    return (!literal || strchr(route->pattern, '{') == NULL) && route_matches(route->pattern, path, ret);
+}
+
 bool route_find(const struct router *router, const char *method, const char *path, struct route_match *ret)
 {
     enum method wanted;
-    bool known = route_method(method, &wanted), found = false;
+    bool known = route_method(method, &wanted), found = false, literal = is_literal(router, path);
 
     ret->route = NULL;
     for (size_t i = 0; i < router->count; i++) {
-        if (!route_matches(router->routes[i].pattern, path, ret))
+        if (!has_path(&router->routes[i], path, literal, ret))
             continue;
         found = true;
         if (known && router->routes[i].method == wanted) {
@@ -68,10 +83,11 @@ bool route_find(const struct router *router, const char *method, const char *pat
 static bool has(const struct router *router, const char *path, enum method method)
 {
     struct route_match unused;
+    bool literal = is_literal(router, path);
 
     for (size_t i = 0; i < router->count; i++)
         if (router->routes[i].method == method &&
-            (strcmp(path, "*") == 0 || route_matches(router->routes[i].pattern, path, &unused)))
+            (strcmp(path, "*") == 0 || has_path(&router->routes[i], path, literal, &unused)))
             return true;
     return false;
 }

@@ -21,7 +21,8 @@ bool route_method(const char *name, enum method *ret);
 /* Whether the pattern has this path. */
 bool route_matches(const char *pattern, const char *path, struct route_match *ret);
 
-/* Whether any route has this path; method is as it was sent, HEAD finds GET. */
+/* Whether any route has this path (one that has it literally comes before those that have it by {…}); method
+ * is as it was sent, HEAD finds GET. */
 bool route_find(const struct router *router, const char *method, const char *path, struct route_match *ret);
 
 /* The methods that a path has, as Allow lists them: "GET, HEAD, OPTIONS". path "*": those of all paths. */

@@ -9,7 +9,7 @@
  *     };
  *
  * Paths match exactly, so `/jobs/` is another path than `/jobs`; {…} stands for one segment that is not
- * empty.
+ * empty, and that is no literal segment of another route there.
  */
 #pragma once
 

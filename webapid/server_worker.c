@@ -279,6 +279,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections)
         .on_refused = on_refused,
         .on_late = request_late,
         .on_gone = request_gone,
+        .on_room = request_room,
         .on_drained = on_drained,
         .arg = sw,
     };

@@ -34,7 +34,7 @@ PARAMETER = {"oneOf": [
           schema=SCHEMA),
     thing(["name", "in", "schema"], name=TEXT, **{"in": {"enum": ["query", "header"]}}, required=FLAG, description=TEXT, schema=SCHEMA)]}
 HEADER = or_reference("headers", thing(["schema"], description=TEXT, schema=SCHEMA))
-CONTENT = table(thing(["schema"], schema=SCHEMA), "(application/json|text/plain)")
+CONTENT = table(thing(["schema"], schema=SCHEMA), "(application/(json|x-ndjson)|text/plain)")
 RESPONSE = thing(["description"], description=TEXT, content=CONTENT, headers=table(HEADER))
 OPERATION = thing(["operationId", "summary", "responses"], operationId={"type": "string", "pattern": "^[a-z][A-Za-z]+$"}, summary=TEXT,
                   description=TEXT, tags={"type": "array", "items": TEXT, "uniqueItems": True},
@@ -170,6 +170,10 @@ class Answers(unittest.TestCase):
             self.assertIn(header, answer.headers, name)
         if "text/plain" in response.get("content", {}):
             self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8", name)
+        elif "application/x-ndjson" in response.get("content", {}):
+            self.assertEqual(answer.headers["Content-Type"], "application/x-ndjson", name)
+            for line in answer.text.splitlines():
+                validator({"$ref": "#/components/schemas/JobInput"}).validate(json.loads(line))
         elif "content" in response:
             self.assertEqual(answer.headers["Content-Type"], "application/json", name)
             schema = response["content"]["application/json"]["schema"]
@@ -251,6 +255,7 @@ class Answers(unittest.TestCase):
                   ['[{"taskId": "t", "hostId": "h"}, {"taskId": "u"}]'], user="sched")
         tag = self.call(200, "get", path, url).headers["ETag"]
         self.call(304, "get", path, url, If_None_Match=tag)
+        self.call(200, "get", "/jobs/export", "/jobs/export")
         self.call(404, "get", path, "/jobs/none")
         change = {"taskCount": 3, "maxCount": None, "trigger": None, "overrides": None, "ecs": None, "timezone": None, "scheduleStart": None,
                   "scheduleEnd": None, "suspended": None, "misfireGraceSeconds": None, "unknown": 1}

@@ -124,6 +124,8 @@ struct value_case {
 
 static const struct value_case values[] = {
     {"id", "'a-Z_09'", NULL},
+    {"id", "'export'", "jobs_id_is_not_reserved"},
+    {"id", "'import'", "jobs_id_is_not_reserved"},
     {"id", "''", "jobs_id_is_a_name"},
     {"id", "'a b'", "jobs_id_is_a_name"},
     {"id", "E'a\\n'", "jobs_id_is_a_name"},

@@ -17,6 +17,7 @@ static const struct route routes[] = {
     {METHOD_POST, "/jobs", unused, 0},
     {METHOD_PUT, "/jobs/{id}", unused, 0},
     {METHOD_GET, "/jobs/{id}/fire-times", unused, 0},
+    {METHOD_GET, "/jobs/export", unused, 0},
 };
 static const struct router router = {routes, ARRAY_LEN(routes)};
 
@@ -32,6 +33,8 @@ static struct find_case finds[] = {
     {"HEAD is GET", "HEAD", "/jobs", 1, NULL},
     {"a parameter", "PUT", "/jobs/a%20b", 3, "a%20b"},
     {"a parameter in the middle", "GET", "/jobs/x/fire-times", 4, "x"},
+    {"a literal path", "GET", "/jobs/export", 5, NULL},
+    {"a literal path is no parameter", "PUT", "/jobs/export", -1, NULL},
     {"another method", "DELETE", "/jobs", -1, NULL},
     {"a method that nobody has", "BREW", "/jobs/x", -1, NULL},
     {"a method in lower case", "get", "/jobs", -1, NULL},
