@@ -173,7 +173,7 @@ void fire_forget_main(struct fire *fire)
     fire->main = (struct fire_span){0};
     fire->state = RUN_DUE;
     fire->taken_over = fire->to_plan = fire->unsure = fire->looked = false;
-    fire->tries = 0;
+    fire->tries = fire->held_up = 0;
     fire->next_chunk = 0;
 }
 

@@ -48,6 +48,7 @@ struct fire {
     bool looked;          /* for a row of main's that its first write may yet bring, see runner_ledger.c */
     bool holds_slot;      /* counts as active */
     int tries;            /* of what is being tried, for the back-off */
+    int held_up;          /* times that main's row was locked when the result was to be written */
     size_t next_chunk;    /* of the pass over main's chunks */
     char *why;            /* owned; why the last check did not work; NULL: none failed */
     struct plan_job *job; /* owned; while main is checked */

@@ -70,6 +70,15 @@ static const struct db_stmt plan = {
     .params = 14,
 };
 
+/* Runs that are open, but for those that somebody has locked by hand: nobody else's result waits for him. */
+#define OPEN_RUNS(which)                                                                                     \
+    "open AS MATERIALIZED ("                                                                                 \
+    "  SELECT r.id FROM runs r WHERE r.state IN ('planned', 'launching') AND " which                         \
+    "  AND (SELECT held FROM fence) = 1 FOR NO KEY UPDATE SKIP LOCKED)"
+#define OPEN_OF_INPUT OPEN_RUNS("r.id IN (SELECT id FROM input)")
+#define OPEN_OF_OTHERS OPEN_RUNS("($2::boolean OR r.epoch < $1::bigint)")
+#define FREE_OF_WRITTEN FREE("written")
+
 static const struct db_stmt record = {
     .name = "run_record",
     .sql = FENCE
@@ -77,39 +86,45 @@ static const struct db_stmt record = {
     "  SELECT * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],"
     "    $7::bigint[]) WITH ORDINALITY"
     "    AS i (id, state, chunks, tasks, error, launched_us, ord)"
-    "), written AS ("
+    "), " OPEN_OF_INPUT ", written AS ("
     "  UPDATE runs r SET state = i.state, chunks = i.chunks::jsonb, tasks = i.tasks::jsonb,"
     "    error = i.error, epoch = $1::bigint,"
     "    launched_at = coalesce(r.launched_at, to_timestamp(i.launched_us / 1e6)),"
     "    finished_at = CASE WHEN i.state IN ('launch_failed', 'missed') AND i.tasks = '[]' THEN now() END,"
     "    updated_at = now()"
     "  FROM input i, fence"
-    "  WHERE r.id = i.id AND r.state IN ('planned', 'launching')"
+    "  WHERE r.id = i.id AND r.id IN (SELECT id FROM open)"
     "  RETURNING i.ord, r.job_id, r.fire_at, r.tasks"
-    "), " FREE("written") ", ran AS ("
-                          "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = "
-                          "w.tasks, updated_at = now()"
-                          "  FROM written w JOIN free USING (job_id)"
-                          "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
-                          "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
-                          ")"
-                          "SELECT w.ord FROM fence LEFT JOIN written w ON true",
+    "), " FREE_OF_WRITTEN ", ran AS ("
+    "  UPDATE job_state s SET last_run = w.fire_at, last_run_tasks = w.tasks, updated_at = now()"
+    "  FROM written w JOIN free USING (job_id)"
+    "  WHERE s.job_id = w.job_id AND w.tasks <> '[]'"
+    "    AND (s.last_run IS NULL OR s.last_run <= w.fire_at)"
+    ")"
+    "SELECT o.ord, o.locked FROM fence LEFT JOIN ("
+    "  SELECT ord, false AS locked FROM written"
+    "  UNION ALL"
+    "  SELECT i.ord, true FROM input i JOIN runs r ON r.id = i.id"
+    "  WHERE r.state IN ('planned', 'launching') AND r.id NOT IN (SELECT id FROM open)"
+    ") o ON true",
     .params = 7,
 };
 
 static const struct db_stmt take_over = {
     .name = "run_take_over",
-    .sql = FENCE ", taken AS ("
+    .sql = FENCE ", " OPEN_OF_OTHERS ", taken AS ("
                  "  UPDATE runs r SET epoch = $1::bigint, state = 'launching', updated_at = now()"
-                 "  FROM fence WHERE r.state IN ('planned', 'launching')"
+                 "  FROM fence WHERE r.id IN (SELECT id FROM open)"
                  "  RETURNING r.*"
                  ")"
                  "SELECT t.id, t.job_id, extract(epoch FROM t.fire_at)::bigint, t.coalesced, t.wanted,"
                  "  t.running, t.needed, t.request, t.chunks, t.tasks,"
-                 "  (extract(epoch FROM t.launched_at) * 1000000)::bigint, j.misfire_grace_seconds "
+                 "  (extract(epoch FROM t.launched_at) * 1000000)::bigint, j.misfire_grace_seconds,"
+                 "  (SELECT count(*) FROM runs r WHERE r.state IN ('planned', 'launching')"
+                 "    AND ($2::boolean OR r.epoch < $1::bigint) AND r.id NOT IN (SELECT id FROM open)) "
                  "FROM fence LEFT JOIN taken t ON true LEFT JOIN jobs j ON j.id = t.job_id"
                  " ORDER BY t.fire_at, t.id",
-    .params = 1,
+    .params = 2,
 };
 
 static const struct db_stmt read_jobs = {
@@ -227,19 +242,25 @@ void run_store_record(struct db *db, int64_t epoch, const struct run_record_row 
     db_query(db, &record, params, done, arg);
 }
 
-bool run_store_recorded(const struct db_result *result, int row, size_t *index)
+bool run_store_recorded(const struct db_result *result, int row, size_t *index, bool *locked)
 {
     if (row >= db_rows(result) || db_is_null(result, row, 0))
         return false;
     *index = (size_t)db_int64(result, row, 0) - 1;
+    *locked = db_bool(result, row, 1);
     return true;
 }
 
-void run_store_take_over(struct db *db, int64_t epoch, db_fn *done, void *arg)
+void run_store_take_over(struct db *db, int64_t epoch, bool all, db_fn *done, void *arg)
 {
     char epoch_text[NUMBER_SIZE];
 
-    db_query(db, &take_over, (const char *[]){number(epoch_text, epoch)}, done, arg);
+    db_query(db, &take_over, (const char *[]){number(epoch_text, epoch), all ? "t" : "f"}, done, arg);
+}
+
+int64_t run_store_left(const struct db_result *result)
+{
+    return db_int64(result, 0, 12);
 }
 
 static int int_or_none(const struct db_result *result, int row, int column)

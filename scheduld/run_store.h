@@ -51,13 +51,19 @@ struct run_record_row {
     int64_t launched_us;        /* 0: never */
 };
 
-/* Updates runs that are open (planned or launching); and their jobs' last run, if a task was started. */
+/* Updates runs that are open (planned or launching); and their jobs' last run, if a task was started. What
+ * somebody else has locked stays as it is. */
 void run_store_record(struct db *db, int64_t epoch, const struct run_record_row *rows, size_t count,
                       db_fn *done, void *arg);
-bool run_store_recorded(const struct db_result *result, int row, size_t *index);
+/* Which rows: index into rows; whether it was locked, and is to be written again. False: no such answer row
+ * (a run that is not open has none). */
+bool run_store_recorded(const struct db_result *result, int row, size_t *index, bool *locked);
 
-/* Takes all open runs over: they are launching, and of this epoch. One row each, oldest fire first. */
-void run_store_take_over(struct db *db, int64_t epoch, db_fn *done, void *arg);
+/* Takes over runs that are open, all or those of earlier epochs: they are launching, and of this epoch. One
+ * row each, oldest fire first. */
+void run_store_take_over(struct db *db, int64_t epoch, bool all, db_fn *done, void *arg);
+int64_t
+run_store_left(const struct db_result *result); /* how many somebody has locked; not of a fenced one */
 struct run_open {
     const char *job_id; /* lent by the result, as all texts */
     int64_t fire_s;

@@ -50,6 +50,7 @@ static void init_lists(struct runner *runner)
     TAILQ_INIT(&runner->check);
     TAILQ_INIT(&runner->plan);
     TAILQ_INIT(&runner->record);
+    TAILQ_INIT(&runner->locked);
 }
 
 static void on_room(void *arg)
@@ -132,6 +133,8 @@ static void work(struct runner *runner)
 
     if (runner->mode == RUNNER_TAKING_OVER && !rests)
         runner_take_over(runner);
+    if (runner->mode == RUNNER_LEADING && runner->rest && runner->locked_again_ms == 0 && !rests)
+        runner_take_over(runner);
     if (runner->mode == RUNNER_LEADING && !rests)
         runner_begin_some(runner);
     if (runner->mode == RUNNER_LEADING || runner->mode == RUNNER_DRAINING) {
@@ -170,6 +173,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     struct runner *runner = arg;
 
     runner_wake_some(runner);
+    runner_unlock(runner);
     runner_set_timer(runner);
     work(runner);
 }
@@ -226,7 +230,8 @@ void runner_stand_by(struct runner *runner)
     init_lists(runner);
     runner->taking = runner->planning = runner->recording = false;
     runner->plan_alone = runner->record_alone = 0;
-    runner->db_again_ms = runner->send_again_ms = 0;
+    runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = 0;
+    runner->rest = false;
     runner->db_tries = 0;
     runner->drained = NULL;
     evtimer_del(runner->timer);

@@ -15,9 +15,9 @@
  * came in one turn goes into one statement.
  *
  * A fire is in `all`, and in by_job unless another has its job's place (runner_takeover.c); in at most one of
- * due, ask, launch (lines), retry (a heap), check and record (by work_link); and beside it in plan (by
- * plan_link). While a callback with it is to come it is held; one that is forgotten meanwhile is dead, and
- * freed by the callback.
+ * due, ask, launch (lines), retry (a heap), check, record and locked (by work_link); and beside it in plan
+ * (by plan_link). While a callback with it is to come it is held; one that is forgotten meanwhile is dead,
+ * and freed by the callback.
  *
  * What is scarce is handed out in three places, each with a line of those that wait (fire_line.h): a place
  * among the runs that are in memory (due), a ListTasks (ask) and a RunTask (launch). Few more runs are
@@ -62,6 +62,7 @@ struct runner {
     struct fire_list check;              /* its turn has come */
     struct fire_list plan;               /* rows to be inserted */
     struct fire_list record;             /* rows to be updated */
+    struct fire_list locked;             /* likewise, but somebody had locked them */
     LIST_HEAD(, runner_family) families; /* that ECS is being asked about */
     LIST_HEAD(, runner_queue) queues;    /* that SQS is being asked about, or was in this second */
     size_t active;                       /* have a definition or a request in memory, and do not wait */
@@ -72,6 +73,8 @@ struct runner {
     bool taking, planning, recording;   /* a statement is on its way */
     size_t plan_alone, record_alone;    /* so many fires go alone, to find the one that is refused */
     int64_t db_again_ms, send_again_ms; /* monotonic; the database, or RunTask, is left alone until then */
+    int64_t locked_again_ms;            /* likewise, rows that somebody had locked; 0: none */
+    bool rest;                          /* some of them are runs that are to be taken over */
     int db_tries;
 
     struct event *kick, *timer, *drain_timer;
@@ -124,6 +127,8 @@ void runner_set_timer(struct runner *runner);
 bool runner_db_rests(struct runner *runner);
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err);
 void runner_db_worked(struct runner *runner);
+void runner_wait_for_lock(struct runner *runner); /* somebody has locked rows that we want: again soon */
+void runner_unlock(struct runner *runner);        /* again, if it is soon */
 int64_t runner_now_ms(const struct runner *runner);
 
 /* runner_check.c */

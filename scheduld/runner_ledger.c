@@ -15,6 +15,7 @@
 #include "run_store.h"
 
 enum { ROWS_MAX = 500, PARTS = 4 }; /* rows a statement; rows that one fire can be */
+enum { HELD_UP_LOGGED = 60 };       /* each so many-th try is logged */
 
 enum part { PART_MISSED, PART_MAIN, PART_SKIP, PART_REARM };
 
@@ -33,7 +34,7 @@ struct write {
     struct fire *fires[ROWS_MAX]; /* held */
     size_t fire_count;
     bool again; /* some of it may have been written already */
-    bool on_record[ROWS_MAX];
+    bool on_record[ROWS_MAX], locked[ROWS_MAX];
     int64_t ids[ROWS_MAX];
 };
 
@@ -241,9 +242,10 @@ static bool has_main(const struct write *write)
     return false;
 }
 
-/* The only one, and refused: it cannot be kept for ever. The cursor has not moved. */
+/* The only one, and refused: it cannot be kept for ever. The cursor has not moved: it will be found again. */
 static void plan_drop(struct write *write, const struct err *err)
 {
+    struct runner *runner = write->runner;
     struct fire *fire = write->fires[0];
 
     log_error("run.not_recorded", "job=%s fire=%s run=0 error=%s", fire->job_id,
@@ -252,9 +254,11 @@ static void plan_drop(struct write *write, const struct err *err)
         return;
     fire->written_s = 0;
     if (has_main(write))
-        runner_main_over(write->runner, fire);
+        runner_main_over(runner, fire);
     else
-        runner_sweep(write->runner, fire);
+        runner_sweep(runner, fire);
+    if (runner->options.on_dropped != NULL)
+        runner->options.on_dropped(runner->options.arg);
 }
 
 static void plan_failed(struct write *write, const struct err *err)
@@ -436,6 +440,17 @@ static void record_failed(struct write *write, const struct err *err)
     }
 }
 
+/* Who looks at it by SELECT ... FOR UPDATE, say, in a transaction that is not over. */
+static void wait_for_lock(struct runner *runner, struct fire *fire)
+{
+    if (fire->held_up++ % HELD_UP_LOGGED == 0)
+        log_warning("run.held_up", "job=%s fire=%s run=%" PRId64 " reason=%s", fire->job_id,
+                    STAMP(fire->main.fire_s), fire->run->id,
+                    LOGQ("somebody has locked its row in runs, see docs/operations.md"));
+    TAILQ_INSERT_TAIL(&runner->locked, fire, work_link);
+    runner_wait_for_lock(runner);
+}
+
 /* The row was open when we planned it, and only we end it: somebody has done so by hand, unless a write
  * before this one, whose answer was lost, did. */
 static void result_written(struct runner *runner, struct fire *fire, bool on_record)
@@ -454,6 +469,7 @@ static void on_recorded(void *arg, const struct db_result *result, const struct 
     struct write *write = arg;
     struct runner *runner = write->runner;
     size_t index;
+    bool locked;
 
     if (write->reign != runner->reign) {
         end_write(write);
@@ -466,11 +482,16 @@ static void on_recorded(void *arg, const struct db_result *result, const struct 
         runner_fenced(runner);
     } else {
         runner_db_worked(runner);
-        for (int row = 0; run_store_recorded(result, row, &index); row++)
-            write->on_record[index] = true;
-        for (size_t i = 0; i < write->fire_count; i++)
-            if (!write->fires[i]->dead)
+        for (int row = 0; run_store_recorded(result, row, &index, &locked); row++)
+            (locked ? write->locked : write->on_record)[index] = true;
+        for (size_t i = 0; i < write->fire_count; i++) {
+            if (write->fires[i]->dead)
+                continue;
+            if (write->locked[i])
+                wait_for_lock(runner, write->fires[i]);
+            else
                 result_written(runner, write->fires[i], write->on_record[i]);
+        }
     }
     end_write(write);
     runner_kick(runner);

@@ -108,7 +108,7 @@ static struct fire *place_for(struct runner *runner, const struct run_open *open
 {
     struct fire *fire = fire_index_find(&runner->by_job, open->job_id);
 
-    if (fire == NULL || fire->taken_over)
+    if (fire == NULL || fire->taken_over || runner->rest)
         return runner_add(runner, open->job_id, fire == NULL);
     make_room(runner, fire, open->fire_s);
     return fire;
@@ -140,6 +140,18 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
     }
 }
 
+/* What somebody has locked by hand is taken over when he is done; all others go on. */
+static void wait_for_rest(struct runner *runner, int64_t left)
+{
+    if (left > 0 && !runner->rest)
+        log_warning(
+            "runner.held_up", "runs=%lld reason=%s", (long long)left,
+            LOGQ("somebody has locked rows of runs that are to be taken over, see docs/operations.md"));
+    runner->rest = left > 0;
+    if (runner->rest)
+        runner_wait_for_lock(runner);
+}
+
 static void on_taken(void *arg, const struct db_result *result, const struct err *err)
 {
     struct taking taking = *(struct taking *)arg;
@@ -161,7 +173,8 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
         return;
     }
     runner_db_worked(runner);
-    runner->mode = RUNNER_LEADING;
+    if (runner->mode == RUNNER_TAKING_OVER)
+        runner->mode = RUNNER_LEADING;
     for (int row = 0;; row++) {
         run = run_new();
         if (!run_store_taken(result, row, run, &open))
@@ -169,6 +182,7 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
         resume(runner, run, &open);
     }
     run_free(run);
+    wait_for_rest(runner, run_store_left(result));
 }
 
 void runner_take_over(struct runner *runner)
@@ -180,5 +194,5 @@ void runner_take_over(struct runner *runner)
     runner->taking = true;
     taking = mem_alloc(sizeof *taking);
     *taking = (struct taking){.runner = runner, .reign = runner->reign};
-    run_store_take_over(runner->options.db, runner->epoch, on_taken, taking);
+    run_store_take_over(runner->options.db, runner->epoch, !runner->rest, on_taken, taking);
 }

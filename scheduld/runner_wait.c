@@ -9,7 +9,7 @@
 #include "err.h"
 #include "log.h"
 
-enum { DB_AGAIN_MIN_MS = 100, DB_AGAIN_MAX_MS = 2000 };
+enum { DB_AGAIN_MIN_MS = 100, DB_AGAIN_MAX_MS = 2000, LOCKED_AGAIN_MS = 1000 };
 
 int64_t runner_now_ms(const struct runner *runner)
 {
@@ -40,6 +40,7 @@ void runner_set_timer(struct runner *runner)
 
     at = sooner(at, runner->db_again_ms);
     at = sooner(at, runner->send_again_ms);
+    at = sooner(at, runner->locked_again_ms);
     if (at == INT64_MAX) {
         evtimer_del(runner->timer);
         return;
@@ -88,4 +89,19 @@ void runner_db_failed(struct runner *runner, const char *what, const struct err 
 void runner_db_worked(struct runner *runner)
 {
     runner->db_tries = 0;
+}
+
+void runner_wait_for_lock(struct runner *runner)
+{
+    if (runner->locked_again_ms == 0)
+        runner->locked_again_ms = runner_now_ms(runner) + LOCKED_AGAIN_MS;
+    runner_set_timer(runner);
+}
+
+void runner_unlock(struct runner *runner)
+{
+    if (runner->locked_again_ms == 0 || runner_now_ms(runner) < runner->locked_again_ms)
+        return;
+    runner->locked_again_ms = 0;
+    TAILQ_CONCAT(&runner->record, &runner->locked, work_link);
 }

@@ -22,7 +22,7 @@
 #include "timestamp.h"
 #include "tz.h"
 
-enum { SCHEMA_AGAIN_S = 1 };
+enum { SCHEMA_AGAIN_S = 1, CATCH_UP_S = 10 };
 
 struct scheduler {
     struct scheduler_options options;
@@ -35,6 +35,7 @@ struct scheduler {
     struct pruner *pruner;
     struct leader *leader;      /* NULL: the schema has not been seen yet */
     struct event *schema_again; /* to ask for the schema once more */
+    struct event *catch_up;     /* to find again what the runner had to drop */
     struct event *stopped;
     bool checking; /* the schema is asked for */
     bool refused;  /* and is not ours */
@@ -127,6 +128,21 @@ static bool may_launch(void *arg)
     const struct scheduler *scheduler = arg;
 
     return scheduler->leader != NULL && leader_may_launch(scheduler->leader);
+}
+
+/* Not at once: who refused it once may do so again. */
+static void on_dropped(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    const struct timeval later = {.tv_sec = CATCH_UP_S};
+
+    if (!event_pending(scheduler->catch_up, EV_TIMEOUT, NULL))
+        event_add(scheduler->catch_up, &later);
+}
+
+static void on_catch_up(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+    agenda_catch_up(((struct scheduler *)arg)->agenda);
 }
 
 static void on_due(void *arg, const struct agenda_due *due)
@@ -317,6 +333,7 @@ static void make_parts(struct scheduler *scheduler)
         .grace_s = settings->misfire_grace_s,
         .may_launch = may_launch,
         .on_fenced = on_fenced,
+        .on_dropped = on_dropped,
         .arg = scheduler,
     };
     const struct agenda_options agenda = {
@@ -345,6 +362,7 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, struct 
 
     *scheduler = (struct scheduler){.options = *options};
     scheduler->schema_again = evtimer_new(options->base, on_schema_again, scheduler);
+    scheduler->catch_up = evtimer_new(options->base, on_catch_up, scheduler);
     scheduler->stopped = evtimer_new(options->base, on_stopped, scheduler);
     if (!make_aws(scheduler, err) || !make_database(scheduler, err)) {
         scheduler_free(scheduler);
@@ -372,6 +390,7 @@ void scheduler_free(struct scheduler *scheduler)
     ecs_free(scheduler->ecs);
     sqs_free(scheduler->sqs);
     event_free(scheduler->schema_again);
+    event_free(scheduler->catch_up);
     event_free(scheduler->stopped);
     free(scheduler);
 }

@@ -21,8 +21,8 @@ CHUNK = 1 << 16
 
 
 class Relay:
-    def __init__(self, upstream):
-        self.upstream = upstream
+    def __init__(self, upstream, address="127.0.0.1"):
+        self.upstream, self.address = upstream, address
         self.port = None
         self.connections = set()
         self.muted = self.deaf = False
@@ -45,7 +45,7 @@ class Relay:
         asyncio.set_event_loop(self.loop)
         self.open = asyncio.Event()
         self.open.set()
-        server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0))
+        server = self.loop.run_until_complete(asyncio.start_server(self.serve, self.address, 0))
         self.port = server.sockets[0].getsockname()[1]
         self.ready.set()
         self.loop.run_forever()

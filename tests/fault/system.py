@@ -11,6 +11,7 @@ sys.path.insert(0, str(SOURCE / "tests" / "e2e"))
 from stack import BUILD, DATABASE, USERS, Stack, free_port, wait_until  # noqa: E402, F401
 
 import ledger  # noqa: E402
+import netns  # noqa: E402
 from ledger import collect  # noqa: E402, F401
 from relay import Relay  # noqa: E402
 
@@ -23,19 +24,34 @@ QUIET_S = 200  # the longest pause between two tries of a launch is 60 s
 class Member:
     """One place in which a scheduld runs, and runs again after it was killed."""
 
-    def __init__(self, system, name):
-        self.system, self.name = system, name
-        self.database = Relay(system.stack.cluster.dir / ".s.PGSQL.5432")
-        self.aws = Relay(("127.0.0.1", system.stack.aws.port))
+    def __init__(self, system, number):
+        self.system, self.number, self.name = system, number, f"scheduld {number + 1}"
+        self.address = netns.SERVER if system.network else "127.0.0.1"
+        self.database = Relay(system.stack.cluster.dir / ".s.PGSQL.5432", self.address)
+        self.aws = Relay(("127.0.0.1", system.stack.aws.port), self.address)
         self.daemon = None
 
     def start(self):
-        stack = self.system.stack
-        url = f"postgresql://{USERS['scheduld']}@127.0.0.1:{self.database.port}/{DATABASE}"
+        stack, network = self.system.stack, self.system.network
+        port = 5432 if network else self.database.port  # from a host of its own it goes to PostgreSQL itself
+        url = f"postgresql://{USERS['scheduld']}@{self.address}:{port}/{DATABASE}"
         env = {"ECSS_DATABASE_URL": url, "ECSS_ECS_CLUSTER": "test-cluster", **stack.aws.environment(),
-               "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.aws.port}", **RATES, **self.system.settings}
-        self.daemon = stack.spawn("scheduld", stack.environment(**env))
+               "AWS_ENDPOINT_URL": f"http://{self.address}:{self.aws.port}", **RATES, **self.system.settings}
+        self.daemon = stack.spawn("scheduld", stack.environment(**env), network and network.wrap(self.number))
         return self
+
+    def silence(self):
+        """No packet of it arrives any more, and none gets there."""
+        if self.system.network:
+            self.system.network.silence(self.number)
+        else:
+            self.database.stall(600)
+
+    def speak(self):
+        if self.system.network:
+            self.system.network.speak(self.number)
+        else:
+            self.database.reset()
 
     def ready(self):
         """Whether it is connected, with all jobs loaded, and leads or tries to."""
@@ -44,9 +60,11 @@ class Member:
 
 
 class System:
-    def __init__(self, members=3, task_definitions=("hello:main",), queues=(), **settings):
-        """settings: of scheduld, from the environment."""
-        self.stack = Stack(task_definitions=task_definitions, queues=queues)
+    def __init__(self, members=3, task_definitions=("hello:main",), queues=(), network=None, **settings):
+        """network: a netns.Network, to which the members belong. settings: of scheduld, from the environment."""
+        self.network = network
+        listen = {"listen_addresses": netns.SERVER} if network else {}
+        self.stack = Stack(task_definitions=task_definitions, queues=queues, **listen)
         self.wanted, self.settings = members, settings
         self.members = []
         self.webapid = self.port = None
@@ -54,8 +72,10 @@ class System:
     def __enter__(self):
         self.stack.__enter__()
         ledger.install(self.stack)
+        if self.network:
+            self.stack.cluster.trust(netns.NET)
         for number in range(self.wanted):
-            member = Member(self, f"scheduld {number + 1}")
+            member = Member(self, number)
             member.database.__enter__()
             member.aws.__enter__()
             self.members.append(member)

@@ -18,6 +18,7 @@ struct wrote {
     enum err_kind kind;
     bool fenced;
     int rows;
+    bool locked[ROWS_MAX];
     size_t index[ROWS_MAX];
     int64_t id[ROWS_MAX];
 };
@@ -83,7 +84,7 @@ static void on_recorded(void *arg, const struct db_result *result, const struct 
         return;
     }
     wrote->fenced = run_store_fenced(result);
-    while (run_store_recorded(result, wrote->rows, &wrote->index[wrote->rows]))
+    while (run_store_recorded(result, wrote->rows, &wrote->index[wrote->rows], &wrote->locked[wrote->rows]))
         wrote->rows++;
 }
 
@@ -364,21 +365,9 @@ static void who_locks_a_job_is_not_waited_for(void **state)
     assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
 }
 
-static void a_row_that_is_committed_meanwhile_is_seen_by_the_next(void **state)
-{
-    struct answer answer;
-    struct pg *slow =
-        begin_slow(&answer, "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
-                            " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id)"
-                            " SELECT pg_sleep(1) FROM put");
-
-    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 0);
-    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 1);
-    pg_close(slow);
-}
-
 struct taken {
     int times, rows;
+    int64_t left;
     struct run *run;
     struct run_open open;
     char texts[1000];
@@ -393,11 +382,66 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
     if (err != NULL)
         fail_msg("%s", err->text);
     taken->fenced = run_store_fenced(result);
+    taken->left = taken->fenced ? 0 : run_store_left(result);
     while (run_store_taken(result, taken->rows, taken->run, &taken->open)) {
         taken->rows++;
         snprintf(taken->texts, sizeof taken->texts, "%s %" PRId64 " %" PRId64 " %s %s", taken->open.job_id,
                  taken->open.fire_s, taken->open.coalesced, taken->open.request, taken->open.tasks);
     }
+}
+
+static void who_locks_a_run_is_not_waited_for(void **state)
+{
+    AUTO_RUN struct run *run = run_new();
+    struct taken taken = {.run = run};
+    struct run_plan_row rows[2] = {planned, planned};
+    struct run_record_row results[2] = {
+        {.state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]"},
+        {.state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]"}};
+    struct pg *pg = *state, *slow;
+    struct answer answer;
+    struct wrote wrote;
+
+    rows[1].job_id = "b";
+    wrote = plan(pg, 5, rows, 2, false);
+    for (int i = 0; i < 2; i++)
+        results[wrote.index[i]].id = wrote.id[i];
+    slow = begin_slow(&answer, "WITH held AS MATERIALIZED (SELECT FROM runs WHERE job_id = 'a' FOR UPDATE)"
+                               " SELECT pg_sleep(60) FROM held");
+    wrote = record(pg, 5, results, 2);
+    assert_int_equal(wrote.rows, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(wrote.locked[i], wrote.index[i] == 0);
+    assert_string_equal(pg_value(admin, "SELECT string_agg(state, ' ' ORDER BY job_id) FROM runs"),
+                        "planned started");
+    pg_value(admin, "UPDATE runs SET state = 'launching' WHERE job_id = 'b'");
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    run_store_take_over(pg->db, 6, true, on_taken, &taken);
+    pg_wait(pg, &taken.times, 1);
+    assert_int_equal(taken.rows, 1);
+    assert_int_equal(taken.left, 1);
+    end_slow(slow);
+    taken.rows = 0;
+    run_store_take_over(pg->db, 6, false, on_taken, &taken);
+    pg_wait(pg, &taken.times, 2);
+    assert_int_equal(taken.rows, 1);
+    assert_int_equal(taken.left, 0);
+    assert_int_equal(strncmp(taken.texts, "a ", 2), 0);
+    assert_false(record(pg, 6, results, 1).locked[0]);
+    assert_string_equal(pg_value(admin, "SELECT state FROM runs WHERE job_id = 'a'"), "started");
+}
+
+static void a_row_that_is_committed_meanwhile_is_seen_by_the_next(void **state)
+{
+    struct answer answer;
+    struct pg *slow =
+        begin_slow(&answer, "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+                            " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id)"
+                            " SELECT pg_sleep(1) FROM put");
+
+    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 0);
+    assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 1);
+    pg_close(slow);
 }
 
 static void what_is_open_is_taken_over(void **state)
@@ -411,11 +455,11 @@ static void what_is_open_is_taken_over(void **state)
     rows[1].state = "not_needed";
     plan(pg, 5, rows, 2, false);
     pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 7 WHERE id = 'a'");
-    run_store_take_over(pg->db, 4, on_taken, &taken);
+    run_store_take_over(pg->db, 4, true, on_taken, &taken);
     pg_wait(pg, &taken.times, 1);
     assert_true(taken.fenced);
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
-    run_store_take_over(pg->db, 6, on_taken, &taken);
+    run_store_take_over(pg->db, 6, true, on_taken, &taken);
     pg_wait(pg, &taken.times, 2);
     assert_false(taken.fenced);
     assert_int_equal(taken.rows, 1);
@@ -475,6 +519,7 @@ int main(void)
         FRESH(without_a_task_there_is_no_last_run),
         FRESH(a_later_last_run_stays),
         FRESH(who_locks_a_job_is_not_waited_for),
+        FRESH(who_locks_a_run_is_not_waited_for),
         FRESH(a_row_that_is_committed_meanwhile_is_seen_by_the_next),
         FRESH(what_is_open_is_taken_over),
         FRESH(definitions_are_read_by_id),
