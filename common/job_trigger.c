@@ -1,113 +1,106 @@
 /* See job_trigger.h. */
 #include "job_trigger.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <json-c/json.h>
 
+#include "attr.h"
+#include "job_trigger_kind.h"
 #include "job_value.h"
 #include "json.h"
 
-static const char *const kind_names[] = {[JOB_TRIGGER_NOOP] = "noop", [JOB_TRIGGER_SQS] = "sqs"};
+enum { TYPES_MAX = 256 };
 
-/* SQS's rule: up to 80 characters, .fifo included. */
-static bool queue_name_valid(const char *name)
+static const struct job_trigger_rule *const rules[] = {
+    [JOB_TRIGGER_NOOP] = &job_trigger_noop,
+    [JOB_TRIGGER_SQS] = &job_trigger_sqs,
+};
+
+/* "sqs" or "noop": the newest first. */
+static bool complain_of_type(const struct job_at *at)
 {
-    size_t len = strlen(name);
-    size_t plain = strspn(name, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-");
+    AUTO_BUF struct buf known = {0};
 
-    if (len > JOB_QUEUE_NAME_MAX || plain == 0)
-        return false;
-    return plain == len || strcmp(name + plain, ".fifo") == 0;
+    buf_init(&known, TYPES_MAX);
+    for (size_t i = ARRAY_LEN(rules); i-- > 0;)
+        buf_printf(&known, "\"%s\"%s", rules[i]->type, i > 1 ? ", " : (i == 1 ? " or " : ""));
+    return job_complain(at, "Unknown trigger type; must be %s.", known.data);
 }
 
 static bool read_type(const struct json_object *value, enum job_trigger_kind *ret, const struct job_at *at)
 {
-    const char *name;
+    const char *type;
 
-    if (!job_value_string(value, &name, at))
+    if (!job_value_string(value, &type, at))
         return false;
-    for (size_t i = 0; i < ARRAY_LEN(kind_names); i++) {
-        if (strcmp(name, kind_names[i]) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        if (strcmp(type, rules[i]->type) == 0) {
             *ret = (enum job_trigger_kind)i;
             return true;
         }
     }
-    return job_complain(at, "Unknown trigger type; must be \"sqs\" or \"noop\".");
+    return complain_of_type(at);
 }
 
-static bool read_queue_name(const struct json_object *value, struct job_trigger *ret, const struct job_at *at)
+static const struct job_trigger_member *find_member(const struct job_trigger_rule *rule, const char *key)
 {
-    const char *name;
-
-    if (!job_value_string(value, &name, at))
-        return false;
-    if (!queue_name_valid(name)) {
-        job_complain(
-            at,
-            "Must be the name of an SQS queue, not its URL or ARN: 1 to %d letters, digits, hyphens and "
-            "underscores, also with .fifo at the end.",
-            JOB_QUEUE_NAME_MAX);
-        return true; /* it was there, and a string: no complaint that it is missing */
-    }
-    snprintf(ret->queue_name, sizeof ret->queue_name, "%s", name);
-    return true;
+    for (const struct job_trigger_member *member = rule->members; member->key != NULL; member++)
+        if (strcmp(member->key, key) == 0)
+            return member;
+    return NULL;
 }
 
-static bool read_messages(const struct json_object *value, struct job_trigger *ret, const struct job_at *at)
+static bool is_of_another(const char *key)
 {
-    int64_t number;
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+        if (find_member(rules[i], key) != NULL)
+            return true;
+    return false;
+}
 
-    if (!job_value_integer(value, &number, at))
-        return false;
-    if (number < 1)
-        return job_complain(at, "Must be at least 1.");
-    if (number > JOB_MESSAGES_PER_TASK_MAX)
-        return job_complain(at, "Must be at most %d.", JOB_MESSAGES_PER_TASK_MAX);
-    ret->messages_per_task = (int32_t)number;
+static bool read_member(const char *key, const struct json_object *value, struct job_trigger *trigger,
+                        const struct job_at *at)
+{
+    const struct job_trigger_rule *rule = rules[trigger->kind];
+    const struct job_trigger_member *member = find_member(rule, key);
+
+    if (member != NULL)
+        return member->read(value, trigger, at);
+    if (is_of_another(key))
+        job_warn(at, "is not a field of a trigger of type \"%s\" and was ignored", rule->type);
+    else
+        job_warn(at, "is not a field of a trigger and was ignored");
     return true;
 }
 
 bool job_trigger_from_json(const struct json_object *value, struct job_trigger *ret, const struct job_at *at)
 {
-    const struct job_at self = {at->report, at, "_schema"}, type = {at->report, at, "type"},
-                        queue = {at->report, at, "queueName"}, messages = {at->report, at, "messagesPerTask"};
+    const struct job_at self = {at->report, at, "_schema"}, type = {at->report, at, "type"};
     struct job_trigger trigger = {0};
-    bool has_type = false, has_queue = false, good = true;
+    struct json_object *given;
+    bool good = true;
 
     if (value == NULL)
         return job_complain(at, "Field may not be null.");
     if (!json_object_is_type(value, json_type_object))
         return job_complain(&self, "Invalid input type.");
+    if (!json_object_object_get_ex(value, "type", &given))
+        return job_complain(&type, "Missing data for required field.");
+    if (!read_type(given, &trigger.kind, &type))
+        return false;
     json_object_object_foreach(value, key, member)
     {
-        if (strcmp(key, type.key) == 0) {
-            has_type = true;
-            good &= read_type(member, &trigger.kind, &type);
-        } else if (strcmp(key, queue.key) == 0) {
-            has_queue = read_queue_name(member, &trigger, &queue);
-            good &= has_queue && trigger.queue_name[0] != '\0';
-        } else if (strcmp(key, messages.key) == 0) {
-            good &= read_messages(member, &trigger, &messages);
-        } else {
-            const struct job_at unknown = {at->report, at, key};
+        const struct job_at below = {at->report, at, key};
 
-            job_warn(&unknown, "is not a field of a trigger and was ignored");
-        }
+        if (strcmp(key, type.key) != 0)
+            good &= read_member(key, member, &trigger, &below);
     }
-    if (!has_type)
-        return job_complain(&type, "Missing data for required field.");
-    if (trigger.kind == JOB_TRIGGER_SQS && !has_queue)
-        return job_complain(&self, "sqs trigger type requires queueName field");
-    if (!good)
-        return false;
-    if (trigger.kind == JOB_TRIGGER_NOOP && (has_queue || trigger.messages_per_task != 0)) {
-        job_warn(at, "a trigger of type \"noop\" has no queue; queueName and messagesPerTask were ignored");
-        trigger = (struct job_trigger){.kind = JOB_TRIGGER_NOOP};
-    }
-    *ret = trigger;
-    return true;
+    if (rules[trigger.kind]->check != NULL)
+        good &= rules[trigger.kind]->check(value, &self);
+    if (good)
+        *ret = trigger;
+    return good;
 }
 
 bool job_trigger_parse(const char *text, struct job_trigger *ret, struct err *err)
@@ -129,10 +122,24 @@ bool job_trigger_parse(const char *text, struct job_trigger *ret, struct err *er
 
 void job_trigger_put(struct buf *buf, const struct job_trigger *trigger)
 {
-    buf_printf(buf, "{\"type\":\"%s\"", kind_names[trigger->kind]);
-    if (trigger->kind == JOB_TRIGGER_SQS)
-        buf_printf(buf, ",\"queueName\":\"%s\"", trigger->queue_name);
-    if (trigger->messages_per_task > 0)
-        buf_printf(buf, ",\"messagesPerTask\":%d", trigger->messages_per_task);
+    buf_printf(buf, "{\"type\":\"%s\"", rules[trigger->kind]->type);
+    rules[trigger->kind]->put(buf, trigger);
     buf_putc(buf, '}');
+}
+
+enum job_trigger_question job_trigger_asks(const struct job_trigger *trigger)
+{
+    return rules[trigger->kind]->question;
+}
+
+int job_trigger_wanted(const struct job_trigger *trigger, const struct job_trigger_answer *answer,
+                       int task_count, int max_count)
+{
+    int64_t wanted = rules[trigger->kind]->wanted(trigger, answer, task_count);
+
+    if (max_count > 0 && wanted > max_count)
+        wanted = max_count;
+    if (wanted > JOB_TASK_COUNT_MAX)
+        wanted = JOB_TASK_COUNT_MAX;
+    return wanted < 0 ? 0 : (int)wanted;
 }

@@ -25,6 +25,7 @@ enum {
     JOB_ENV_VALUE_MAX = 4096,      /* bytes */
     JOB_OVERRIDES_TEXT_MAX = 8192, /* characters of all overrides as RunTask counts them */
     JOB_QUEUE_NAME_MAX = 80,       /* characters, as SQS has it */
+    JOB_QUEUE_URL_MAX = 512,
     JOB_MESSAGES_PER_TASK_MAX = 1000000000,
 
     MISFIRE_GRACE_MAX_S = 86400, /* the longest grace; within an ECS client token's life */

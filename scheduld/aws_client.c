@@ -35,14 +35,15 @@ enum {
     CONNECT_TIMEOUT_MS = 5000,
     TIMEOUT_MS = 30000,
     MAX_IN_FLIGHT = 64,
-    ENDPOINTS_MAX = 4,
     SKEW_MIN_S = 240, /* AWS allows 300 */
     HEADERS = 6,
 };
 
-/* Where a service is, and how far its clock is from ours. */
+/* Where a service is in a region, and how far its clock is from ours. */
 struct place {
+    SLIST_ENTRY(place) entry;
     const struct aws_service *service;
+    char *region; /* owned */
     struct aws_endpoint endpoint;
     int64_t skew_s; /* its time less ours, if that is too much; else 0 */
 };
@@ -84,8 +85,7 @@ struct aws_client {
     struct http *http;
     struct aws_creds *creds;
     struct sigv4 *signer;
-    struct place places[ENDPOINTS_MAX];
-    size_t place_count;
+    SLIST_HEAD(, place) places; /* few: one for each region that a job names */
     int64_t connect_timeout_ms, timeout_ms;
     size_t pending;
     struct call_list calls;
@@ -155,20 +155,35 @@ const char *aws_client_region(const struct aws_client *client)
     return aws_config_region(client->config);
 }
 
-static struct place *place_of(struct aws_client *client, const struct aws_service *service)
+static struct place *place_of(struct aws_client *client, const struct aws_service *service,
+                              const char *region)
 {
+    const char *home = aws_config_region(client->config), *where = region != NULL ? region : home;
     struct place *place;
     struct err err;
 
-    for (size_t i = 0; i < client->place_count; i++)
-        if (client->places[i].service == service)
-            return &client->places[i];
-    assert(client->place_count < ENDPOINTS_MAX);
-    place = &client->places[client->place_count++];
+    SLIST_FOREACH(place, &client->places, entry)
+    if (place->service == service && strcmp(place->region, where) == 0)
+        return place;
+    place = mem_alloc(sizeof *place);
     place->service = service;
-    if (!aws_config_endpoint(client->config, service->name, &place->endpoint, &err))
+    place->region = mem_strdup(where);
+    if (!aws_config_endpoint_in(client->config, service->name, where, &place->endpoint, &err))
         abort(); /* aws_config_new() has checked it */
+    SLIST_INSERT_HEAD(&client->places, place, entry);
     return place;
+}
+
+static void drop_places(struct aws_client *client)
+{
+    struct place *place;
+
+    while ((place = SLIST_FIRST(&client->places)) != NULL) {
+        SLIST_REMOVE_HEAD(&client->places, entry);
+        aws_endpoint_done(&place->endpoint);
+        free(place->region);
+        free(place);
+    }
 }
 
 static int64_t now_s(const struct aws_client *client, const struct place *place)
@@ -435,8 +450,7 @@ static void send_request(struct aws_call *call, const struct aws_keys *keys)
                                     .header_count = count,
                                     .body = call->body,
                                     .body_len = call->spec.body_len};
-    struct sigv4_scope scope = {now_s(client, place), aws_config_region(client->config),
-                                place->service->name};
+    struct sigv4_scope scope = {now_s(client, place), place->region, place->service->name};
     struct sigv4_keys with = {keys->access_key_id, keys->secret, keys->token};
 
     call->state = CALL_SENT;
@@ -521,7 +535,7 @@ struct aws_call *aws_call(struct aws_client *client, const struct aws_call_spec 
     struct aws_call *call = call_new(client, spec);
 
     call->body = mem_strndup(spec->body, spec->body_len);
-    call->place = place_of(client, spec->service);
+    call->place = place_of(client, spec->service, spec->region);
     queue(call);
     return call;
 }
@@ -558,8 +572,7 @@ void aws_client_free(struct aws_client *client)
     sigv4_free(client->signer);
     for (int i = 0; i < AWS_LANES; i++)
         aws_lane_done(&client->lanes[i]);
-    for (size_t i = 0; i < client->place_count; i++)
-        aws_endpoint_done(&client->places[i].endpoint);
+    drop_places(client);
     aws_config_free(client->config);
     free(client);
 }

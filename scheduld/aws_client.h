@@ -74,6 +74,8 @@ struct aws_call_spec {
     const struct aws_service *service; /* lent until the answer */
     const char *operation;             /* lent until the answer: a literal */
     enum aws_lane_kind lane;
+    const char *region; /* lent for the call; NULL: ours. Another one's own endpoint is asked, whatever is
+                           configured */
     int64_t timeout_ms; /* of one request; 0: the client's */
     const char *body;   /* copied */
     size_t body_len;

@@ -109,6 +109,17 @@ bool aws_config_endpoint(const struct aws_config *config, const char *service, s
     return aws_endpoint_parse(url, ret, err) || err_wrap(err, "%s", where);
 }
 
+bool aws_config_endpoint_in(const struct aws_config *config, const char *service, const char *region,
+                            struct aws_endpoint *ret, struct err *err)
+{
+    AUTO_FREE char *url = NULL;
+
+    if (strcmp(region, config->region) == 0)
+        return aws_config_endpoint(config, service, ret, err);
+    url = aws_endpoint_for(service, region, config->fips, config->dualstack);
+    return aws_endpoint_parse(url, ret, err);
+}
+
 static bool load(struct aws_config *config, struct err *err)
 {
     bool changed;

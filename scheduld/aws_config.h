@@ -34,3 +34,6 @@ const char *aws_config_getenv(const struct aws_config *config, const char *name)
  * after aws_config_new() has checked them. */
 bool aws_config_endpoint(const struct aws_config *config, const char *service, struct aws_endpoint *ret,
                          struct err *err);
+/* The same in another region: what is configured is for ours only. In ours, the same. */
+bool aws_config_endpoint_in(const struct aws_config *config, const char *service, const char *region,
+                            struct aws_endpoint *ret, struct err *err);

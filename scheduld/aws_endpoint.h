@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+enum { AWS_REGION_SIZE = 64 };
+
 /* A region's name goes into host names and signatures: 1 to 63 of a-z A-Z 0-9 -, not - at an end. */
 bool aws_region_check(const char *region, struct err *err);
 

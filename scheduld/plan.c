@@ -11,7 +11,6 @@
 #include "job_ecs.h"
 #include "json.h"
 #include "mem.h"
-#include "trigger.h"
 
 enum { REQUEST_MAX = 1 << 20 }; /* bytes; a job's limits keep it far below */
 
@@ -63,12 +62,13 @@ int plan_count_own(const struct ecs_tasks *tasks, const char *job_id)
 }
 
 void plan_make(struct run *run, const struct plan_job *job, const struct run_identity *identity,
-               const struct plan_target *target, int running, int64_t answer, int64_t now_s)
+               const struct plan_target *target, int running, const struct job_trigger_answer *answer,
+               int64_t now_s)
 {
     AUTO_BUF struct buf request = {0};
 
     run->running = running;
-    run->wanted = trigger_wanted(&job->trigger, answer, job->task_count, job->max_count);
+    run->wanted = job_trigger_wanted(&job->trigger, answer, job->task_count, job->max_count);
     run->needed = run->wanted > running ? run->wanted - running : 0;
     if (run->needed == 0)
         return;

@@ -51,7 +51,8 @@ struct plan_target {
 /* running: tasks of the job that run; answer: what the trigger's question gave. Fills in wanted, running and
  * needed, and if any is needed the request and the chunks. */
 void plan_make(struct run *run, const struct plan_job *job, const struct run_identity *identity,
-               const struct plan_target *target, int running, int64_t answer, int64_t now_s);
+               const struct plan_target *target, int running, const struct job_trigger_answer *answer,
+               int64_t now_s);
 
 /* What a request was planned for: cluster and family. Both are owned by the caller. ERR_INVALID: not a
  * request. */

@@ -10,7 +10,6 @@
  */
 #include "runner_internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +21,6 @@
 #include "mem.h"
 #include "plan.h"
 #include "sqs.h"
-#include "trigger.h"
 
 /* Jobs of one family on one cluster: how many of its tasks run there. */
 struct runner_family {
@@ -38,11 +36,11 @@ struct runner_family {
 struct runner_queue {
     LIST_ENTRY(runner_queue) link;
     struct runner *runner;
-    char name[JOB_QUEUE_NAME_MAX + 1];
+    char *name; /* owned; or its URL */
     int64_t asked_s;
     struct fire_list fires; /* that wait for the answer */
     bool answered;
-    int64_t visible;
+    struct job_trigger_answer answer;
 };
 
 static int64_t now_s(const struct runner *runner)
@@ -77,7 +75,7 @@ static void forget_definition(struct fire *fire)
     fire->job = NULL;
 }
 
-static void end_well(struct runner *runner, struct fire *fire, int64_t answer)
+static void end_well(struct runner *runner, struct fire *fire, const struct job_trigger_answer *answer)
 {
     struct run_identity identity = runner_identity(runner, fire);
 
@@ -120,6 +118,7 @@ static void end_failed(struct runner *runner, struct fire *fire, const struct aw
 static void queue_free(struct runner_queue *queue)
 {
     LIST_REMOVE(queue, link);
+    free(queue->name);
     free(queue);
 }
 
@@ -128,27 +127,35 @@ static void on_depth(void *arg, const struct sqs_depth *depth, const struct aws_
     struct runner_queue *queue = arg;
     struct runner *runner = queue->runner;
     struct fire_list fires = TAILQ_HEAD_INITIALIZER(fires);
+    struct job_trigger_answer answer = {0};
     struct fire *fire;
 
+    if (error == NULL)
+        answer = (struct job_trigger_answer){.visible = depth->visible, .in_flight = depth->in_flight};
     TAILQ_CONCAT(&fires, &queue->fires, work_link);
     TAILQ_FOREACH(fire, &fires, work_link)
     runner->at_queues--;
     queue->answered = true;
-    queue->visible = error == NULL ? depth->visible : 0;
+    queue->answer = answer;
     if (error != NULL) /* who comes later asks for himself */
         queue_free(queue);
     while ((fire = take_next(&fires)) != NULL) {
         if (error != NULL)
             end_failed(runner, fire, error);
         else
-            end_well(runner, fire, depth->visible);
+            end_well(runner, fire, &answer);
     }
+}
+
+static const char *name_of(const struct job_trigger *trigger)
+{
+    return trigger->queue_url[0] != '\0' ? trigger->queue_url : trigger->queue_name;
 }
 
 /* NULL: nobody has asked since the fire was due. Forgets what is too old to be of use for anybody. */
 static struct runner_queue *find_queue(struct runner *runner, const struct fire *fire)
 {
-    const char *name = fire->job->trigger.queue_name;
+    const char *name = name_of(&fire->job->trigger);
     struct runner_queue *found = NULL;
 
     for (struct runner_queue *queue = LIST_FIRST(&runner->queues), *next; queue != NULL; queue = next) {
@@ -163,10 +170,11 @@ static struct runner_queue *find_queue(struct runner *runner, const struct fire 
 
 static void ask_queue(struct runner *runner, struct fire *fire)
 {
+    const struct job_trigger *trigger = &fire->job->trigger;
     struct runner_queue *queue = find_queue(runner, fire);
 
     if (queue != NULL && queue->answered) {
-        end_well(runner, fire, queue->visible);
+        end_well(runner, fire, &queue->answer);
         return;
     }
     runner->at_queues++;
@@ -177,11 +185,15 @@ static void ask_queue(struct runner *runner, struct fire *fire)
     queue = mem_alloc(sizeof *queue);
     queue->runner = runner;
     queue->asked_s = now_s(runner);
-    snprintf(queue->name, sizeof queue->name, "%s", fire->job->trigger.queue_name);
+    queue->name = mem_strdup(name_of(trigger));
     TAILQ_INIT(&queue->fires);
     LIST_INSERT_HEAD(&runner->queues, queue, link);
     hand_to(&queue->fires, fire);
-    runner->options.sqs_ops->queue_depth(runner->options.sqs, queue->name, on_depth, queue);
+    runner->options.sqs_ops->queue_depth(
+        runner->options.sqs,
+        &(struct sqs_queue){.name = trigger->queue_name,
+                            .url = trigger->queue_url[0] != '\0' ? trigger->queue_url : NULL},
+        on_depth, queue);
 }
 
 void runner_forget_queues(struct runner *runner)
@@ -204,11 +216,11 @@ static void know_running(struct runner *runner, struct fire *fire, int running)
 {
     fire->run = run_new();
     fire->run->running = running;
-    switch (trigger_rule(fire->job->trigger.kind)->question) {
-    case TRIGGER_ASKS_NOTHING:
-        end_well(runner, fire, 0);
+    switch (job_trigger_asks(&fire->job->trigger)) {
+    case JOB_TRIGGER_ASKS_NOTHING:
+        end_well(runner, fire, &(struct job_trigger_answer){0});
         break;
-    case TRIGGER_ASKS_QUEUE_DEPTH:
+    case JOB_TRIGGER_ASKS_QUEUE_DEPTH:
         ask_queue(runner, fire);
         break;
     }

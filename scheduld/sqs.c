@@ -21,7 +21,7 @@ static const struct aws_service service = {
 /* Somebody's question. */
 struct depth_op {
     struct sqs *sqs;  /* lent */
-    char *queue_name; /* owned, as all below */
+    char *queue_name; /* owned, as all below; NULL: the URL was given */
     char *url;        /* the one that the attributes were asked of */
     bool asked_again;
     struct sqs_depth depth;
@@ -133,7 +133,8 @@ static void on_depth(void *arg, const struct aws_error *error)
     struct depth_op *op = arg;
     struct queue *queue;
 
-    if (error == NULL || op->asked_again || strcmp(error->code, "QueueDoesNotExist") != 0) {
+    if (error == NULL || op->queue_name == NULL || op->asked_again ||
+        strcmp(error->code, "QueueDoesNotExist") != 0) {
         op_end(op, error);
         return;
     }
@@ -147,20 +148,24 @@ static void on_depth(void *arg, const struct aws_error *error)
 
 static void ask_depth(struct depth_op *op, const char *url)
 {
+    char region[AWS_REGION_SIZE];
     AUTO_BUF struct buf body;
 
     free(op->url);
     op->url = mem_strdup(url);
     buf_init(&body, REQUEST_MAX);
     sqs_put_get_queue_attributes(&body, url);
-    aws_call(op->sqs->client, &(struct aws_call_spec){.service = &service,
-                                                      .operation = "GetQueueAttributes",
-                                                      .lane = AWS_QUEUES,
-                                                      .body = body.data,
-                                                      .body_len = body.len,
-                                                      .decode = decode_depth,
-                                                      .done = on_depth,
-                                                      .arg = op});
+    aws_call(op->sqs->client,
+             &(struct aws_call_spec){.service = &service,
+                                     .operation = "GetQueueAttributes",
+                                     .region = op->queue_name == NULL && sqs_url_region(url, region) ? region
+                                                                                                     : NULL,
+                                     .lane = AWS_QUEUES,
+                                     .body = body.data,
+                                     .body_len = body.len,
+                                     .decode = decode_depth,
+                                     .done = on_depth,
+                                     .arg = op});
 }
 
 /* GetQueueUrl. */
@@ -228,14 +233,18 @@ static void ask_url(struct depth_op *op)
     TAILQ_INSERT_TAIL(&queue->waiters, op, entry);
 }
 
-static void queue_depth(void *arg, const char *queue_name, sqs_depth_fn *done, void *done_arg)
+static void queue_depth(void *arg, const struct sqs_queue *queue, sqs_depth_fn *done, void *done_arg)
 {
     struct depth_op *op = mem_alloc(sizeof *op);
 
     op->sqs = arg;
-    op->queue_name = mem_strdup(queue_name);
     op->done = done;
     op->arg = done_arg;
+    if (queue->url != NULL) {
+        ask_depth(op, queue->url);
+        return;
+    }
+    op->queue_name = mem_strdup(queue->name);
     ask_url(op);
 }
 

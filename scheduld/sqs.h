@@ -15,8 +15,14 @@ struct sqs;
 /* Exactly once, from the loop; depth is lent, NULL if error is set. */
 typedef void sqs_depth_fn(void *arg, const struct sqs_depth *depth, const struct aws_error *error);
 
+/* Lent for the call. */
+struct sqs_queue {
+    const char *name; /* of our account and region; counts if there is no URL */
+    const char *url;  /* NULL: none. Of any account and region: the region is the one that its host names */
+};
+
 struct sqs_ops {
-    void (*queue_depth)(void *sqs, const char *queue_name, sqs_depth_fn *done, void *arg);
+    void (*queue_depth)(void *sqs, const struct sqs_queue *queue, sqs_depth_fn *done, void *arg);
 };
 
 /* For a struct sqs as `void *sqs`. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
+#include <string.h>
 
 void sqs_put_get_queue_url(struct buf *buf, const char *queue_name)
 {
@@ -34,6 +35,43 @@ bool sqs_read_queue_url(const struct json_object *answer, char **ret, struct err
         return err_field(err, "QueueUrl", "is empty");
     *ret = mem_strdup(url);
     return true;
+}
+
+/* The label at `at`, which ends at a point or with the host. */
+static bool take_region(const char *at, size_t len, char ret[static AWS_REGION_SIZE])
+{
+    if (len >= AWS_REGION_SIZE)
+        return false;
+    memcpy(ret, at, len);
+    ret[len] = '\0';
+    return aws_region_check(ret, NULL);
+}
+
+/* Of sqs.REGION.amazonaws.com, sqs-fips.REGION.amazonaws.com, sqs.REGION.api.aws, VPCE.sqs.REGION.vpce...;
+ * and of the older REGION.queue.amazonaws.com and queue.amazonaws.com, which is us-east-1. */
+bool sqs_url_region(const char *url, char ret[static AWS_REGION_SIZE])
+{
+    const char *scheme = strstr(url, "://"), *host = scheme == NULL ? url : scheme + 3;
+    size_t len = strcspn(host, ":/"), before_len = 0;
+    const char *before = NULL, *end = host + len;
+    AUTO_FREE char *name = mem_strndup(host, len);
+
+    if (strstr(name, ".amazonaws.com") == NULL && strstr(name, ".api.a") == NULL &&
+        strstr(name, ".sc2s.") == NULL)
+        return false;
+    for (const char *at = host; at < end;) {
+        size_t label = strcspn(at, ".:/");
+
+        if (before != NULL && ((before_len == 3 && strncmp(before, "sqs", 3) == 0) ||
+                               (before_len == 8 && strncmp(before, "sqs-fips", 8) == 0)))
+            return take_region(at, label, ret);
+        if (label == 5 && strncmp(at, "queue", 5) == 0)
+            return before == NULL ? take_region("us-east-1", 9, ret) : take_region(before, before_len, ret);
+        before = at;
+        before_len = label;
+        at += label + 1;
+    }
+    return false;
 }
 
 /* Numbers come as texts. */

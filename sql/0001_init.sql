@@ -66,12 +66,17 @@ CREATE FUNCTION job_trigger_valid(trigger jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE
     WHEN jsonb_typeof(trigger) <> 'object' THEN false
-    WHEN trigger - ARRAY['type', 'queueName', 'messagesPerTask'] <> '{}' THEN false
+    WHEN trigger - ARRAY['type', 'queueName', 'queueUrl', 'messagesPerTask', 'includeInFlight'] <> '{}' THEN false
     WHEN trigger -> 'type' = '"noop"' THEN trigger = '{"type": "noop"}'
     WHEN trigger -> 'type' IS DISTINCT FROM '"sqs"' THEN false
-    WHEN jsonb_typeof(trigger -> 'queueName') IS DISTINCT FROM 'string' THEN false
+    WHEN (trigger ? 'queueName') = (trigger ? 'queueUrl') THEN false
+    WHEN trigger ? 'queueName' AND jsonb_typeof(trigger -> 'queueName') <> 'string' THEN false
     WHEN length(trigger ->> 'queueName') > 80 THEN false
     WHEN trigger ->> 'queueName' !~ '^[0-9A-Za-z_-]+(\.fifo)?$' THEN false
+    WHEN trigger ? 'queueUrl' AND jsonb_typeof(trigger -> 'queueUrl') <> 'string' THEN false
+    WHEN length(trigger ->> 'queueUrl') > 512 THEN false
+    WHEN trigger ->> 'queueUrl' !~ '^https?://[0-9A-Za-z.-]+(:[0-9]{1,5})?/[0-9]{12}/[0-9A-Za-z_-]{1,80}(\.fifo)?$' THEN false
+    WHEN trigger ? 'includeInFlight' AND jsonb_typeof(trigger -> 'includeInFlight') <> 'boolean' THEN false
     WHEN NOT trigger ? 'messagesPerTask' THEN true
     WHEN jsonb_typeof(trigger -> 'messagesPerTask') <> 'number' THEN false
     ELSE (trigger ->> 'messagesPerTask')::numeric BETWEEN 1 AND 1000000000

@@ -5,7 +5,7 @@
  *     {"id": 1, "op": "list", "cluster": "c", "family": "f"}
  *     {"id": 2, "op": "describe", "cluster": "c", "tasks": ["arn:...", ...]}
  *     {"id": 3, "op": "run", "plan": "{...}", "count": 2, "token": "..."}
- *     {"id": 4, "op": "depth", "queue": "q"}
+ *     {"id": 4, "op": "depth", "queue": "q"} or with "url": "https://..."
  *     {"id": 5, "op": "pending"}
  *     {"op": "stop"}    frees the client at once; so does the end of the input, when all is answered
  *
@@ -232,7 +232,11 @@ static void obey(const struct json_object *obj)
     else if (strcmp(op, "run") == 0)
         run(obj, command);
     else
-        sqs_ops_aws.queue_depth(drive.sqs, text_of(obj, "queue"), on_depth, command);
+        sqs_ops_aws.queue_depth(
+            drive.sqs,
+            &(struct sqs_queue){.name = text_of(obj, "queue"),
+                                .url = *text_of(obj, "url") != '\0' ? text_of(obj, "url") : NULL},
+            on_depth, command);
     command->inside = false;
 }
 

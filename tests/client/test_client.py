@@ -161,6 +161,29 @@ class Queues(Case):
         self.aws.delete_queue("short")
         self.assertEqual(driver.do("depth", queue="short")["error"]["code"], "QueueDoesNotExist")
 
+    def test_a_queue_by_its_url(self) -> None:
+        self.aws.queue("q", visible=7, in_flight=2)
+        driver = self.drive()
+        driver.do("depth", queue="q")
+        url = self.calls("GetQueueAttributes")[0]["body"]["QueueUrl"]
+        account = url.split("/")[-2]
+        self.aws.queue("theirs", visible=4, account="210987654321")
+        theirs = url.replace(account, "210987654321").replace("/q", "/theirs")
+        mark = self.aws.mark()
+        self.assertEqual(driver.do("depth", url=url)["in_flight"], 2)
+        self.assertEqual(driver.do("depth", url=theirs)["visible"], 4)
+        # Our region's host is not where it goes: that is the endpoint, as configured.
+        aws_url = f"https://sqs.us-east-1.amazonaws.com/{account}/q"
+        self.assertEqual(driver.do("depth", url=aws_url)["visible"], 7)
+        calls = self.aws.calls(after=mark)
+        self.assertEqual([call["operation"] for call in calls], ["GetQueueAttributes"] * 3)
+        self.assertEqual([call["body"]["QueueUrl"] for call in calls], [url, theirs, aws_url])
+        # Nothing says where else it may be.
+        error = driver.do("depth", url=url.replace("/q", "/none"))["error"]
+        self.assertEqual(says(error), ("refused", "QueueDoesNotExist", False, 1))
+        self.assertEqual(self.operations().count("GetQueueUrl"), 1)
+        self.assert_signed()
+
     def test_an_answer_without_a_count_is_none(self) -> None:
         self.aws.fault("GetQueueAttributes", "garbage", body='{"Attributes":{"ApproximateNumberOfMessages":"many"}}')
         error = self.drive().do("depth", queue="q")["error"]

@@ -165,7 +165,7 @@ class Queues(Case):
     cases = {"0": (0,), "1": (1,), "100_mpt100": (100, 100), "101_mpt100": (101, 100), "250_mpt100": (250, 100), "250_no_mpt": (250,),
              "250_mpt100_tc5": (250, 100, 5), "5000_mpt100_max12": (5000, 100, 1, 12), "1_tc5_max3": (1, None, 5, 3),
              "10000_mpt1_nomax": (10000, 1), "empty_queue_with_2_running": (0, None, 1, None, 2)}
-    families = [f"sq-{name}" for name in cases] + ["sq-missing"]
+    families = [f"sq-{name}" for name in cases] + ["sq-missing", "sq-url", "sq-flight"]
     queues = [f"q-{name}" for name in cases]
 
     def test_s08_by_the_number_of_messages(self):
@@ -191,6 +191,21 @@ class Queues(Case):
         """The recording's names, sq and q, as those of this case."""
         return [[operation, {key: {"sq": f"sq-{name}", "q": f"q-{name}"}.get(value, value) if isinstance(value, str) else value
                              for key, value in body.items()}] for operation, body in calls]
+
+    def test_by_url_and_with_what_is_in_flight(self):
+        """There neither was known."""
+        account = "210987654321"
+        self.aws.queue("q-theirs", account=account, visible=101)
+        self.aws.queue("q-flight", visible=1, in_flight=150)
+        by_url = {"type": "sqs", "queueUrl": f"{self.aws.url}/{account}/q-theirs", "messagesPerTask": 100}
+        in_flight = {"type": "sqs", "queueName": "q-flight", "messagesPerTask": 50, "includeInFlight": True}
+        done = self.fire_once({"url": {"taskDefinition": "sq-url", "trigger": by_url},
+                               "flight": {"taskDefinition": "sq-flight", "trigger": in_flight}})
+        self.assertEqual({name: (run_counts(calls), state) for name, (calls, state) in done.items()},
+                         {"url": ([2], "started"), "flight": ([4], "started")})
+        self.assertEqual((self.get("url")["trigger"], self.get("flight")["trigger"]), (by_url, in_flight))
+        answer = self.post(400, taskDefinition="sq-url", trigger={"type": "cpu"})
+        self.assertIn('must be "sqs" or "noop"', str(answer))
 
     def test_s08_a_queue_that_is_missing(self):
         data = RECORDED["s08_sqs"]

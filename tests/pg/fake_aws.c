@@ -334,15 +334,16 @@ static void depth_answer(void *arg)
         call.done(call.arg, NULL, &error);
         return;
     }
-    call.done(call.arg, &(struct sqs_depth){.visible = call.fake->visible}, NULL);
+    call.done(call.arg, &(struct sqs_depth){.visible = call.fake->visible, .in_flight = call.fake->in_flight},
+              NULL);
 }
 
-static void queue_depth(void *sqs, const char *queue_name, sqs_depth_fn *done, void *arg)
+static void queue_depth(void *sqs, const struct sqs_queue *queue, sqs_depth_fn *done, void *arg)
 {
     struct fake_aws *fake = sqs;
     struct depth_call *call = mem_alloc(sizeof *call);
 
-    buf_printf(&fake->calls, "GetQueueAttributes %s\n", queue_name);
+    buf_printf(&fake->calls, "GetQueueAttributes %s\n", queue->url != NULL ? queue->url : queue->name);
     *call = (struct depth_call){fake, done, arg};
     answer(fake, false, depth_answer, call);
 }

@@ -43,7 +43,7 @@ struct fake_aws {
     int errors_left;                             /* so many calls have it; -1: all */
     size_t running;                              /* tasks of each family that run already */
     const char *tag;                             /* their override tag; NULL: none */
-    int64_t visible;                             /* messages in each queue */
+    int64_t visible, in_flight;                  /* messages in each queue */
     enum fake_answer script[FAKE_SCRIPT_MAX];    /* for each next RunTask; beyond it FAKE_STARTS */
     size_t script_len, script_at;
     bool hold_lists, hold_runs; /* keep answers back until fake_release() */

@@ -374,6 +374,35 @@ static void check_config(void **state)
     place_end(&place);
 }
 
+static void another_region_has_its_own_endpoint(void **state)
+{
+    static const char *const env[] = {"AWS_REGION=eu-west-1", "AWS_ENDPOINT_URL=http://127.0.0.1:4566", NULL};
+    static const struct {
+        const char *region, *url;
+    } cases[] = {
+        {"eu-west-1", "http://127.0.0.1:4566/"}, /* ours is as configured */
+        {"us-east-2", "https://sqs.us-east-2.amazonaws.com/"},
+        {"cn-north-1", "https://sqs.cn-north-1.amazonaws.com.cn/"},
+    };
+    struct aws_config *config;
+    struct place place;
+    struct err err;
+
+    (void)state;
+    place_begin(&place);
+    place.env = env;
+    assert_true(aws_config_new(place_getenv, &place, &config, &err));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct aws_endpoint endpoint = {0};
+
+        assert_true(aws_config_endpoint_in(config, "sqs", cases[i].region, &endpoint, &err));
+        assert_string_equal(endpoint.url, cases[i].url);
+        aws_endpoint_done(&endpoint);
+    }
+    aws_config_free(config);
+    place_end(&place);
+}
+
 static void a_ca_bundle(void **state)
 {
     static const char *const env[] = {"AWS_REGION=us-east-1", "AWS_CA_BUNDLE=/a.pem", "AWS_EMPTY=", NULL};
@@ -577,6 +606,7 @@ static void a_file_that_is_too_long(void **state)
 int main(void)
 {
     static const struct CMUnitTest fixed[] = {
+        cmocka_unit_test(another_region_has_its_own_endpoint),
         cmocka_unit_test(a_ca_bundle),
         cmocka_unit_test(a_file_that_changed_is_read_again),
         cmocka_unit_test(the_files_are_at_home),

@@ -47,8 +47,8 @@ static struct part_case trigger_cases[] = {
      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
      NULL, ""},
 #define QUEUE_NAME_TEXT                                                                                      \
-    "{\"queueName\":[\"Must be the name of an SQS queue, not its URL or ARN: 1 to 80 letters, digits, "      \
-    "hyphens and underscores, also with .fifo at the end.\"]}"
+    "{\"queueName\":[\"Must be the name of an SQS queue, not its URL (that is queueUrl) or ARN: 1 to 80 "    \
+    "letters, digits, hyphens and underscores, also with .fifo at the end.\"]}"
     {"81 characters of queue name",
      "{\"type\":\"sqs\",\"queueName\":"
      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
@@ -58,9 +58,68 @@ static struct part_case trigger_cases[] = {
     {"only .fifo", "{\"type\":\"sqs\",\"queueName\":\".fifo\"}", NULL, QUEUE_NAME_TEXT, ""},
     {"noop", "{\"type\":\"noop\"}", "{\"type\":\"noop\"}", NULL, ""},
     {"noop with a queue", "{\"type\":\"noop\",\"queueName\":\"q\"}", "{\"type\":\"noop\"}", NULL,
-     "\"warnings\":[\"trigger: a trigger of type \\\"noop\\\" has no queue; queueName and messagesPerTask "
-     "were "
+     "\"warnings\":[\"trigger.queueName: is not a field of a trigger of type \\\"noop\\\" and was "
      "ignored\"]"},
+    {"a queue by its URL",
+     "{\"type\":\"sqs\",\"queueUrl\":\"https://sqs.eu-west-1.amazonaws.com/123456789012/q.fifo\"}",
+     "{\"type\":\"sqs\",\"queueUrl\":\"https://sqs.eu-west-1.amazonaws.com/123456789012/q.fifo\"}", NULL, ""},
+    {"a URL with a port",
+     "{\"type\":\"sqs\",\"queueUrl\":\"http://127.0.0.1:4566/000000000000/q\",\"messagesPerTask\":2}",
+     "{\"type\":\"sqs\",\"queueUrl\":\"http://127.0.0.1:4566/000000000000/q\",\"messagesPerTask\":2}", NULL,
+     ""},
+    {"messages in flight count", "{\"type\":\"sqs\",\"queueName\":\"q\",\"includeInFlight\":true}",
+     "{\"type\":\"sqs\",\"queueName\":\"q\",\"includeInFlight\":true}", NULL, ""},
+    {"messages in flight do not count",
+     "{\"type\":\"sqs\",\"queueName\":\"q\",\"includeInFlight\":\"false\"}",
+     "{\"type\":\"sqs\",\"queueName\":\"q\"}", NULL, ""},
+    {"includeInFlight is a boolean", "{\"type\":\"sqs\",\"queueName\":\"q\",\"includeInFlight\":5}", NULL,
+     "{\"includeInFlight\":[\"Not a valid boolean.\"]}", ""},
+    {"name and URL",
+     "{\"type\":\"sqs\",\"queueName\":\"q\",\"queueUrl\":\"https://sqs.eu-west-1.amazonaws.com/123456789012/"
+     "q\"}",
+     NULL, "{\"_schema\":[\"queueName and queueUrl exclude each other\"]}", ""},
+    {"a name for a URL", "{\"type\":\"sqs\",\"queueUrl\":\"q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"an ARN for a URL", "{\"type\":\"sqs\",\"queueUrl\":\"arn:aws:sqs:eu-west-1:123456789012:q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"a URL without an account", "{\"type\":\"sqs\",\"queueUrl\":\"https://sqs.eu-west-1.amazonaws.com/q\"}",
+     NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"a URL without a host", "{\"type\":\"sqs\",\"queueUrl\":\"https:///123456789012/q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"a URL with a user", "{\"type\":\"sqs\",\"queueUrl\":\"https://a@b/123456789012/q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"a URL with a query",
+     "{\"type\":\"sqs\",\"queueUrl\":\"https://sqs.eu-west-1.amazonaws.com/123456789012/q?x\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"a URL with a port of letters", "{\"type\":\"sqs\",\"queueUrl\":\"https://h:x/123456789012/q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"another scheme", "{\"type\":\"sqs\",\"queueUrl\":\"ftp://h/123456789012/q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"a short account", "{\"type\":\"sqs\",\"queueUrl\":\"https://h/12345678901/q\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
+    {"no queue in the URL", "{\"type\":\"sqs\",\"queueUrl\":\"https://h/123456789012/\"}", NULL,
+     "{\"queueUrl\":[\"Must be the URL of an SQS queue, as GetQueueUrl gives it: "
+     "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.\"]}",
+     ""},
     {"an unknown field", "{\"type\":\"noop\",\"foo\":1}", "{\"type\":\"noop\"}", NULL,
      "\"warnings\":[\"trigger.foo: is not a field of a trigger and was ignored\"]"},
     {"nothing in it", "{}", NULL, "{\"type\":[\"Missing data for required field.\"]}", ""},
@@ -80,6 +139,9 @@ static struct part_case trigger_cases[] = {
      "{\"messagesPerTask\":[\"Not a valid integer.\"],\"_schema\":[\"sqs trigger type requires queueName "
      "field\"]}",
      ""},
+    {"only an ARN", "{\"type\":\"sqs\",\"queueArn\":\"a\"}", NULL,
+     "{\"_schema\":[\"sqs trigger type requires queueName field\"]}",
+     "\"warnings\":[\"trigger.queueArn: is not a field of a trigger and was ignored\"]"},
     {"a list", "[]", NULL, "{\"_schema\":[\"Invalid input type.\"]}", ""},
     {"false", "false", NULL, "{\"_schema\":[\"Invalid input type.\"]}", ""},
 };

@@ -67,6 +67,7 @@ static const struct limit_case limits[] = {
     {CHANGE("misfireGraceSeconds", "anyOf/0/maximum"), MISFIRE_GRACE_MAX_S},
     {CHANGE("overrides", "maxItems"), JOB_OVERRIDES_MAX},
     {"TriggerInput/properties/queueName/maxLength", JOB_QUEUE_NAME_MAX},
+    {"TriggerInput/properties/queueUrl/maxLength", JOB_QUEUE_URL_MAX},
     {"TriggerInput/properties/messagesPerTask/anyOf/0/maximum", JOB_MESSAGES_PER_TASK_MAX},
     {"OverrideInput/properties/containerName/maxLength", JOB_CONTAINER_NAME_MAX},
     {"OverrideInput/properties/environment/maxProperties", JOB_ENV_MAX},

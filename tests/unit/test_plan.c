@@ -7,7 +7,6 @@
 #include "ecs_codec.h"
 #include "mem.h"
 #include "plan.h"
-#include "trigger.h"
 
 struct wanted_case {
     const char *name;
@@ -15,42 +14,51 @@ struct wanted_case {
     int32_t per_task;
     int64_t visible;
     int task_count, max_count, wanted;
+    int64_t in_flight; /* which count */
 };
 
 static struct wanted_case cases[] = {
-    {"no trigger: taskCount", JOB_TRIGGER_NOOP, 0, 0, 3, 0, 3},
-    {"no trigger: a queue has no say", JOB_TRIGGER_NOOP, 0, 5000, 3, 0, 3},
-    {"no trigger: maxCount", JOB_TRIGGER_NOOP, 0, 0, 10, 2, 2},
-    {"no trigger: maxCount above", JOB_TRIGGER_NOOP, 0, 0, 2, 10, 2},
-    {"empty queue: none", JOB_TRIGGER_SQS, 100, 0, 1, 0, 0},
-    {"empty queue without messagesPerTask", JOB_TRIGGER_SQS, 0, 0, 5, 0, 0},
-    {"a nonsensical depth is none", JOB_TRIGGER_SQS, 100, -1, 5, 0, 0},
-    {"1 message: one", JOB_TRIGGER_SQS, 100, 1, 1, 0, 1},
-    {"100 messages: one", JOB_TRIGGER_SQS, 100, 100, 1, 0, 1},
-    {"101 messages: two", JOB_TRIGGER_SQS, 100, 101, 1, 0, 2},
-    {"200 messages: two", JOB_TRIGGER_SQS, 100, 200, 1, 0, 2},
-    {"201 messages: three", JOB_TRIGGER_SQS, 100, 201, 1, 0, 3},
-    {"250 messages: three", JOB_TRIGGER_SQS, 100, 250, 1, 0, 3},
-    {"taskCount is the least", JOB_TRIGGER_SQS, 100, 250, 5, 0, 5},
-    {"without messagesPerTask: taskCount", JOB_TRIGGER_SQS, 0, 250, 1, 0, 1},
-    {"maxCount caps", JOB_TRIGGER_SQS, 100, 5000, 1, 12, 12},
-    {"maxCount caps taskCount, too", JOB_TRIGGER_SQS, 0, 1, 5, 3, 3},
-    {"never above 50", JOB_TRIGGER_SQS, 1, 10000, 1, 0, 50},
-    {"the longest queue", JOB_TRIGGER_SQS, 1, INT64_MAX, 1, 0, 50},
+    {"no trigger: taskCount", JOB_TRIGGER_NOOP, 0, 0, 3, 0, 3, 0},
+    {"no trigger: a queue has no say", JOB_TRIGGER_NOOP, 0, 5000, 3, 0, 3, 0},
+    {"no trigger: maxCount", JOB_TRIGGER_NOOP, 0, 0, 10, 2, 2, 0},
+    {"no trigger: maxCount above", JOB_TRIGGER_NOOP, 0, 0, 2, 10, 2, 0},
+    {"empty queue: none", JOB_TRIGGER_SQS, 100, 0, 1, 0, 0, 0},
+    {"empty queue without messagesPerTask", JOB_TRIGGER_SQS, 0, 0, 5, 0, 0, 0},
+    {"a nonsensical depth is none", JOB_TRIGGER_SQS, 100, -1, 5, 0, 0, 0},
+    {"1 message: one", JOB_TRIGGER_SQS, 100, 1, 1, 0, 1, 0},
+    {"100 messages: one", JOB_TRIGGER_SQS, 100, 100, 1, 0, 1, 0},
+    {"101 messages: two", JOB_TRIGGER_SQS, 100, 101, 1, 0, 2, 0},
+    {"200 messages: two", JOB_TRIGGER_SQS, 100, 200, 1, 0, 2, 0},
+    {"201 messages: three", JOB_TRIGGER_SQS, 100, 201, 1, 0, 3, 0},
+    {"250 messages: three", JOB_TRIGGER_SQS, 100, 250, 1, 0, 3, 0},
+    {"taskCount is the least", JOB_TRIGGER_SQS, 100, 250, 5, 0, 5, 0},
+    {"without messagesPerTask: taskCount", JOB_TRIGGER_SQS, 0, 250, 1, 0, 1, 0},
+    {"maxCount caps", JOB_TRIGGER_SQS, 100, 5000, 1, 12, 12, 0},
+    {"maxCount caps taskCount, too", JOB_TRIGGER_SQS, 0, 1, 5, 3, 3, 0},
+    {"never above 50", JOB_TRIGGER_SQS, 1, 10000, 1, 0, 50, 0},
+    {"the longest queue", JOB_TRIGGER_SQS, 1, INT64_MAX, 1, 0, 50, 0},
+    {"in flight only", JOB_TRIGGER_SQS, 100, 0, 1, 0, 2, 150},
+    {"in flight, too", JOB_TRIGGER_SQS, 100, 60, 1, 0, 3, 150},
+    {"the longest queue, in flight", JOB_TRIGGER_SQS, 1, INT64_MAX, 1, 0, 50, INT64_MAX},
 };
 
 static void check_wanted(void **state)
 {
     const struct wanted_case *c = *state;
-    struct job_trigger trigger = {.kind = c->kind, .messages_per_task = c->per_task};
+    struct job_trigger trigger = {
+        .kind = c->kind, .messages_per_task = c->per_task, .include_in_flight = c->in_flight > 0};
+    struct job_trigger_answer answer = {.visible = c->visible,
+                                        .in_flight = c->in_flight > 0 ? c->in_flight : 7};
 
-    assert_int_equal(trigger_wanted(&trigger, c->visible, c->task_count, c->max_count), c->wanted);
+    assert_int_equal(job_trigger_wanted(&trigger, &answer, c->task_count, c->max_count), c->wanted);
 }
 
 static void each_kind_says_what_it_asks(void **state UNUSED)
 {
-    assert_int_equal(trigger_rule(JOB_TRIGGER_NOOP)->question, TRIGGER_ASKS_NOTHING);
-    assert_int_equal(trigger_rule(JOB_TRIGGER_SQS)->question, TRIGGER_ASKS_QUEUE_DEPTH);
+    assert_int_equal(job_trigger_asks(&(struct job_trigger){.kind = JOB_TRIGGER_NOOP}),
+                     JOB_TRIGGER_ASKS_NOTHING);
+    assert_int_equal(job_trigger_asks(&(struct job_trigger){.kind = JOB_TRIGGER_SQS}),
+                     JOB_TRIGGER_ASKS_QUEUE_DEPTH);
 }
 
 static const struct run_identity identity = {"7d444840-9dc0-11d1-b245-5ffdce74fad2", "nightly", 1700000000};
@@ -73,7 +81,7 @@ static void what_runs_is_not_started_again(void **state UNUSED)
     struct plan_job *made = job(25, NULL, NULL);
     AUTO_RUN struct run *run = run_new();
 
-    plan_make(run, made, &identity, &target, 3, 0, 1700000001);
+    plan_make(run, made, &identity, &target, 3, &(struct job_trigger_answer){0}, 1700000001);
     assert_int_equal(run->wanted, 25);
     assert_int_equal(run->running, 3);
     assert_int_equal(run->needed, 22);
@@ -92,7 +100,7 @@ static void nothing_to_start_has_no_request(void **state UNUSED)
     struct plan_job *made = job(2, NULL, NULL);
     AUTO_RUN struct run *run = run_new();
 
-    plan_make(run, made, &identity, &target, 3, 0, 1);
+    plan_make(run, made, &identity, &target, 3, &(struct job_trigger_answer){0}, 1);
     assert_int_equal(run->needed, 0);
     assert_null(run->request);
     assert_int_equal(run->chunk_count, 0);
@@ -108,7 +116,7 @@ static void overrides_go_with_the_tag(void **state UNUSED)
     struct err err;
 
     assert_true(plan_asks_tags(made));
-    plan_make(run, made, &identity, &target, 0, 0, 1);
+    plan_make(run, made, &identity, &target, 0, &(struct job_trigger_answer){0}, 1);
     assert_non_null(strstr(run->request, "{\"name\":\"ECS_SCHEDULER_OVERRIDE_TAG\",\"value\":\"nightly\"}"));
     assert_true(plan_read_request(run->request, &cluster, &family, &err));
     assert_string_equal(cluster, "main");

@@ -123,14 +123,44 @@ static void queue_urls(void **state)
     }
 }
 
+static void regions_of_urls(void **state)
+{
+    static const struct {
+        const char *url, *region; /* NULL: none */
+    } cases[] = {
+        {"https://sqs.eu-west-1.amazonaws.com/123456789012/q", "eu-west-1"},
+        {"https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q", "cn-north-1"},
+        {"https://sqs-fips.us-gov-west-1.amazonaws.com:443/123456789012/q", "us-gov-west-1"},
+        {"https://sqs.eu-west-1.api.aws/123456789012/q", "eu-west-1"},
+        {"https://vpce-0a1-b2.sqs.ap-south-1.vpce.amazonaws.com/123456789012/q", "ap-south-1"},
+        {"https://eu-west-1.queue.amazonaws.com/123456789012/q", "eu-west-1"},
+        {"https://queue.amazonaws.com/123456789012/q", "us-east-1"},
+        {"http://127.0.0.1:4566/000000000000/q", NULL},
+        {"http://sqs.eu-west-1.localhost.localstack.cloud:4566/000000000000/q", NULL},
+        {"https://sqs.amazonaws.com/123456789012/sqs.eu-west-1.amazonaws.com", "amazonaws"},
+        {"https://sqs.-.amazonaws.com/123456789012/q", NULL},
+        {"https://example.amazonaws.com/123456789012/q", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char region[AWS_REGION_SIZE] = "";
+        bool has = sqs_url_region(cases[i].url, region);
+
+        if (has != (cases[i].region != NULL) || (has && strcmp(region, cases[i].region) != 0))
+            fail_msg("%s is in \"%s\"", cases[i].url, region);
+    }
+}
+
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(depth_cases) + 3] = {
+    struct CMUnitTest tests[ARRAY_LEN(depth_cases) + 4] = {
         cmocka_unit_test(requests),
         cmocka_unit_test(an_answer_without_attributes),
         cmocka_unit_test(queue_urls),
+        cmocka_unit_test(regions_of_urls),
     };
-    size_t n = 3;
+    size_t n = 4;
 
     for (size_t i = 0; i < ARRAY_LEN(depth_cases); i++)
         tests[n++] = (struct CMUnitTest){depth_cases[i].name, check_depth, NULL, NULL, &depth_cases[i]};
