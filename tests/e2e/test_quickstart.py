@@ -12,9 +12,15 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE_S = 120
+BUILD_DEADLINE_S = 600
 
 
 class Quickstart(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """What compiling takes is no matter of these tests."""
+        subprocess.run([ROOT / "tools" / "build", "quickstart"], check=True, timeout=BUILD_DEADLINE_S)
+
     def setUp(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="ecss-quickstart-test-"))
         self.dir.chmod(0o755)  # PostgreSQL's user must be able to enter, if we are root

@@ -79,7 +79,7 @@ static const struct limit_case limits[] = {
     {"JobList/properties/jobs/maxItems", PAGE_COUNT_MAX},
     {"PreviewInput/properties/schedule/maxLength", JOB_SCHEDULE_MAX},
     {"/paths/~1jobs/get/parameters/0/schema/maximum", PAGE_SKIP_MAX},
-    {"/paths/~1jobs/get/parameters/1/schema/default", PAGE_COUNT_DEFAULT},
+    {"/paths/~1jobs/get/parameters/2/schema/default", PAGE_COUNT_DEFAULT},
 };
 
 static void limits_are_those_of_the_code(void **state)
