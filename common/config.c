@@ -212,6 +212,8 @@ static bool read_one(const struct setting *setting, config_getenv_fn *getenv_fn,
             return true;
         return read_value(setting, setting->def, settings, err) || err_wrap(err, "its default");
     }
+    if (setting->verbatim)
+        return read_value(setting, given, settings, err);
     buf_init(&text, CONFIG_VALUE_MAX);
     return substitute(given, getenv_fn, arg, &text, err) && read_value(setting, text.data, settings, err);
 }

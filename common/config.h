@@ -13,7 +13,8 @@
  *
  * `{NAME}` in a value is replaced by the environment variable NAME, as in
  * "postgresql://app:{DB_PASSWORD}@db/ecss";
- * `{{` and `}}` stand for the braces. An empty variable counts as not set.
+ * `{{` and `}}` stand for the braces; not in a value that is JSON (verbatim). An empty variable counts as not
+ * set.
  */
 #pragma once
 
@@ -45,6 +46,7 @@ struct setting {
     int64_t min, max;         /* int: its range; list: number of items (max 0: any) */
     const char *const *names; /* enum only; NULL at the end */
     bool required;
+    bool verbatim;    /* no `{NAME}`: braces mean nothing to us */
     const char *help; /* what it is, without its default and range, which --help adds */
     /* More rules than a type can say; value is the text after substitution, one item of a list. NULL: none.
      */

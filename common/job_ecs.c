@@ -116,11 +116,15 @@ static void lay_over(struct json_object *all, const char *key, const struct json
 {
     struct json_object *before = NULL;
 
+    if (member == NULL) {
+        json_object_object_del(all, key);
+        return;
+    }
     if (strcmp(key, "launchType") == 0)
         json_object_object_del(all, "capacityProviderStrategy");
     if (strcmp(key, "capacityProviderStrategy") == 0)
         json_object_object_del(all, "launchType");
-    if (strcmp(key, "tags") == 0 && json_object_object_get_ex(all, key, &before))
+    if (strcmp(key, "tags") == 0 && json_object_object_get_ex(all, key, &before) && before != NULL)
         json_object_object_add(all, key, add_tags(before, member));
     else
         json_object_object_add(all, key, share(member));
@@ -142,7 +146,7 @@ bool job_ecs_overlay(const struct json_object *base, const struct json_object *o
     json_object_object_foreach(own, own_key, own_member) lay_over(all, own_key, own_member);
     if (!job_shape_check(&job_ecs_shape, all, &at)) {
         job_report_to_err(&report, err);
-        return err_wrap(err, "the job's options over those of ECSS_ECS_DEFAULTS");
+        return err_wrap(err, "over ECSS_ECS_DEFAULTS");
     }
     *ret = all;
     all = NULL;
@@ -162,7 +166,8 @@ void job_ecs_put_request(struct buf *buf, const struct json_object *ecs)
         return;
     json_object_object_foreach(ecs, key, member)
     {
-        if (strcmp(key, "cluster") == 0 || strcmp(key, "revision") == 0 || is_task_member(key))
+        if (member == NULL || strcmp(key, "cluster") == 0 || strcmp(key, "revision") == 0 ||
+            is_task_member(key))
             continue;
         buf_putc(buf, ',');
         put_member(buf, key, member);
@@ -177,7 +182,7 @@ void job_ecs_put_overrides(struct buf *buf, const struct json_object *ecs)
         return;
     json_object_object_foreach(ecs, key, member)
     {
-        if (!is_task_member(key))
+        if (member == NULL || !is_task_member(key))
             continue;
         if (!first)
             buf_putc(buf, ',');
@@ -190,7 +195,7 @@ const char *job_ecs_cluster(const struct json_object *ecs, const char *fallback)
 {
     struct json_object *cluster = NULL;
 
-    if (ecs == NULL || !json_object_object_get_ex(ecs, "cluster", &cluster))
+    if (ecs == NULL || !json_object_object_get_ex(ecs, "cluster", &cluster) || cluster == NULL)
         return fallback;
     return json_object_get_string(cluster);
 }

@@ -27,9 +27,10 @@ bool job_ecs_from_json(const struct json_object *value, struct json_object **ret
  * *ret is NULL then. */
 bool job_ecs_parse(const char *text, struct json_object **ret, struct err *err);
 
-/* A job's options (own) over those of all jobs (base), each of which may be NULL: a member of own replaces
- * the one of base, but tags add up by key, and launchType and capacityProviderStrategy replace each other.
- * *ret is the caller's, NULL: no options. False: together they break a rule; the err names the member. */
+/* A job's options (own) over those of all jobs (base), each of which may be NULL. A member of own replaces
+ * the one of base, and a null takes it away; but tags add up by key, and launchType and
+ * capacityProviderStrategy replace each other. *ret is the caller's, NULL: no options. False: together they
+ * break a rule; the err names the member. */
 bool job_ecs_overlay(const struct json_object *base, const struct json_object *own, struct json_object **ret,
                      struct err *err);
 

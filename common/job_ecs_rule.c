@@ -24,7 +24,8 @@ static const char *get_text(const struct json_object *value, const char *key)
 {
     struct json_object *member = NULL;
 
-    return json_object_object_get_ex(value, key, &member) ? json_object_get_string(member) : "";
+    return json_object_object_get_ex(value, key, &member) && member != NULL ? json_object_get_string(member)
+                                                                            : "";
 }
 
 /* A member that is a number, 0 if it is not there. */

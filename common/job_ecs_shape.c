@@ -29,6 +29,7 @@ enum {
 #define WORDS(...) .words = (const char *const[]){__VA_ARGS__, NULL}
 #define MAY(key, of) {.name = (key), .shape = (of)}
 #define MUST(key, of) {.name = (key), .shape = (of), .required = true}
+#define OR_NULL(key, of) {.name = (key), .shape = (of), .nullable = true}
 #define NEVER(key, why) {.name = (key), .refusal = (why)}
 /* clang-format on */
 #define MEMBERS(table) .members = (table), .member_count = ARRAY_LEN(table)
@@ -207,13 +208,13 @@ static const struct job_shape task_memory = {.kind = SHAPE_STRING,
 static const struct job_shape storage_size = {.kind = SHAPE_INTEGER, .min = 21, .max = 200};
 static const struct job_member storage_members[] = {MUST("sizeInGiB", &storage_size)};
 static const struct job_shape storage = {.kind = SHAPE_OBJECT, MEMBERS(storage_members)};
-#define TASK_MEMBERS                                                                                         \
-    MAY("cpu", &task_cpu), MAY("ephemeralStorage", &storage), MAY("executionRoleArn", &role),                \
-        MAY("memory", &task_memory), MAY("taskRoleArn", &role)
-const struct job_member job_ecs_task_members[] = {TASK_MEMBERS};
+#define TASK_MEMBERS(how)                                                                                    \
+    how("cpu", &task_cpu), how("ephemeralStorage", &storage), how("executionRoleArn", &role),                \
+        how("memory", &task_memory), how("taskRoleArn", &role)
+const struct job_member job_ecs_task_members[] = {TASK_MEMBERS(MAY)};
 const size_t job_ecs_task_member_count = ARRAY_LEN(job_ecs_task_members);
 static const struct job_member overrides_members[] = {
-    TASK_MEMBERS,
+    TASK_MEMBERS(MAY),
     NEVER("containerOverrides", "Is the job's own field overrides, beside ecs."),
     NEVER("inferenceAcceleratorOverrides", "AWS has withdrawn this."),
 };
@@ -259,25 +260,25 @@ const struct job_member job_ecs_container_members[] = {
 };
 const size_t job_ecs_container_member_count = ARRAY_LEN(job_ecs_container_members);
 
-/* All of it. */
+/* All of it. A null takes away what ECSS_ECS_DEFAULTS says. */
 
 static const struct job_member ecs_members[] = {
-    MAY("capacityProviderStrategy", &providers),
-    MAY("cluster", &cluster),
-    MAY("enableECSManagedTags", &boolean),
-    MAY("enableExecuteCommand", &boolean),
-    MAY("group", &text),
-    MAY("launchType", &launch_type),
-    MAY("networkConfiguration", &network),
+    OR_NULL("capacityProviderStrategy", &providers),
+    OR_NULL("cluster", &cluster),
+    OR_NULL("enableECSManagedTags", &boolean),
+    OR_NULL("enableExecuteCommand", &boolean),
+    OR_NULL("group", &text),
+    OR_NULL("launchType", &launch_type),
+    OR_NULL("networkConfiguration", &network),
     MAY("overrides", &overrides),
-    MAY("placementConstraints", &constraints),
-    MAY("placementStrategy", &strategies),
-    MAY("platformVersion", &platform_version),
-    MAY("propagateTags", &propagate_tags),
-    MAY("revision", &revision),
-    MAY("tags", &tags),
-    MAY("volumeConfigurations", &volumes),
-    TASK_MEMBERS,
+    OR_NULL("placementConstraints", &constraints),
+    OR_NULL("placementStrategy", &strategies),
+    OR_NULL("platformVersion", &platform_version),
+    OR_NULL("propagateTags", &propagate_tags),
+    OR_NULL("revision", &revision),
+    OR_NULL("tags", &tags),
+    OR_NULL("volumeConfigurations", &volumes),
+    TASK_MEMBERS(OR_NULL),
     NEVER("clientToken", "Is set by the scheduler, so that nothing is started twice."),
     NEVER("count", "Is the job's own field taskCount, beside ecs."),
     NEVER("referenceId", "Is reserved for AWS."),

@@ -104,6 +104,8 @@ static bool check_member(const struct job_shape *shape, const struct json_object
 
         if (strcmp(member->name, at->key) != 0)
             continue;
+        if (value == NULL && member->nullable)
+            return true;
         return member->shape != NULL ? job_shape_check(member->shape, value, at)
                                      : job_complain(at, "%s", member->refusal);
     }

@@ -1,7 +1,7 @@
 /*
  * What a JSON value that somebody sent may be, as a table: types, limits, words, forms, members. Strict, as
  * what passes is handed on to AWS as it is: no member that the table does not know, no 1 for true, no "5"
- * for 5, no null. All mistakes are found at once, each told at its place.
+ * for 5, no null where it does not say so. All mistakes are found at once, each told at its place.
  */
 #pragma once
 
@@ -22,6 +22,7 @@ struct job_member {
     const struct job_shape *shape; /* NULL: it is known, and refused: */
     const char *refusal;
     bool required;
+    bool nullable; /* null is as good as nothing to the rules */
 };
 
 struct job_shape {

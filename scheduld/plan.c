@@ -31,20 +31,24 @@ static bool read_options(struct plan_job *job, const struct plan_texts *texts,
     AUTO_JOB_REPORT struct job_report report = {0};
     const struct job_at at = {&report, NULL, job_field_name(JOB_OVERRIDES)};
 
-    if (!job_ecs_parse(texts->ecs, &own, err))
-        return err_wrap(err, "the job's options for ECS");
-    return job_ecs_overlay(defaults, own, &job->ecs, err) &&
+    return job_ecs_parse(texts->ecs, &own, err) && job_ecs_overlay(defaults, own, &job->ecs, err) &&
            (job_overrides_fit(&job->overrides, job->ecs, texts->id, &at) || job_report_to_err(&report, err));
+}
+
+/* Who reads runs.error reads the text alone. */
+static bool refuse(struct err *err)
+{
+    return err->field[0] != '\0' ? err_wrap(err, "the job's %s", err->field) : err_wrap(err, "the job");
 }
 
 bool plan_job_read(struct plan_job *job, const struct plan_texts *texts, const struct json_object *defaults,
                    struct err *err)
 {
-    if (!job_trigger_parse(texts->trigger, &job->trigger, err))
-        return err_wrap(err, "the job's trigger");
-    if (!job_overrides_parse(texts->overrides, &job->overrides, err))
-        return err_wrap(err, "the job's overrides");
-    return read_options(job, texts, defaults, err);
+    if (!job_trigger_parse(texts->trigger, &job->trigger, err) ||
+        !job_overrides_parse(texts->overrides, &job->overrides, err) ||
+        !read_options(job, texts, defaults, err))
+        return refuse(err);
+    return true;
 }
 
 bool plan_asks_tags(const struct plan_job *job)

@@ -11,6 +11,8 @@
 #include "aws_client.h"
 #include "db.h"
 #include "ecs.h"
+#include "ecs_defaults.h"
+#include "json.h"
 #include "leader.h"
 #include "log.h"
 #include "mem.h"
@@ -33,9 +35,10 @@ struct scheduler {
     struct agenda *agenda;
     struct runner *runner;
     struct pruner *pruner;
-    struct leader *leader;      /* NULL: the schema has not been seen yet */
-    struct event *schema_again; /* to ask for the schema once more */
-    struct event *catch_up;     /* to find again what the runner had to drop */
+    struct json_object *ecs_defaults; /* owned; NULL: none */
+    struct leader *leader;            /* NULL: the schema has not been seen yet */
+    struct event *schema_again;       /* to ask for the schema once more */
+    struct event *catch_up;           /* to find again what the runner had to drop */
     struct event *stopped;
     bool checking; /* the schema is asked for */
     bool refused;  /* and is not ours */
@@ -328,6 +331,7 @@ static void make_parts(struct scheduler *scheduler)
         .sqs_ops = &sqs_ops_aws,
         .sqs = scheduler->sqs,
         .cluster = settings->ecs_cluster,
+        .ecs_defaults = scheduler->ecs_defaults,
         .name = settings->name,
         .launch_rate = settings->launch_rate,
         .grace_s = settings->misfire_grace_s,
@@ -364,7 +368,8 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, struct 
     scheduler->schema_again = evtimer_new(options->base, on_schema_again, scheduler);
     scheduler->catch_up = evtimer_new(options->base, on_catch_up, scheduler);
     scheduler->stopped = evtimer_new(options->base, on_stopped, scheduler);
-    if (!make_aws(scheduler, err) || !make_database(scheduler, err)) {
+    if (!ecs_defaults_read(options->settings->ecs_defaults, &scheduler->ecs_defaults, err) ||
+        !make_aws(scheduler, err) || !make_database(scheduler, err)) {
         scheduler_free(scheduler);
         return NULL;
     }
@@ -389,6 +394,7 @@ void scheduler_free(struct scheduler *scheduler)
     runner_free(scheduler->runner);
     ecs_free(scheduler->ecs);
     sqs_free(scheduler->sqs);
+    json_release(scheduler->ecs_defaults);
     event_free(scheduler->schema_again);
     event_free(scheduler->catch_up);
     event_free(scheduler->stopped);

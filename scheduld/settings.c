@@ -5,6 +5,7 @@
 
 #include "aws_config.h"
 #include "db.h"
+#include "ecs_defaults.h"
 #include "job_ecs_form.h"
 #include "limits.h"
 
@@ -49,6 +50,10 @@ static const struct setting table[] = {
      .check = check_cluster, .help = "name or ARN of the ECS cluster that tasks are started on"},
     {"ECSS_NAME", SETTING_STRING, offsetof(struct settings, name), .def = "ecs-scheduler",
      .check = check_name, .help = "what tasks are marked with when they are started (RunTask's startedBy)"},
+    {"ECSS_ECS_DEFAULTS", SETTING_STRING, offsetof(struct settings, ecs_defaults), .verbatim = true,
+     .check = ecs_defaults_check,
+     .help = "options for RunTask that hold for all jobs, below a job's own (its field ecs): a JSON object, "
+             "or @FILE for a file that has one"},
     {"ECSS_MISFIRE_GRACE_SECONDS", SETTING_INT, offsetof(struct settings, misfire_grace_s), .def = "3600",
      .min = 0, .max = MISFIRE_GRACE_MAX_S,
      .help = "how late a run may still be started when nobody could act in time; later it is on record as "

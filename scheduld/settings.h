@@ -8,6 +8,7 @@
 struct settings {
     char *database_url;
     char *ecs_cluster;
+    char *ecs_defaults; /* NULL: none; see ecs_defaults.h */
     char *name;
     int64_t misfire_grace_s;
     int64_t run_retention_days;

@@ -126,14 +126,14 @@ RETURN CASE
         'taskRoleArn', 'volumeConfigurations'] <> '{}' THEN false
     ELSE NOT EXISTS (
         SELECT FROM jsonb_each(ecs) AS member (name, value)
-        WHERE jsonb_typeof(value) <> CASE
+        WHERE jsonb_typeof(value) NOT IN ('null', CASE
             WHEN name IN ('networkConfiguration', 'ephemeralStorage') THEN 'object'
             WHEN name IN ('capacityProviderStrategy', 'placementConstraints', 'placementStrategy', 'tags',
                 'volumeConfigurations') THEN 'array'
             WHEN name IN ('enableECSManagedTags', 'enableExecuteCommand') THEN 'boolean'
             WHEN name = 'revision' THEN 'number'
             ELSE 'string'
-        END)
+        END))
 END;
 COMMENT ON FUNCTION job_ecs_valid IS 'Whether a value can be jobs.ecs, by the names and types of its members; scheduld looks at the rest when the job fires.';
 

@@ -55,6 +55,7 @@ const struct config settings_config = {table, ARRAY_LEN(table)};
 
 const char *const settings_of_scheduld[] = {
     "ECSS_ECS_CLUSTER",
+    "ECSS_ECS_DEFAULTS",
     "ECSS_NAME",
     "ECSS_MISFIRE_GRACE_SECONDS",
     "ECSS_RUN_RETENTION_DAYS",

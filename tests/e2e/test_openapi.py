@@ -307,7 +307,7 @@ class Inputs(unittest.TestCase):
                 {"trigger": {"type": "noop"}}, {"trigger": {"type": "sqs", "queueName": "q", "more": 1}}, {"overrides": []},
                 {"overrides": [{"containerName": "c", "environment": {"A": ""}, "cpu": 5}]}, {"unknown": [None]},
                 {"scheduleStart": "2099-01-01 0:00"}, {"misfireGraceSeconds": 0}, {"misfireGraceSeconds": "86400"}, {"ecs": {}},
-                {"ecs": {"launchType": "EC2", "revision": 2, "overrides": {"memory": "1 GB"}}}]
+                {"ecs": {"launchType": "EC2", "revision": 2, "networkConfiguration": None, "overrides": {"memory": "1 GB"}}}]
     REFUSED = [{"taskCount": 0}, {"taskCount": 51}, {"taskCount": 1.5}, {"taskCount": True}, {"taskCount": "x"}, {"maxCount": None},
                {"suspended": "yes"}, {"suspended": None}, {"timezone": 5}, {"timezone": None}, {"trigger": {}}, {"trigger": []},
                {"trigger": {"type": "x"}}, {"trigger": {"type": "sqs", "queueName": ""}}, {"overrides": {}}, {"overrides": [{}]},
@@ -316,7 +316,7 @@ class Inputs(unittest.TestCase):
                {"taskDefinition": "a b"}, {"id": ""}, {"scheduleStart": 5}, {"scheduleEnd": None},
                {"trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 0}}, {"misfireGraceSeconds": -1}, {"misfireGraceSeconds": 86401},
                {"misfireGraceSeconds": "1h"}, {"misfireGraceSeconds": None}, {"ecs": []}, {"ecs": None}, {"ecs": {"launchtype": "EC2"}},
-               {"ecs": {"revision": 0}}, {"ecs": {"launchType": None}}, {"ecs": {"networkConfiguration": {}}},
+               {"ecs": {"revision": 0}}, {"ecs": {"networkConfiguration": None, "tags": {}}}, {"ecs": {"networkConfiguration": {}}},
                {"ecs": {"enableExecuteCommand": 1}}, {"ecs": {"cpu": "much"}}, {"ecs": {"tags": [{"key": "AWS:x"}]}},
                {"overrides": [{"containerName": "c", "memory": "5"}]}, {"overrides": [{"containerName": "c", "command": "x"}]}]
 

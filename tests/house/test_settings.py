@@ -63,6 +63,16 @@ class Settings(unittest.TestCase):
         self.assertEqual(said.returncode, 0, said.stderr)
         self.assertIn("ECSS_ECS_CLUSTER=main-test\nECSS_NAME=sched-eu-west-1\n", said.stdout)
 
+    def test_defaults_of_jobs_are_json_with_braces_of_its_own(self):
+        good = '{"ephemeralStorage": {"sizeInGiB": 30}}'
+        for value, status, words in ((good, 0, ""), ('{"launchType": "EC3"}', 78, "ECSS_ECS_DEFAULTS ecs.launchType: Must be one of EC2, "),
+                                     ("@/nowhere/ecs.json", 78, "ECSS_ECS_DEFAULTS /nowhere/ecs.json cannot be read")):
+            said = run("scheduld", "--check-config", **AWS, ECSS_ECS_CLUSTER="c", ECSS_ECS_DEFAULTS=value)
+            self.assertEqual(said.returncode, status, said.stderr)
+            self.assertIn(words, said.stderr)
+        self.assertIn(f"ECSS_ECS_DEFAULTS={good}\n", run("scheduld", "--check-config", **AWS, ECSS_ECS_CLUSTER="c",
+                                                         ECSS_ECS_DEFAULTS=good).stdout)
+
     def test_a_database_url_that_makes_no_sense_is_found(self):
         for daemon, more in (("webapid", {}), ("scheduld", {**AWS, "ECSS_ECS_CLUSTER": "c"})):
             said = run(daemon, "--check-config", **more, ECSS_DATABASE_URL="postgresql://web:hush%zz@db/x")

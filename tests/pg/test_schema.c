@@ -213,6 +213,33 @@ static const struct value_case values[] = {
     {"overrides", "'[{\"containerName\": \"c\", \"environment\": {\"A=B\": \"1\"}}]'",
      "jobs_overrides_are_overrides"},
     {"overrides", "'[{\"containerName\": \"c\", \"enviroment\": {}}]'", "jobs_overrides_are_overrides"},
+    {"overrides",
+     "'[{\"containerName\": \"c\", \"command\": [\"x\"], \"cpu\": 1, \"memory\": 5, \"memoryReservation\": 4,"
+     " \"environmentFiles\": [], \"resourceRequirements\": []}]'",
+     NULL},
+    {"overrides", "'[{\"containerName\": \"c\", \"command\": \"x\"}]'", "jobs_overrides_are_overrides"},
+    {"overrides", "'[{\"containerName\": \"c\", \"memory\": \"5\"}]'", "jobs_overrides_are_overrides"},
+    {"overrides", "'[{\"containerName\": \"c\", \"cpu\": null}]'", "jobs_overrides_are_overrides"},
+    {"ecs", "NULL", NULL},
+    {"ecs", "'{}'", NULL},
+    {"ecs",
+     "'{\"capacityProviderStrategy\": [], \"cluster\": \"c\", \"cpu\": \"1\", \"enableECSManagedTags\": true,"
+     " \"enableExecuteCommand\": false, \"ephemeralStorage\": {}, \"executionRoleArn\": \"r\", \"group\": "
+     "\"g\","
+     " \"launchType\": \"EC2\", \"memory\": \"1\", \"networkConfiguration\": {}, \"placementConstraints\": "
+     "[],"
+     " \"placementStrategy\": [], \"platformVersion\": \"v\", \"propagateTags\": \"NONE\", \"revision\": 1,"
+     " \"tags\": [], \"taskRoleArn\": \"r\", \"volumeConfigurations\": []}'",
+     NULL},
+    {"ecs", "'{\"networkConfiguration\": null, \"revision\": null}'", NULL},
+    {"ecs", "'[]'", "jobs_ecs_has_options"},
+    {"ecs", "'null'", "jobs_ecs_has_options"},
+    {"ecs", "'{\"launchtype\": \"EC2\"}'", "jobs_ecs_has_options"},
+    {"ecs", "'{\"overrides\": {}}'", "jobs_ecs_has_options"},
+    {"ecs", "'{\"revision\": \"1\"}'", "jobs_ecs_has_options"},
+    {"ecs", "'{\"tags\": {}}'", "jobs_ecs_has_options"},
+    {"ecs", "'{\"cpu\": 1}'", "jobs_ecs_has_options"},
+    {"ecs", "'{\"enableExecuteCommand\": \"true\"}'", "jobs_ecs_has_options"},
 };
 
 static void try_value(struct pg *pg, const char *column, const char *value, const char *constraint)

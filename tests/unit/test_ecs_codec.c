@@ -69,6 +69,25 @@ static struct run_case run_cases[] = {
      "{\"a\":{\"c\":[],\"d\":{}},\"clientToken\":\"t\",\"count\":10,\"x\":[{\"a\":[2,1],\"b\":1},\"s\",null,"
      "true,1.5]}",
      NULL},
+    {"placeholders",
+     "{\"taskDefinition\":\"{{jobId}}\",\"overrides\":{\"cpu\":\"{{jobId}}\",\"containerOverrides\":[{"
+     "\"name\":\"a\","
+     "\"command\":[\"x{{runId}}\",\"{{{{\"],\"environment\":[{\"name\":\"{{jobId}}\",\"value\":\"{{jobId}}/"
+     "{{fireTime}}/{{attempt}}\"}]}]}}",
+     1,
+     "{\"clientToken\":\"t\",\"count\":1,\"overrides\":{\"containerOverrides\":[{\"command\":[\"x7\",\"{{\"],"
+     "\"environment\":[{\"name\":"
+     "\"{{jobId}}\",\"value\":\"job/2026-11-24T10:30:42Z/"
+     "2\"}],\"name\":\"a\"}],\"cpu\":\"{{jobId}}\"},\"taskDefinition\":\"{{jobId}}\"}",
+     NULL},
+    {"overrides of other shapes are left",
+     "{\"overrides\":{\"containerOverrides\":[1,{\"command\":{},\"environment\":[1,{\"value\":2},{}]},{"
+     "\"command\":[3],\"environment\":null}]}}",
+     1,
+     "{\"clientToken\":\"t\",\"count\":1,\"overrides\":{\"containerOverrides\":[1,{\"command\":{},"
+     "\"environment\":[1,{\"value\":2},{}]},"
+     "{\"command\":[3],\"environment\":null}]}}",
+     NULL},
     {"an empty plan", "{}", 1, "{\"clientToken\":\"t\",\"count\":1}", NULL},
     {"no tasks", "{}", 0, NULL, "1 to 10 tasks, not 0"},
     {"eleven tasks", "{}", 11, NULL, "1 to 10 tasks, not 11"},

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "ecs_codec.h"
+#include "job_ecs.h"
+#include "json.h"
 #include "mem.h"
 #include "plan.h"
 
@@ -135,15 +137,50 @@ static void only_tasks_with_its_tag_are_its_own(void **state UNUSED)
     assert_int_equal(plan_count_own(&(struct ecs_tasks){.items = items, .count = 3}, "nightly"), 1);
 }
 
+static void options_go_over_those_of_all_jobs(void **state UNUSED)
+{
+    AUTO_JSON struct json_object *defaults = NULL;
+    struct plan_job *made = mem_alloc(sizeof *made);
+    AUTO_RUN struct run *run = run_new();
+    char *cluster, *family;
+    struct err err;
+
+    assert_true(job_ecs_parse("{\"launchType\":\"FARGATE\",\"taskRoleArn\":\"arn:aws:iam::1:role/r\"}",
+                              &defaults, &err));
+    made->task_definition = mem_strdup("sleeper");
+    made->task_count = 1;
+    if (!plan_job_read(made,
+                       &(struct plan_texts){.id = "nightly",
+                                            .ecs = "{\"cluster\":\"other\",\"revision\":7,\"cpu\":\"512\"}"},
+                       defaults, &err))
+        fail_msg("%s", err.text);
+    assert_false(plan_asks_tags(made));
+    plan_make(run, made, &identity, &target, 0, 0, 1);
+    assert_string_equal(
+        run->request,
+        "{\"cluster\":\"other\",\"overrides\":{\"taskRoleArn\":\"arn:aws:iam::1:role/r\",\"cpu\":\"512\"},"
+        "\"startedBy\":\"ecs-scheduler\",\"taskDefinition\":\"sleeper:7\",\"launchType\":\"FARGATE\"}");
+    assert_true(plan_read_request(run->request, &cluster, &family, &err));
+    assert_string_equal(cluster, "other");
+    assert_string_equal(family, "sleeper"); /* tasks of other revisions count as well */
+    free(cluster);
+    free(family);
+    plan_job_free(made);
+}
+
 static void a_definition_edited_by_hand_is_refused(void **state UNUSED)
 {
     struct plan_job *made = mem_alloc(sizeof *made);
     struct err err;
 
     assert_false(plan_job_read(made, &(struct plan_texts){.trigger = "{\"type\":\"cron\"}"}, NULL, &err));
-    assert_non_null(strstr(err.text, "the job's trigger: "));
+    assert_non_null(strstr(err.text, "the job's trigger.type: "));
     assert_false(plan_job_read(made, &(struct plan_texts){.overrides = "{}"}, NULL, &err));
     assert_non_null(strstr(err.text, "the job's overrides: "));
+    assert_false(plan_job_read(made, &(struct plan_texts){.id = "j", .ecs = "{\"group\":1}"}, NULL, &err));
+    assert_string_equal(err.text, "the job's ecs.group: Not a valid string.");
+    assert_false(plan_job_read(made, &(struct plan_texts){.id = "j", .ecs = "{"}, NULL, &err));
+    assert_non_null(strstr(err.text, "the job: ecs: line 1"));
     plan_job_free(made);
 }
 
@@ -164,6 +201,7 @@ int main(void)
         cmocka_unit_test(what_runs_is_not_started_again),
         cmocka_unit_test(nothing_to_start_has_no_request),
         cmocka_unit_test(overrides_go_with_the_tag),
+        cmocka_unit_test(options_go_over_those_of_all_jobs),
         cmocka_unit_test(only_tasks_with_its_tag_are_its_own),
         cmocka_unit_test(a_definition_edited_by_hand_is_refused),
         cmocka_unit_test(a_request_edited_by_hand_is_refused),
