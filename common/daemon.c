@@ -20,7 +20,7 @@
 #include "mem.h"
 #include "supervisor.h"
 
-enum { MISTAKES_MAX = 65536 };
+enum { MISTAKES_MAX = 65536, OPTION_TEXT_SIZE = 64, OPTION_WIDTH = 16 };
 
 struct daemon {
     struct event *term, *interrupt, *hangup, *more, *less; /* owned */
@@ -33,11 +33,20 @@ struct daemon {
     int exit_code;
 };
 
+static void print_option(const struct daemon_option *o, FILE *out)
+{
+    char text[OPTION_TEXT_SIZE];
+    int len = snprintf(text, sizeof text, "%s--%s%s%s", o->of > 0 ? "  " : "", o->name,
+                       o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
+
+    fprintf(out, "  %-*s %s\n", len > OPTION_WIDTH ? len : OPTION_WIDTH, text, o->help);
+}
+
 static void print_help(const struct daemon_spec *spec, FILE *out)
 {
     fprintf(out, "Usage: %s [option]\n\n%s\n\nOptions:\n", spec->program, spec->what);
     for (const struct daemon_option *o = spec->options; o != NULL && o->name != NULL; o++)
-        fprintf(out, "  --%-14s %s\n", o->name, o->help);
+        print_option(o, out);
     fprintf(
         out,
         "  --check-config   print the settings in effect, or all that is wrong with them; exit with 0 or %d\n"
@@ -92,12 +101,6 @@ static enum daemon_action leave_printed(int *exit_code)
     return leave(exit_code, fflush(stdout) == 0 && !ferror(stdout) ? DAEMON_EXIT_OK : DAEMON_EXIT_FAILURE);
 }
 
-static enum daemon_action leave_usage(const struct daemon_spec *spec, const char *word, int *exit_code)
-{
-    fprintf(stderr, "%s: there is no option %s; see --help\n", spec->program, word);
-    return leave(exit_code, DAEMON_EXIT_USAGE);
-}
-
 /* Whether word is one of the daemon's own options. */
 static bool find_option(const struct daemon_spec *spec, const char *word, int *ret)
 {
@@ -112,6 +115,45 @@ static bool find_option(const struct daemon_spec *spec, const char *word, int *r
     return false;
 }
 
+static bool complain(const struct daemon_spec *spec, const char *what, const char *word, const char *rest,
+                     const char *other)
+{
+    fprintf(stderr, "%s: %s%s%s%s; see --help\n", spec->program, what, word, rest, other);
+    return false;
+}
+
+/* An option of the daemon's own, its argument, and the options that go with it. */
+static bool read_options(const struct daemon_spec *spec, int argc, char **argv, int *ret)
+{
+    int option;
+
+    *ret = -1;
+    for (int i = 1; i < argc; i++) {
+        const struct daemon_option *o;
+
+        if (!find_option(spec, argv[i], &option))
+            return complain(spec, "there is no option ", argv[i], "", "");
+        o = &spec->options[option];
+        if (*ret < 0 && o->of > 0)
+            return complain(spec, "", argv[i], " goes with --", spec->options[o->of - 1].name);
+        if (*ret >= 0 && o->of != *ret + 1)
+            return complain(spec, "", argv[i], " does not go with ", argv[1]);
+        if (o->arg != NULL && i + 1 == argc)
+            return complain(spec, "after ", argv[i], " there must be a ", o->arg);
+        if (o->arg != NULL)
+            spec->values[option] = argv[++i];
+        if (*ret < 0)
+            *ret = option;
+    }
+    return true;
+}
+
+static bool is_common_option(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "--version") == 0 ||
+           strcmp(word, "--check-config") == 0;
+}
+
 enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char **argv, void *settings,
                                 int *option, int *exit_code)
 {
@@ -119,7 +161,11 @@ enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char *
     bool checking = word != NULL && strcmp(word, "--check-config") == 0;
     enum daemon_action action = DAEMON_RUN;
 
-    if (argc > 2) {
+    if (word != NULL && !is_common_option(word)) {
+        if (!read_options(spec, argc, argv, option))
+            return leave(exit_code, DAEMON_EXIT_USAGE);
+        action = DAEMON_RUN_OPTION;
+    } else if (argc > 2) {
         fprintf(stderr, "%s: takes one option, not \"%s\" after \"%s\"; see --help\n", spec->program, argv[2],
                 argv[1]);
         return leave(exit_code, DAEMON_EXIT_USAGE);
@@ -131,11 +177,6 @@ enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char *
     if (word != NULL && strcmp(word, "--version") == 0) {
         printf("%s %s\n", spec->program, spec->version);
         return leave_printed(exit_code);
-    }
-    if (word != NULL && !checking) {
-        if (!find_option(spec, word, option))
-            return leave_usage(spec, word, exit_code);
-        action = DAEMON_RUN_OPTION;
     }
     warn_of_unknown(spec, stderr);
     if (!read_settings(spec, settings))

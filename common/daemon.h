@@ -27,10 +27,12 @@ enum daemon_exit {
        number). */
 };
 
-/* An option of one daemon alone, without an argument, as --migrate. */
+/* An option of one daemon alone, as --migrate, or --create-token NAME --scope SCOPE. */
 struct daemon_option {
     const char *name; /* "migrate" */
     const char *help;
+    const char *arg; /* what its argument is, "NAME"; NULL: it has none */
+    int of;          /* only with that option, counted from 1; 0: stands for itself */
 };
 
 struct daemon_spec {
@@ -40,6 +42,7 @@ struct daemon_spec {
     struct config config;
     const char *const *other_settings;   /* ECSS_ names of the other daemon, NULL at the end */
     const struct daemon_option *options; /* name NULL at the end; NULL: none */
+    const char **values; /* as many as options, for their arguments: NULL if not given. NULL: none has any */
     /* More rules than the table has; adds lines to mistakes. Also called when the table has found some, with
      * what could be read, so that all are told at once. NULL: none. */
     void (*check)(const void *settings, struct buf *mistakes);

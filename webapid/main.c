@@ -26,8 +26,8 @@ struct app {
 };
 
 static const struct daemon_option options[] = {
-    [OPTION_MIGRATE] = {"migrate", "bring the database's schema up to date, and end"},
-    {NULL, NULL},
+    [OPTION_MIGRATE] = {"migrate", "bring the database's schema up to date, and end", NULL, 0},
+    {NULL, NULL, NULL, 0},
 };
 
 static int migrate(const struct settings *settings)

@@ -33,19 +33,29 @@ static void no_thirteen(const void *settings, struct buf *mistakes)
         buf_puts(mistakes, "ECSS_WORKERS must not be 13 on a Friday\n");
 }
 
+static const char *values[4];
+
 static const struct daemon_spec spec = {
     .program = "testd",
     .version = "1.2.3",
     .what = "Does nothing.",
     .config = {table, ARRAY_LEN(table)},
-    .options = (const struct daemon_option[]){{"mend", "mends"}, {"end", "ends"}, {NULL, NULL}},
+    .options =
+        (const struct daemon_option[]){
+            {"mend", "mends", NULL, 0},
+            {"end", "ends", NULL, 0},
+            {"make", "makes", "NAME", 0},
+            {"size", "with --make: how large", "SIZE", 3},
+            {NULL, NULL, NULL, 0},
+        },
+    .values = values,
     .check = no_thirteen,
 };
 
 /* What a command line does: the action, the exit code or the option, and words that are printed. */
 struct line_case {
     const char *name;
-    const char *words[2];
+    const char *words[4];
     const char *workers;
     enum daemon_action action;
     int number;
@@ -68,6 +78,29 @@ static struct line_case lines[] = {
     {"serving with a mistake", {NULL}, "x", DAEMON_EXIT, 78, "testd: ECSS_WORKERS must be"},
     {"a rule between settings", {"--check-config"}, "13", DAEMON_EXIT, 78, "on a Friday"},
     {"an own option", {"--end"}, "5", DAEMON_RUN_OPTION, 1, ""},
+    {"an option with an argument", {"--make", "x"}, "5", DAEMON_RUN_OPTION, 2, "[x] []"},
+    {"and one that goes with it",
+     {"--make", "x", "--size", "--end"},
+     "5",
+     DAEMON_RUN_OPTION,
+     2,
+     "[x] [--end]"},
+    {"without its argument", {"--make"}, NULL, DAEMON_EXIT, 64, "after --make there must be a NAME"},
+    {"without the other's",
+     {"--make", "x", "--size"},
+     NULL,
+     DAEMON_EXIT,
+     64,
+     "after --size there must be a SIZE"},
+    {"one that does not go with it",
+     {"--make", "x", "--end"},
+     NULL,
+     DAEMON_EXIT,
+     64,
+     "--end does not go with --make"},
+    {"a word too many", {"--make", "x", "y"}, NULL, DAEMON_EXIT, 64, "there is no option y"},
+    {"one that cannot stand alone", {"--size", "x"}, NULL, DAEMON_EXIT, 64, "--size goes with --make"},
+    {"--help shows arguments", {"--help"}, NULL, DAEMON_EXIT, 0, "--make NAME"},
     {"an option that is not there", {"--moo"}, NULL, DAEMON_EXIT, 64, "there is no option --moo"},
     {"a word that is no option", {"moo"}, NULL, DAEMON_EXIT, 64, "there is no option moo"},
     {"two options", {"--help", "--version"}, NULL, DAEMON_EXIT, 64, "not \"--version\" after \"--help\""},
@@ -84,12 +117,12 @@ static void run_line(const struct line_case *c)
 {
     struct settings settings = {0};
     int option = 99, code = 99;
-    char program[] = "testd", words[2][32] = {"", ""};
-    char *argv[4] = {program};
+    char program[] = "testd", words[4][32] = {0};
+    char *argv[6] = {program};
     int argc = 1;
     enum daemon_action action;
 
-    for (; argc < 3 && c->words[argc - 1] != NULL; argc++) {
+    for (; argc < 5 && c->words[argc - 1] != NULL; argc++) {
         snprintf(words[argc - 1], sizeof words[0], "%s", c->words[argc - 1]);
         argv[argc] = words[argc - 1];
     }
@@ -100,6 +133,8 @@ static void run_line(const struct line_case *c)
     else
         setenv("ECSS_WORKERS", c->workers, 1);
     action = daemon_begin(&spec, argc, argv, &settings, &option, &code);
+    if (action == DAEMON_RUN_OPTION)
+        printf("[%s] [%s]\n", values[2] == NULL ? "" : values[2], values[3] == NULL ? "" : values[3]);
     fflush(stdout);
     _exit(action != c->action           ? 1
           : action == DAEMON_EXIT       ? code != c->number
