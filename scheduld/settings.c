@@ -85,6 +85,7 @@ const char *const settings_of_webapid[] = {
     "ECSS_MAX_CONNECTIONS",
     "ECSS_REQUEST_TIMEOUT_SECONDS",
     "ECSS_IDLE_TIMEOUT_SECONDS",
+    "ECSS_TOKENS",
     "ECSS_CORS_ORIGINS",
     NULL,
 };

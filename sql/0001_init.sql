@@ -446,6 +446,45 @@ COMMENT ON COLUMN scheduler.since IS 'When it became the leader.';
 COMMENT ON COLUMN scheduler.heartbeat IS 'When it last said that it is alive.';
 
 
+-- Who may ask the API, by hash. Made and revoked by the owner of the tables (webapid --create-token).
+CREATE TABLE api_tokens (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    scope text NOT NULL,
+    hash bytea NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    created_by text NOT NULL DEFAULT session_user,
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    CONSTRAINT api_tokens_name_is_a_name CHECK (name ~ '^[0-9A-Za-z_.@-]{1,64}$'),
+    CONSTRAINT api_tokens_scope_is_read_or_write CHECK (scope IN ('read', 'write')),
+    CONSTRAINT api_tokens_hash_has_32_bytes CHECK (octet_length(hash) = 32),
+    CONSTRAINT api_tokens_times_are_finite CHECK (isfinite(expires_at) AND isfinite(revoked_at))
+);
+CREATE UNIQUE INDEX api_tokens_name ON api_tokens (name) WHERE revoked_at IS NULL;
+COMMENT ON TABLE api_tokens IS 'Bearer tokens of the REST API; webapid hears of a change at commit. Make one with webapid --create-token, revoke one with webapid --revoke-token, or by UPDATE api_tokens SET revoked_at = now() WHERE name = ...';
+COMMENT ON COLUMN api_tokens.id IS 'Number of the token.';
+COMMENT ON COLUMN api_tokens.name IS 'Who has it, 1 to 64 of 0-9 A-Z a-z _ . @ -; no two that are not revoked have the same.';
+COMMENT ON COLUMN api_tokens.scope IS 'read: GET only; write: everything.';
+COMMENT ON COLUMN api_tokens.hash IS 'SHA-256 of the token. The token itself is kept nowhere.';
+COMMENT ON COLUMN api_tokens.created_at IS 'When it was made.';
+COMMENT ON COLUMN api_tokens.created_by IS 'Database user who made it.';
+COMMENT ON COLUMN api_tokens.expires_at IS 'From when on it is no good; NULL: never.';
+COMMENT ON COLUMN api_tokens.revoked_at IS 'When it was revoked; NULL: it was not.';
+
+CREATE FUNCTION api_tokens_tell() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM pg_notify('ecss_tokens', '');
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION api_tokens_tell IS 'NOTIFY ecss_tokens after a change of api_tokens.';
+
+CREATE TRIGGER api_tokens_tell AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON api_tokens
+    FOR EACH STATEMENT EXECUTE FUNCTION api_tokens_tell();
+
+
 -- For people, in psql.
 
 -- A zone that PostgreSQL does not know must not break a view for all other jobs.
@@ -638,6 +677,9 @@ REVOKE ALL ON schema_migrations, idempotency_keys, jobs, job_tombstones, job_sta
 GRANT SELECT ON schema_migrations, jobs, job_tombstones, job_state, runs, scheduler,
     job_status, upcoming_runs, recent_runs, failed_runs, running_tasks
     TO ecs_scheduler_webapid, ecs_scheduler_scheduld;
+
+REVOKE ALL ON api_tokens FROM PUBLIC;
+GRANT SELECT ON api_tokens TO ecs_scheduler_webapid;
 
 GRANT INSERT, UPDATE, DELETE ON jobs TO ecs_scheduler_webapid;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO ecs_scheduler_webapid;

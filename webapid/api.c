@@ -35,10 +35,10 @@ const struct route api_routes[] = {
     {METHOD_PUT, "/jobs/{id}", job_change, ROUTE_DB | ROUTE_JSON},
     {METHOD_DELETE, "/jobs/{id}", job_delete, ROUTE_DB},
     {METHOD_GET, "/jobs/{id}/fire-times", job_fire_times, ROUTE_DB},
-    {METHOD_GET, "/health/live", health_live, 0},
-    {METHOD_GET, "/health/ready", health_ready, 0},
+    {METHOD_GET, "/health/live", health_live, ROUTE_OPEN},
+    {METHOD_GET, "/health/ready", health_ready, ROUTE_OPEN},
     {METHOD_GET, "/metrics", metrics_show, 0},
-    {METHOD_POST, "/schedule/preview", schedule_preview, ROUTE_JSON},
+    {METHOD_POST, "/schedule/preview", schedule_preview, ROUTE_JSON | ROUTE_READ},
 };
 
 const size_t api_route_count = ARRAY_LEN(api_routes);

@@ -27,7 +27,8 @@ enum { REFUSAL_MAX = 4096 };
 enum guard_state { GUARD_IDLE, GUARD_READING, GUARD_BUSY, GUARD_STREAMING, GUARD_FLUSHING, GUARD_LINGERING };
 
 struct guard {
-    struct guards *guards; /* lent */
+    struct guards *guards;         /* lent */
+    const struct guard_door *door; /* lent */
     struct guard *next, *prev;
     evhtp_connection_t *conn; /* lent: it owns us, by its fini hook */
     struct bufferevent *bev;  /* lent: conn's */
@@ -381,11 +382,13 @@ static void name_remote(struct guard *guard)
 
 uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
 {
-    struct guards *guards = arg;
+    const struct guard_door *door = arg;
+    struct guards *guards = door->guards;
     struct guard *guard = mem_alloc(sizeof *guard);
     bufferevent_event_cb unused;
 
-    *guard = (struct guard){.guards = guards, .conn = conn, .bev = conn->bev, .next = guards->first};
+    *guard =
+        (struct guard){.guards = guards, .door = door, .conn = conn, .bev = conn->bev, .next = guards->first};
     guard->in = evbuffer_new();
     guard->framing = new_framing();
     guard->timer = event_new(conn->evbase, -1, 0, on_timer, guard);
@@ -532,6 +535,11 @@ void guard_stream_end(struct guard *guard, bool whole)
         evbuffer_add(bufferevent_get_output(guard->bev), last_chunk, sizeof last_chunk - 1);
     else
         bufferevent_trigger(guard->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS); /* nothing more to be written */
+}
+
+bool guard_asks_for_token(const struct guard *guard)
+{
+    return guard->door->asks_for_token;
 }
 
 const char *guard_remote(const struct guard *guard)

@@ -61,8 +61,15 @@ struct guards {
     bool draining;
 };
 
-/* For evhtp_set_post_accept_cb() and evhtp_set_gencb(), with the struct guards as arg. */
-uint16_t guard_accept(struct evhtp_connection *conn, void *guards);
+/* One address that is listened at: what its connections have in common. */
+struct guard_door {
+    struct guards *guards; /* lent */
+    bool asks_for_token;   /* access.h */
+};
+
+/* For evhtp_set_post_accept_cb(), with a struct guard_door as arg, and evhtp_set_gencb(), with the struct
+ * guards. */
+uint16_t guard_accept(struct evhtp_connection *conn, void *door);
 void guard_on_evhtp_request(struct evhtp_request *request, void *guards);
 
 /* No request is taken any more; idle connections are closed, others after their answer. */
@@ -89,6 +96,7 @@ void guard_stream(struct guard *guard, const char *head, size_t len);
 void guard_stream_put(struct guard *guard, const char *data, size_t len);
 void guard_stream_end(struct guard *guard, bool whole);
 
+bool guard_asks_for_token(const struct guard *guard);
 const char *guard_remote(const struct guard *guard);     /* the client's address, for logs */
 const char *guard_request_id(const struct guard *guard); /* request_id.h */
 int64_t guard_since_us(const struct guard *guard);       /* monotonic: when the request was whole */

@@ -11,8 +11,17 @@
 #include "migrate.h"
 #include "server.h"
 #include "settings.h"
+#include "token_command.h"
 
-enum { OPTION_MIGRATE };
+enum {
+    OPTION_MIGRATE,
+    OPTION_CREATE_TOKEN,
+    OPTION_SCOPE,
+    OPTION_EXPIRES,
+    OPTION_LIST_TOKENS,
+    OPTION_REVOKE_TOKEN,
+    OPTIONS
+};
 
 /* The database's own deadline is 10 s (db.h): its words come before ours. */
 enum { ANSWER_TIMEOUT_MS = 15000, DRAIN_TIMEOUT_MS = 10000 };
@@ -27,7 +36,13 @@ struct app {
 
 static const struct daemon_option options[] = {
     [OPTION_MIGRATE] = {"migrate", "bring the database's schema up to date, and end", NULL, 0},
-    {NULL, NULL, NULL, 0},
+    [OPTION_CREATE_TOKEN] = {"create-token", "make a token for the API and print it, and end", "NAME", 0},
+    [OPTION_SCOPE] = {"scope", "read or write", "SCOPE", OPTION_CREATE_TOKEN + 1},
+    [OPTION_EXPIRES] = {"expires", "after so many hours, days or weeks, as 90d; never if not given", "TIME",
+                        OPTION_CREATE_TOKEN + 1},
+    [OPTION_LIST_TOKENS] = {"list-tokens", "print which tokens there are, and end", NULL, 0},
+    [OPTION_REVOKE_TOKEN] = {"revoke-token", "make that token no good any more, and end", "NAME", 0},
+    [OPTIONS] = {NULL, NULL, NULL, 0},
 };
 
 static int migrate(const struct settings *settings)
@@ -41,6 +56,23 @@ static int migrate(const struct settings *settings)
     return err.kind == ERR_UNAVAILABLE                           ? DAEMON_EXIT_UNAVAILABLE
            : err.kind == ERR_CONFLICT || err.kind == ERR_INVALID ? DAEMON_EXIT_CONFIG
                                                                  : DAEMON_EXIT_FAILURE;
+}
+
+static int run_option(int option, const char *const *values, const struct settings *settings)
+{
+    const struct token_create create = {values[OPTION_CREATE_TOKEN], values[OPTION_SCOPE],
+                                        values[OPTION_EXPIRES]};
+
+    switch (option) {
+    case OPTION_CREATE_TOKEN:
+        return token_command_create(settings->database_url, &create);
+    case OPTION_LIST_TOKENS:
+        return token_command_list(settings->database_url);
+    case OPTION_REVOKE_TOKEN:
+        return token_command_revoke(settings->database_url, values[OPTION_REVOKE_TOKEN]);
+    default:
+        return migrate(settings);
+    }
 }
 
 static void on_stop(void *arg)
@@ -102,6 +134,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .router = {api_routes, api_route_count},
         .database_url = settings->database_url,
         .meters = app->meters,
+        .tokens = (enum server_tokens)settings->tokens,
         .origins = (const char *const *)settings->origins,
         .request_timeout_ms = (int)settings->request_timeout_s * 1000,
         .idle_timeout_ms = (int)settings->idle_timeout_s * 1000,
@@ -146,6 +179,7 @@ static int serve(const struct settings *settings, const struct activation *activ
 
 int main(int argc, char **argv)
 {
+    const char *values[OPTIONS] = {NULL};
     const struct daemon_spec spec = {
         .program = "webapid",
         .version = ECSS_VERSION,
@@ -153,6 +187,7 @@ int main(int argc, char **argv)
         .config = settings_config,
         .other_settings = settings_of_scheduld,
         .options = options,
+        .values = values,
     };
     struct activation activation = {0};
     struct settings settings = {0};
@@ -170,7 +205,7 @@ int main(int argc, char **argv)
         code = serve(&settings, &activation);
         break;
     case DAEMON_RUN_OPTION:
-        code = migrate(&settings);
+        code = run_option(option, values, &settings);
         break;
     }
     config_done(&settings_config, &settings);

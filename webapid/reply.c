@@ -53,7 +53,8 @@ static void put_cors(struct guard *guard, const struct request *rq)
     if (origin == NULL)
         return;
     guard_header(guard, "Access-Control-Allow-Origin", origin);
-    guard_header(guard, "Access-Control-Expose-Headers", "ETag, Location, Retry-After, X-Request-Id");
+    guard_header(guard, "Access-Control-Expose-Headers",
+                 "ETag, Location, Retry-After, WWW-Authenticate, X-Request-Id");
 }
 
 static void put_headers(struct guard *guard, const struct request *rq, int status, const char *tag)
@@ -78,9 +79,10 @@ void reply_account(const struct request *rq, const struct guard *guard, int stat
     int64_t us = clock_monotonic_us(&clock_system) - guard_since_us(guard);
 
     meters_answered(rq->env->worker->meters, rq->route, status, us);
-    log_info("http.request", "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s request=%s",
+    log_info("http.request",
+             "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s request=%s by=%s",
              LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), status, bytes, us / 1000,
-             (int)(us % 1000), guard_remote(guard), rq->id);
+             (int)(us % 1000), guard_remote(guard), rq->id, rq->by);
 }
 
 /* Answers to the guard, which may be the request's no more. */

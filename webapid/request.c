@@ -3,6 +3,7 @@
 #include "request.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ void request_begin(void *arg, struct guard *guard)
     struct request *rq = mem_alloc(sizeof *rq);
 
     *rq = (struct request){.env = env, .guard = guard, .framing = guard_framing(guard)};
+    strcpy(rq->by, guard_asks_for_token(guard) ? "-" : "api");
     strcpy(rq->id, guard_request_id(guard)); /* as long as can be */
     guard_set_owner(guard, rq);
     router_dispatch(&env->router, rq);
@@ -169,6 +171,16 @@ enum method request_method(const struct request *rq)
 const char *request_path(const struct request *rq)
 {
     return framing_path(rq->framing);
+}
+
+const char *request_by(const struct request *rq)
+{
+    return rq->by;
+}
+
+void request_set_by(struct request *rq, const char *token_name)
+{
+    snprintf(rq->by, sizeof rq->by, "token:%s", token_name);
 }
 
 struct worker *request_worker(const struct request *rq)

@@ -52,6 +52,8 @@ enum method request_method(const struct request *rq);
 /* The path as it was sent, without the query. */
 const char *request_path(const struct request *rq);
 struct worker *request_worker(const struct request *rq);
+/* Who asks, for jobs.updated_by: "token:NAME", or "api" where no token is asked for. */
+const char *request_by(const struct request *rq);
 
 /* Whether somebody still waits: false when the client is known to have gone or was answered by the deadline.
  * Only to save work; the answer is due all the same. */

@@ -13,14 +13,18 @@
 #include "reply_stream.h"
 #include "request_id.h"
 #include "router.h"
+#include "token.h"
 
-enum { REQUEST_HEADERS_MAX = 8 };
+struct token_cache;
+
+enum { REQUEST_HEADERS_MAX = 8, REQUEST_BY_SIZE = TOKEN_NAME_MAX + 8 };
 
 /* What the requests of one worker have in common. */
 struct request_env {
     struct worker *worker; /* lent */
     struct router router;
-    const char *const *origins; /* lent: cors.h */
+    const char *const *origins;       /* lent: cors.h */
+    const struct token_cache *tokens; /* lent; NULL: there is no database (tests) */
 };
 
 struct request_text {
@@ -34,6 +38,7 @@ struct request {
     const struct framing *framing; /* lent by the guard; ours once there is no guard */
     struct framing *own_framing;   /* owned; NULL while it is lent */
 
+    char by[REQUEST_BY_SIZE];    /* request_by() */
     char id[REQUEST_ID_SIZE];    /* request_id.h */
     const struct route *route;   /* lent; NULL: none was found */
     struct buf param;            /* owned; data is NULL: none */
@@ -68,6 +73,7 @@ void request_drop_answer(struct request *rq);
  * cannot be. */
 bool request_set_param(struct request *rq, const char *text, size_t len);
 bool request_set_query(struct request *rq);
+void request_set_by(struct request *rq, const char *token_name);
 
 /* Answers 503 in the handler's place; what the handler answers later goes nowhere. */
 void reply_late(struct request *rq);

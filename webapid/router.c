@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "access.h"
 #include "cors.h"
 #include "reply.h"
 #include "request_internal.h"
@@ -24,7 +25,7 @@ static void answer_options(struct request *rq, const char *allow)
         cors_allow(rq->env->origins, origin) != NULL) {
         reply_header(rq, "Access-Control-Allow-Methods", allow);
         reply_header(rq, "Access-Control-Allow-Headers",
-                     "Content-Type, Idempotency-Key, If-Match, If-None-Match");
+                     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id");
         reply_header(rq, "Access-Control-Max-Age", "600");
     }
     reply_status(rq, 200);
@@ -45,19 +46,29 @@ static void answer_other(const struct router *router, struct request *rq)
     reply_message(rq, 405, "The method is not allowed for the requested URL.");
 }
 
+static bool admit(struct request *rq, const struct route *route)
+{
+    unsigned flags = route == NULL ? 0 : route->flags;
+    bool reads = route == NULL || route->method == METHOD_GET || (flags & ROUTE_READ);
+
+    /* A browser asks by OPTIONS without a token, and learns nothing that is not in the documents. */
+    if ((flags & ROUTE_OPEN) || strcmp(request_method_text(rq), "OPTIONS") == 0)
+        return true;
+    return access_admit(rq, reads ? TOKEN_READ : TOKEN_WRITE);
+}
+
 void router_dispatch(const struct router *router, struct request *rq)
 {
+    bool of_server = strcmp(request_path(rq), "*") == 0; /* OPTIONS *: about the server as a whole */
     struct route_match match = {0};
+    bool found = of_server || route_find(router, request_method_text(rq), request_path(rq), &match);
 
-    if (strcmp(request_path(rq), "*") != 0) { /* OPTIONS *: about the server as a whole */
-        if (!route_find(router, request_method_text(rq), request_path(rq), &match) ||
-            (match.param != NULL && !request_set_param(rq, match.param, match.param_len))) {
-            reply_message(rq, 404, not_found);
-            return;
-        }
-    }
     rq->route = match.route;
-    if (match.route == NULL)
+    if (!admit(rq, match.route))
+        return;
+    if (!found || (match.param != NULL && !request_set_param(rq, match.param, match.param_len)))
+        reply_message(rq, 404, not_found);
+    else if (match.route == NULL)
         answer_other(router, rq);
     else if (!request_set_query(rq))
         reply_message(rq, 400, "The query is not percent-encoded UTF-8.");

@@ -1,7 +1,7 @@
 /*
  * From method and path to the handler, by a table. From it also follow 404 for paths that nobody has, 405
  * with Allow, the answer to OPTIONS (also a preflight), HEAD by the GET handler, 415 and 503 while there is
- * no database.
+ * no database. Before all of these, but for OPTIONS, comes access.h.
  *
  *     const struct route api_routes[] = {
  *         {METHOD_GET, "/jobs", jobs_list, ROUTE_DB},
@@ -22,6 +22,9 @@ typedef void route_fn(struct request *rq);
 enum route_flags {
     ROUTE_DB = 1,   /* 503 with Retry-After unless the database is there, with the schema that we know */
     ROUTE_JSON = 2, /* 415 unless the Content-Type is application/json */
+    ROUTE_READ =
+        4, /* changes nothing, whatever the method: the scope read is enough. GET needs no such flag */
+    ROUTE_OPEN = 8, /* for everybody, without a token */
 };
 
 struct route {

@@ -21,14 +21,22 @@ struct server;
 
 enum { SERVER_WORKERS_MAX = 64, SERVER_BEAT_MS = 2000, SERVER_BEAT_MAX_MS = 10000 };
 
+/* At which addresses a token is asked for. */
+enum server_tokens {
+    SERVER_TOKENS_NEVER,
+    SERVER_TOKENS_PUBLIC, /* at those that other hosts can reach */
+    SERVER_TOKENS_ALWAYS,
+};
+
 struct server_options {
     const char *const *listen; /* NULL at the end: `host:port`, `[v6]:port`, `unix:/path` */
     const int *sockets;        /* already open, one for each of these; the server's, once it has started.
                                   NULL: it opens them */
     int workers;               /* 1 to SERVER_WORKERS_MAX */
     struct router router;
-    const char *database_url;   /* NULL: no database (tests) */
-    struct meters *meters;      /* lent; NULL: nothing is counted */
+    const char *database_url; /* NULL: no database (tests) */
+    struct meters *meters;    /* lent; NULL: nothing is counted */
+    enum server_tokens tokens;
     const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
 
     /* All in milliseconds. */

@@ -17,6 +17,7 @@
 #include "db.h"
 #include "log.h"
 #include "meters.h"
+#include "token_cache.h"
 
 enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
 
@@ -95,9 +96,24 @@ static void on_accept_again(evutil_socket_t fd UNUSED, short what UNUSED, void *
     open_door(arg);
 }
 
+/* Whether the next listener, which is at the address of that number, asks for tokens. */
+static bool asks_for_token(const struct server_worker *sw, size_t number)
+{
+    switch (sw->options->tokens) {
+    case SERVER_TOKENS_NEVER:
+        return false;
+    case SERVER_TOKENS_PUBLIC:
+        return server_address_is_public(sw->options->listen[number]);
+    case SERVER_TOKENS_ALWAYS:
+        break;
+    }
+    return true;
+}
+
 static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 {
     evhtp_t *htp = evhtp_new(sw->worker.base, NULL);
+    struct guard_door *door = &sw->doors[sw->listener_count];
 
     if (htp == NULL || evhtp_accept_socket(htp, fd, 0) != 0) {
         free(htp);
@@ -105,7 +121,9 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
         return err_set(err, ERR_INTERNAL, "libevhtp cannot listen");
     }
     evhtp_set_pre_accept_cb(htp, on_pre_accept, &sw->guards);
-    evhtp_set_post_accept_cb(htp, on_post_accept, &sw->guards);
+    *door =
+        (struct guard_door){.guards = &sw->guards, .asks_for_token = asks_for_token(sw, sw->listener_count)};
+    evhtp_set_post_accept_cb(htp, on_post_accept, door);
     evhtp_set_gencb(htp, on_request, &sw->guards);
     evconnlistener_set_error_cb(htp->server, on_accept_error);
     sw->listeners[sw->listener_count++] = htp;
@@ -114,15 +132,28 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 
 /* ---- The database ---- */
 
+/* Nothing is asked of the database before it is known who may. */
+static void on_tokens(void *arg, bool good)
+{
+    struct server_worker *sw = arg;
+    const struct timeval again = after_ms(SCHEMA_AGAIN_MS);
+
+    if (!good) {
+        event_add(sw->schema_again, &again);
+        return;
+    }
+    sw->worker.db_ready = true;
+    open_door(sw);
+    log_info("server.database_ready", "worker=%d", sw->worker.number);
+}
+
 static void on_schema(void *arg, enum migrate_state state, const struct err *err)
 {
     struct server_worker *sw = arg;
     const struct timeval again = after_ms(SCHEMA_AGAIN_MS);
 
     if (state == MIGRATE_CURRENT) {
-        sw->worker.db_ready = true;
-        open_door(sw);
-        log_info("server.database_ready", "worker=%d", sw->worker.number);
+        token_cache_load(sw->tokens, on_tokens, sw);
     } else if (state == MIGRATE_UNREACHABLE) {
         event_add(sw->schema_again,
                   &again); /* if the connection is lost, on_up comes first or as well: harmless */
@@ -168,7 +199,11 @@ static bool open_database(struct server_worker *sw, struct err *err)
     if (sw->options->database_url == NULL)
         return true;
     sw->worker.db = db_new(sw->worker.base, &options, err);
-    return sw->worker.db != NULL;
+    if (sw->worker.db == NULL)
+        return false;
+    sw->tokens = token_cache_new(sw->worker.base, sw->worker.db);
+    sw->env.tokens = sw->tokens;
+    return true;
 }
 
 static void on_beat(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -325,6 +360,7 @@ void server_worker_done(struct server_worker *sw)
     if (sw->started)
         pthread_join(sw->thread, NULL);
     db_free(sw->worker.db);
+    token_cache_free(sw->tokens);
     for (size_t i = 0; i < sw->listener_count; i++) {
         evhtp_unbind_socket(sw->listeners[i]);
         evhtp_free(sw->listeners[i]);

@@ -28,7 +28,9 @@ struct server_worker {
     const struct server_options *options; /* lent: the server's */
     struct guards guards;
     struct request_env env;
+    struct token_cache *tokens;                 /* owned; NULL: there is no database */
     struct evhtp *listeners[SERVER_LISTEN_MAX]; /* owned */
+    struct guard_door doors[SERVER_LISTEN_MAX]; /* of these */
     size_t listener_count;
     int stop_fd;                                                 /* owned */
     struct event *stop, *deadline, *schema_again, *accept_again; /* owned */

@@ -25,6 +25,8 @@ static bool check_origin(const char *value, struct err *err)
     return true;
 }
 
+/* By enum server_tokens. */
+static const char *const token_names[] = {"never", "public", "always", NULL};
 static const char *const level_names[] = {"debug", "info", "warning", "error", "critical", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 
@@ -43,6 +45,9 @@ static const struct setting table[] = {
      .min = 1, .max = 3600, .help = "time for a request to arrive as a whole"},
     {"ECSS_IDLE_TIMEOUT_SECONDS", SETTING_INT, offsetof(struct settings, idle_timeout_s), .def = "75",
      .min = 1, .max = 3600, .help = "time between two requests on a connection"},
+    {"ECSS_TOKENS", SETTING_ENUM, offsetof(struct settings, tokens), .def = "public", .names = token_names,
+     .help =
+         "where requests need a token (--create-token): public is at addresses that other hosts can reach"},
     {"ECSS_CORS_ORIGINS", SETTING_LIST, offsetof(struct settings, origins), .check = check_origin,
      .help = "origins whose pages may use the API, with commas between; * is all; without it none may"},
     {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",

@@ -9,6 +9,7 @@ struct settings {
     char *database_url;
     char **listen;
     int64_t workers;
+    int tokens; /* enum server_tokens */
     char **origins;
     int64_t max_connections;
     int64_t request_timeout_s, idle_timeout_s;

@@ -123,9 +123,9 @@ class Answers(unittest.TestCase):
             names.append(answer["X-Request-Id"])
         self.assertEqual(len(set(names)), len(names))
         for event, name in zip(["request", "request", "request", "request", "refused", "failed", "unavailable"], names):
-            self.echod.wait_for(rf"http\.{event} .* request={name}\n")
+            self.echod.wait_for(rf"http\.{event} .* request={name}\b")
         for name in names[-2:]:
-            self.echod.wait_for(rf"http\.request .* request={name}\n")
+            self.echod.wait_for(rf"http\.request .* request={name}\b")
 
     def test_a_client_may_name_its_request(self):
         for name, wanted in (("a.b-C_9", "a.b-C_9"), ("x" * 64, "x" * 64), ("x" * 65, None), ("a b", None), ("", None), ("a\"", None)):
