@@ -86,6 +86,10 @@ const char *const settings_of_webapid[] = {
     "ECSS_REQUEST_TIMEOUT_SECONDS",
     "ECSS_IDLE_TIMEOUT_SECONDS",
     "ECSS_TOKENS",
+    "ECSS_TLS_CERT",
+    "ECSS_TLS_KEY",
+    "ECSS_TLS_CLIENT_CA",
+    "ECSS_INSECURE",
     "ECSS_CORS_ORIGINS",
     NULL,
 };

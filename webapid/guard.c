@@ -20,11 +20,20 @@
 #include "mem.h"
 #include "refusal.h"
 #include "request_id.h"
+#include "tls.h"
 
 enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REMOTE_SIZE = 64 };
 enum { REFUSAL_MAX = 4096 };
 
-enum guard_state { GUARD_IDLE, GUARD_READING, GUARD_BUSY, GUARD_STREAMING, GUARD_FLUSHING, GUARD_LINGERING };
+enum guard_state {
+    GUARD_SHAKING,
+    GUARD_IDLE,
+    GUARD_READING,
+    GUARD_BUSY,
+    GUARD_STREAMING,
+    GUARD_FLUSHING,
+    GUARD_LINGERING
+};
 
 struct guard {
     struct guards *guards;         /* lent */
@@ -61,6 +70,7 @@ static void set_state(struct guard *guard, enum guard_state state)
     case GUARD_IDLE:
         ms = guards->idle_timeout_ms;
         break;
+    case GUARD_SHAKING:
     case GUARD_READING:
         ms = guards->request_timeout_ms;
         break;
@@ -218,6 +228,7 @@ static void linger(struct guard *guard)
         close_connection(guard);
         return;
     }
+    tls_close_notify(guard->bev);
     shutdown(bufferevent_getfd(guard->bev), SHUT_WR);
     evbuffer_drain(guard->in, evbuffer_get_length(guard->in));
     framing_reset(guard->framing);
@@ -284,12 +295,18 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
 {
     struct guard *guard = arg;
 
+    if (what & BEV_EVENT_CONNECTED) { /* TLS has shaken hands */
+        if (guard->state == GUARD_SHAKING)
+            set_state(guard, GUARD_IDLE);
+        return;
+    }
     if ((what & BEV_EVENT_EOF) == 0) {
-        close_connection(guard); /* reset */
+        close_connection(guard); /* reset, or TLS that is none */
         return;
     }
     guard->eof = true; /* may be half of it: an answer that is due is sent all the same */
     switch (guard->state) {
+    case GUARD_SHAKING:
     case GUARD_IDLE:
     case GUARD_READING:
     case GUARD_LINGERING:
@@ -313,6 +330,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     case GUARD_BUSY:
         guard->guards->on_late(guard->owner);
         break;
+    case GUARD_SHAKING:
     case GUARD_IDLE:
     case GUARD_STREAMING:
     case GUARD_FLUSHING:
@@ -401,7 +419,7 @@ uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
     bufferevent_getcb(guard->bev, &guard->evhtp_read, &guard->evhtp_write, &unused, &guard->evhtp_arg);
     bufferevent_setcb(guard->bev, on_read, on_write, on_event, guard);
     evhtp_connection_set_hook(conn, evhtp_hook_on_connection_fini, (evhtp_hook)on_fini, guard);
-    set_state(guard, GUARD_IDLE);
+    set_state(guard, tls_is_on(guard->bev) ? GUARD_SHAKING : GUARD_IDLE);
     if (atomic_fetch_add(guards->connections, 1) >= guards->max_connections)
         refuse(guard, 503, "There are too many connections; try again later.");
     return EVHTP_RES_OK;
@@ -419,7 +437,7 @@ static void for_each(struct guards *guards, void (*act)(struct guard *guard))
 
 static void close_idle(struct guard *guard)
 {
-    if (guard->state == GUARD_IDLE)
+    if (guard->state == GUARD_SHAKING || guard->state == GUARD_IDLE)
         close_connection(guard);
 }
 

@@ -8,14 +8,16 @@
  * answer to this one has been written, so pipelined requests are answered in order, and a client that does
  * not read its answers is not read from.
  *
+ *     SHAKING (TLS only) --handshake done--> IDLE
  *     IDLE --first byte--> READING --whole request--> BUSY --answer--> FLUSHING --written--> IDLE | LINGERING
  *       BUSY --a stream begins--> STREAMING --its end--> FLUSHING
  *       READING --refused, or too slow--> FLUSHING;   LINGERING: nothing more is sent, until the client
  * closes, too
  *
- * Every state has a deadline, by one timer: idle time, time for a request as a whole, time for the handler's
- * answer, time to write it, time to linger. Lingering is for the client's sake: a close with bytes unread
- * would reset the connection, and the answer would be lost on the way.
+ * Every state has a deadline, by one timer: time for the handshake (as for a request), idle time, time for a
+ * request as a whole, time for the handler's answer, time to write it, time to linger. Lingering is for the
+ * client's sake: a close with bytes unread would reset the connection, and the answer would be lost on the
+ * way.
  *
  * While BUSY the evhtp connection is paused (never otherwise may an answer come later), so a client's leaving
  * is only seen when the answer is written.
@@ -65,6 +67,7 @@ struct guards {
 struct guard_door {
     struct guards *guards; /* lent */
     bool asks_for_token;   /* access.h */
+    bool has_tls;          /* tls.h */
 };
 
 /* For evhtp_set_post_accept_cb(), with a struct guard_door as arg, and evhtp_set_gencb(), with the struct

@@ -11,6 +11,7 @@
 #include "migrate.h"
 #include "server.h"
 #include "settings.h"
+#include "tls.h"
 #include "token_command.h"
 
 enum {
@@ -25,11 +26,14 @@ enum {
 
 /* The database's own deadline is 10 s (db.h): its words come before ours. */
 enum { ANSWER_TIMEOUT_MS = 15000, DRAIN_TIMEOUT_MS = 10000 };
+enum { CERTIFICATE_DAYS_MIN = 14 }; /* left, below which it is a warning */
 
 struct app {
     struct event_base *base;
     struct daemon *daemon;
     struct server *server;
+    const struct settings *settings; /* lent */
+    struct ssl_ctx_st *tls;          /* owned share; as it was at the start */
     struct meters *meters;
     struct activation activation;
 };
@@ -116,13 +120,55 @@ static void status(void *arg, struct buf *ret)
 
 static const struct daemon_health health = {.is_well = is_well, .status = status};
 
+/* What settings_check() let through by ECSS_INSECURE. */
 static void warn_of_public(const struct settings *settings)
 {
-    for (size_t i = 0; settings->listen[i] != NULL; i++)
-        if (server_address_is_public(settings->listen[i]))
-            log_warning("webapid.public",
-                        "address=%s risk=\"anyone who reaches it can change jobs, and nothing is encrypted\"",
-                        LOGQ(settings->listen[i]));
+    for (size_t i = 0; settings->listen[i] != NULL; i++) {
+        if (!server_address_is_public(settings->listen[i]))
+            continue;
+        if (settings->tls_certificate == NULL)
+            log_warning("webapid.insecure", "address=%s risk=%s", LOGQ(settings->listen[i]),
+                        LOGQ("nothing is encrypted, tokens neither"));
+        if (settings->tokens == SERVER_TOKENS_NEVER)
+            log_warning("webapid.insecure", "address=%s risk=%s", LOGQ(settings->listen[i]),
+                        LOGQ("anyone who reaches it can change jobs"));
+    }
+}
+
+/* ---- TLS ---- */
+
+static bool load_tls(const struct settings *settings, struct ssl_ctx_st **ret, struct err *err)
+{
+    const struct tls_files files = {settings->tls_certificate, settings->tls_key, settings->tls_client_ca};
+
+    *ret = NULL;
+    if (files.certificate == NULL)
+        return true;
+    if (!tls_load(&files, ret, err))
+        return false;
+    log_info("webapid.tls", "certificate=%s days_left=%d", LOGQ(files.certificate), tls_days_left(*ret));
+    if (tls_days_left(*ret) < CERTIFICATE_DAYS_MIN)
+        log_warning("webapid.certificate_expires", "certificate=%s days_left=%d", LOGQ(files.certificate),
+                    tls_days_left(*ret));
+    return true;
+}
+
+/* SIGHUP: a renewed certificate. One that cannot be used changes nothing. */
+static void on_reload(void *arg)
+{
+    struct app *app = arg;
+    struct ssl_ctx_st *tls;
+    struct err err = {0};
+
+    if (!load_tls(app->settings, &tls, &err)) {
+        log_error("webapid.not_reloaded", "error=%s", LOGQ(err.text));
+        return;
+    }
+    if (tls == NULL)
+        log_info("daemon.nothing_to_reload", "hint=%s", LOGQ("settings are read at the start only"));
+    else if (app->server != NULL)
+        server_set_tls(app->server, tls);
+    tls_free(tls);
 }
 
 static struct server *start(struct app *app, const struct settings *settings, struct err *err)
@@ -134,6 +180,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .router = {api_routes, api_route_count},
         .database_url = settings->database_url,
         .meters = app->meters,
+        .tls = app->tls,
         .tokens = (enum server_tokens)settings->tokens,
         .origins = (const char *const *)settings->origins,
         .request_timeout_ms = (int)settings->request_timeout_s * 1000,
@@ -153,16 +200,17 @@ static struct server *start(struct app *app, const struct settings *settings, st
 
 static int serve(const struct settings *settings, const struct activation *activation)
 {
-    struct app app = {.base = event_base_new(), .activation = *activation};
+    struct app app = {.base = event_base_new(), .settings = settings, .activation = *activation};
     struct err err = {0};
     int code = DAEMON_EXIT_FAILURE;
 
     log_init((enum log_level)settings->log_level, (enum log_format)settings->log_format);
-    app.daemon = daemon_new(app.base, on_stop, NULL, &app);
+    app.daemon = daemon_new(app.base, on_stop, on_reload, &app);
     warn_of_public(settings);
     app.meters = meters_new(&(struct router){api_routes, api_route_count}, (int)settings->workers,
                             (int)settings->max_connections);
-    app.server = start(&app, settings, &err);
+    if (load_tls(settings, &app.tls, &err))
+        app.server = start(&app, settings, &err);
     if (app.server == NULL) {
         log_critical("webapid.failed", "error=%s", LOGQ(err.text));
     } else {
@@ -171,6 +219,7 @@ static int serve(const struct settings *settings, const struct activation *activ
         code = daemon_exit_code(app.daemon);
     }
     server_free(app.server);
+    tls_free(app.tls);
     meters_free(app.meters);
     daemon_free(app.daemon);
     event_base_free(app.base);
@@ -188,6 +237,7 @@ int main(int argc, char **argv)
         .other_settings = settings_of_scheduld,
         .options = options,
         .values = values,
+        .check = settings_check,
     };
     struct activation activation = {0};
     struct settings settings = {0};

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "mem.h"
 #include "server_worker.h"
+#include "tls.h"
 
 enum { FDS_PER_PROCESS = 64, FDS_PER_WORKER = 16 };
 
@@ -34,7 +35,8 @@ struct server {
     struct event *said; /* owned */
     int said_fd;        /* owned */
 
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock;   /* of what follows */
+    struct ssl_ctx_st *tls; /* owned share; NULL: none */
     int ended;
     bool schema_said;
     enum migrate_state schema;
@@ -53,6 +55,31 @@ bool server_address_is_public(const char *address)
     struct listen_address parsed;
 
     return listen_parse(address, &parsed, NULL) && listen_is_public(&parsed);
+}
+
+/* ---- TLS ---- */
+
+void server_set_tls(struct server *server, struct ssl_ctx_st *tls)
+{
+    struct ssl_ctx_st *old;
+
+    pthread_mutex_lock(&server->lock);
+    old = server->tls;
+    server->tls = tls_share(tls);
+    pthread_mutex_unlock(&server->lock);
+    tls_free(old);
+    for (int w = 0; w < server->started; w++)
+        server_worker_renew(&server->workers[w]);
+}
+
+struct ssl_ctx_st *server_share_tls(struct server *server)
+{
+    struct ssl_ctx_st *tls;
+
+    pthread_mutex_lock(&server->lock);
+    tls = tls_share(server->tls);
+    pthread_mutex_unlock(&server->lock);
+    return tls;
 }
 
 /* ---- From the workers ---- */
@@ -206,6 +233,7 @@ struct server *server_start(struct event_base *base, const struct server_options
     assert(options->workers > 0 && options->workers <= SERVER_WORKERS_MAX);
     server->options = *options;
     pthread_mutex_init(&server->lock, NULL);
+    server->tls = tls_share(options->tls);
     server->said_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     server->said = event_new(base, server->said_fd, EV_READ | EV_PERSIST, on_said, server);
     if (server->said_fd < 0 || server->said == NULL || event_add(server->said, NULL) != 0)
@@ -253,6 +281,7 @@ void server_free(struct server *server)
     for (size_t a = 0; a < server->address_count; a++)
         listen_forget(&server->addresses[a]);
     free(server->workers);
+    tls_free(server->tls);
     event_free(server->said);
     close(server->said_fd);
     pthread_mutex_destroy(&server->lock);

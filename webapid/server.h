@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct ssl_ctx_st;
 struct meters;
 struct server;
 
@@ -36,6 +37,8 @@ struct server_options {
     struct router router;
     const char *database_url; /* NULL: no database (tests) */
     struct meters *meters;    /* lent; NULL: nothing is counted */
+    struct ssl_ctx_st
+        *tls; /* tls.h; the server's own share is made. TCP addresses speak it. NULL: none does */
     enum server_tokens tokens;
     const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
 
@@ -69,6 +72,9 @@ bool server_address_is_public(const char *address);
 struct server *server_start(struct event_base *base, const struct server_options *options, struct err *err);
 /* Whether each worker's loop has turned within the last SERVER_BEAT_MAX_MS. */
 bool server_is_well(const struct server *server);
+
+/* From now on new connections get this TLS; only if there was one at the start. */
+void server_set_tls(struct server *server, struct ssl_ctx_st *tls);
 
 /* In order: no new connections, idle ones are closed, requests in flight get their answer or the drain's
  * deadline. */

@@ -17,6 +17,7 @@
 #include "db.h"
 #include "log.h"
 #include "meters.h"
+#include "tls.h"
 #include "token_cache.h"
 
 enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
@@ -110,6 +111,47 @@ static bool asks_for_token(const struct server_worker *sw, size_t number)
     return true;
 }
 
+/* ---- TLS ---- */
+
+/* libevhtp makes each new connection's TLS of what it finds here. It owns none of it. */
+static void use_tls(struct server_worker *sw)
+{
+    tls_free(sw->tls);
+    sw->tls = server_share_tls(sw->server);
+    for (size_t i = 0; i < sw->listener_count; i++)
+        if (sw->doors[i].has_tls)
+            sw->listeners[i]->ssl_ctx = sw->tls;
+}
+
+static void drop_tls(struct server_worker *sw)
+{
+    for (size_t i = 0; i < sw->listener_count; i++)
+        sw->listeners[i]->ssl_ctx = NULL;
+    tls_free(sw->tls);
+    sw->tls = NULL;
+}
+
+static void on_renew(evutil_socket_t fd, short what UNUSED, void *arg)
+{
+    eventfd_t unused;
+
+    (void)!eventfd_read(fd, &unused);
+    use_tls(arg);
+}
+
+void server_worker_renew(struct server_worker *sw)
+{
+    if (eventfd_write(sw->renew_fd, 1) != 0)
+        abort(); /* its counter cannot be full */
+}
+
+/* ---- Listeners ---- */
+
+static bool speaks_tls(const struct server_worker *sw, size_t number)
+{
+    return sw->options->tls != NULL && strncmp(sw->options->listen[number], "unix:", 5) != 0;
+}
+
 static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 {
     evhtp_t *htp = evhtp_new(sw->worker.base, NULL);
@@ -121,8 +163,9 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
         return err_set(err, ERR_INTERNAL, "libevhtp cannot listen");
     }
     evhtp_set_pre_accept_cb(htp, on_pre_accept, &sw->guards);
-    *door =
-        (struct guard_door){.guards = &sw->guards, .asks_for_token = asks_for_token(sw, sw->listener_count)};
+    *door = (struct guard_door){.guards = &sw->guards,
+                                .asks_for_token = asks_for_token(sw, sw->listener_count),
+                                .has_tls = speaks_tls(sw, sw->listener_count)};
     evhtp_set_post_accept_cb(htp, on_post_accept, door);
     evhtp_set_gencb(htp, on_request, &sw->guards);
     evconnlistener_set_error_cb(htp->server, on_accept_error);
@@ -333,14 +376,17 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     init_guards(sw, connections);
     sw->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sw->stop = event_new(sw->worker.base, sw->stop_fd, EV_READ, on_stop, sw);
+    sw->renew_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    sw->renew = event_new(sw->worker.base, sw->renew_fd, EV_READ | EV_PERSIST, on_renew, sw);
     sw->deadline = event_new(sw->worker.base, -1, 0, on_deadline, sw);
     sw->schema_again = event_new(sw->worker.base, -1, 0, on_schema_again, sw);
     sw->accept_again = event_new(sw->worker.base, -1, 0, on_accept_again, sw);
     sw->beat = event_new(sw->worker.base, -1, EV_PERSIST, on_beat, sw);
     on_beat(-1, 0, sw);
-    if (sw->worker.base == NULL || sw->stop_fd < 0 || sw->stop == NULL || sw->deadline == NULL ||
-        sw->schema_again == NULL || sw->accept_again == NULL || sw->beat == NULL ||
-        event_add(sw->stop, NULL) != 0 || event_add(sw->beat, &beat) != 0)
+    if (sw->worker.base == NULL || sw->stop_fd < 0 || sw->stop == NULL || sw->renew_fd < 0 ||
+        sw->renew == NULL || sw->deadline == NULL || sw->schema_again == NULL || sw->accept_again == NULL ||
+        sw->beat == NULL || event_add(sw->stop, NULL) != 0 || event_add(sw->renew, NULL) != 0 ||
+        event_add(sw->beat, &beat) != 0)
         abort();
     for (size_t i = 0; i < fd_count; i++) {
         if (good)
@@ -350,6 +396,8 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     }
     if (good && options->database_url != NULL)
         shut_door(sw, FIRST_ACCEPT_MS);
+    if (options->tls != NULL)
+        use_tls(sw);
     return good && open_database(sw, err);
 }
 
@@ -361,16 +409,19 @@ void server_worker_done(struct server_worker *sw)
         pthread_join(sw->thread, NULL);
     db_free(sw->worker.db);
     token_cache_free(sw->tokens);
+    drop_tls(sw);
     for (size_t i = 0; i < sw->listener_count; i++) {
         evhtp_unbind_socket(sw->listeners[i]);
         evhtp_free(sw->listeners[i]);
     }
     event_free(sw->stop);
+    event_free(sw->renew);
     event_free(sw->deadline);
     event_free(sw->schema_again);
     event_free(sw->accept_again);
     event_free(sw->beat);
     event_base_free(sw->worker.base);
     close(sw->stop_fd);
+    close(sw->renew_fd);
     *sw = (struct server_worker){0};
 }

@@ -31,6 +31,9 @@ struct server_worker {
     struct token_cache *tokens;                 /* owned; NULL: there is no database */
     struct evhtp *listeners[SERVER_LISTEN_MAX]; /* owned */
     struct guard_door doors[SERVER_LISTEN_MAX]; /* of these */
+    struct ssl_ctx_st *tls;                     /* owned share; NULL: none */
+    int renew_fd;                               /* owned */
+    struct event *renew;                        /* owned */
     size_t listener_count;
     int stop_fd;                                                 /* owned */
     struct event *stop, *deadline, *schema_again, *accept_again; /* owned */
@@ -48,9 +51,12 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
 bool server_worker_start(struct server_worker *sw, struct err *err);
 /* From the main thread. */
 void server_worker_stop(struct server_worker *sw);
+/* Likewise: there is another TLS. */
+void server_worker_renew(struct server_worker *sw);
 /* After its thread has ended, or if it never started. Zeroed memory is fine. */
 void server_worker_done(struct server_worker *sw);
 
 /* server.c: called on the worker's thread. */
+struct ssl_ctx_st *server_share_tls(struct server *server); /* the worker's to free; NULL: none */
 void server_say_ended(struct server *server);
 void server_say_schema(struct server *server, enum migrate_state state, const struct err *err);

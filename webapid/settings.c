@@ -5,6 +5,7 @@
 
 #include "db.h"
 #include "server.h"
+#include "tls.h"
 
 static bool check_address(const char *value, struct err *err)
 {
@@ -48,6 +49,13 @@ static const struct setting table[] = {
     {"ECSS_TOKENS", SETTING_ENUM, offsetof(struct settings, tokens), .def = "public", .names = token_names,
      .help =
          "where requests need a token (--create-token): public is at addresses that other hosts can reach"},
+    {"ECSS_TLS_CERT", SETTING_STRING, offsetof(struct settings, tls_certificate),
+     .help = "file with the certificate (PEM, with the chain): all addresses but unix sockets speak TLS"},
+    {"ECSS_TLS_KEY", SETTING_STRING, offsetof(struct settings, tls_key), .help = "file with its key (PEM)"},
+    {"ECSS_TLS_CLIENT_CA", SETTING_STRING, offsetof(struct settings, tls_client_ca),
+     .help = "file with CAs (PEM): clients need a certificate of one of these"},
+    {"ECSS_INSECURE", SETTING_BOOL, offsetof(struct settings, insecure), .def = "0",
+     .help = "1 allows addresses that other hosts can reach without TLS, or without tokens"},
     {"ECSS_CORS_ORIGINS", SETTING_LIST, offsetof(struct settings, origins), .check = check_origin,
      .help = "origins whose pages may use the API, with commas between; * is all; without it none may"},
     {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",
@@ -57,6 +65,44 @@ static const struct setting table[] = {
 };
 
 const struct config settings_config = {table, ARRAY_LEN(table)};
+
+static void check_tls(const struct settings *settings, struct buf *mistakes)
+{
+    const struct tls_files files = {settings->tls_certificate, settings->tls_key, settings->tls_client_ca};
+    struct ssl_ctx_st *tls = NULL;
+    struct err err = {0};
+
+    if ((files.certificate == NULL) != (files.key == NULL))
+        buf_puts(mistakes, "ECSS_TLS_CERT and ECSS_TLS_KEY are only good together\n");
+    else if (files.certificate == NULL && files.client_ca != NULL)
+        buf_puts(mistakes, "ECSS_TLS_CLIENT_CA needs ECSS_TLS_CERT and ECSS_TLS_KEY\n");
+    else if (files.certificate != NULL && !tls_load(&files, &tls, &err))
+        buf_printf(mistakes, "ECSS_TLS_*: %s\n", err.text);
+    tls_free(tls);
+}
+
+/* Nobody serves a network unprotected without having said so. */
+static void check_exposure(const struct settings *settings, struct buf *mistakes)
+{
+    bool closed = settings->tls_certificate != NULL && settings->tokens != SERVER_TOKENS_NEVER;
+
+    for (size_t i = 0;
+         !settings->insecure && !closed && settings->listen != NULL && settings->listen[i] != NULL; i++)
+        if (server_address_is_public(settings->listen[i]))
+            buf_printf(mistakes,
+                       "ECSS_LISTEN: other hosts can reach %s, so it needs%s%s%s; or say ECSS_INSECURE=1\n",
+                       settings->listen[i],
+                       settings->tls_certificate == NULL ? " ECSS_TLS_CERT and ECSS_TLS_KEY" : "",
+                       settings->tls_certificate == NULL && settings->tokens == SERVER_TOKENS_NEVER ? ", and"
+                                                                                                    : "",
+                       settings->tokens == SERVER_TOKENS_NEVER ? " ECSS_TOKENS other than never" : "");
+}
+
+void settings_check(const void *settings, struct buf *mistakes)
+{
+    check_tls(settings, mistakes);
+    check_exposure(settings, mistakes);
+}
 
 const char *const settings_of_scheduld[] = {
     "ECSS_ECS_CLUSTER",

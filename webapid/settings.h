@@ -10,6 +10,8 @@ struct settings {
     char **listen;
     int64_t workers;
     int tokens; /* enum server_tokens */
+    char *tls_certificate, *tls_key, *tls_client_ca;
+    bool insecure;
     char **origins;
     int64_t max_connections;
     int64_t request_timeout_s, idle_timeout_s;
@@ -17,5 +19,7 @@ struct settings {
 };
 
 extern const struct config settings_config;
+/* For daemon_spec.check: what the settings say together. */
+void settings_check(const void *settings, struct buf *mistakes);
 /* ECSS_ names that are scheduld's; NULL at the end. */
 extern const char *const settings_of_scheduld[];
