@@ -163,6 +163,8 @@ CREATE TABLE jobs (
     changed_xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
+    updated_by text NOT NULL DEFAULT 'role:' || session_user,
+    asked_by text,
     CONSTRAINT jobs_id_is_a_name CHECK (job_name_valid(id)),
     CONSTRAINT jobs_id_is_not_reserved CHECK (id NOT IN ('export', 'import')), -- /jobs/export is no job
     CONSTRAINT jobs_task_definition_is_a_name CHECK (job_name_valid(task_definition)),
@@ -204,6 +206,8 @@ COMMENT ON COLUMN jobs.revision IS 'Another, higher number after each change. Ke
 COMMENT ON COLUMN jobs.changed_xid IS 'Transaction that last changed the row, for the scheduler to find what changed since it last looked. Kept by a trigger.';
 COMMENT ON COLUMN jobs.created_at IS 'When the job was made. Kept by a trigger.';
 COMMENT ON COLUMN jobs.updated_at IS 'When the job was last changed. Kept by a trigger.';
+COMMENT ON COLUMN jobs.updated_by IS 'Who last changed the job: token:NAME, or api where none was asked for, by the REST API; role:NAME, the database user, for changes by hand (API: updatedBy). Kept by a trigger.';
+COMMENT ON COLUMN jobs.asked_by IS 'How webapid says who asks; the trigger moves it to updated_by. Always NULL.';
 
 CREATE TABLE job_tombstones (
     job_id text COLLATE "C" NOT NULL,
@@ -233,6 +237,8 @@ BEGIN
     NEW.changed_xid := pg_current_xact_id();
     NEW.created_at := CASE TG_OP WHEN 'INSERT' THEN now() ELSE OLD.created_at END;
     NEW.updated_at := now();
+    NEW.updated_by := coalesce(NEW.asked_by, 'role:' || session_user);
+    NEW.asked_by := NULL;
     NEW.scheduled_since := CASE
         WHEN TG_OP = 'INSERT' THEN now()
         WHEN (NEW.schedule, NEW.timezone, NEW.schedule_start, NEW.schedule_end, NEW.suspended IS TRUE)
@@ -243,7 +249,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION jobs_stamp IS 'Keeps scheduled_since, revision, changed_xid, created_at and updated_at of jobs.';
+COMMENT ON FUNCTION jobs_stamp IS 'Keeps scheduled_since, revision, changed_xid, created_at, updated_at and updated_by of jobs.';
 
 CREATE FUNCTION jobs_tell() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -312,7 +318,7 @@ COMMENT ON COLUMN idempotency_keys.expires_at IS 'From then on the key is as goo
 -- Whoever inserts the key creates the job; all others wait for that commit and get what it left. Each call takes
 -- away a few keys that have expired, and adds one.
 CREATE FUNCTION job_create_once(
-    given_key text, given_request text, given_answer text, given_id text, given_task_definition text,
+    given_asked_by text, given_key text, given_request text, given_answer text, given_id text, given_task_definition text,
     given_schedule text, given_schedule_start text, given_schedule_end text, given_timezone text,
     given_task_count integer, given_max_count integer, given_suspended boolean, given_trigger jsonb,
     given_overrides jsonb, given_misfire_grace_seconds integer, given_ecs jsonb) RETURNS idempotency_keys
@@ -334,10 +340,10 @@ BEGIN
     END LOOP;
     WITH made AS (
         INSERT INTO jobs (id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count,
-            max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs)
+            max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs, asked_by)
         VALUES (given_id, given_task_definition, given_schedule, given_schedule_start, given_schedule_end,
             given_timezone, given_task_count, given_max_count, given_suspended, given_trigger, given_overrides,
-            given_misfire_grace_seconds, given_ecs)
+            given_misfire_grace_seconds, given_ecs, given_asked_by)
         ON CONFLICT (id) DO NOTHING RETURNING revision)
     UPDATE idempotency_keys SET revision = (SELECT made.revision FROM made) WHERE key = given_key
     RETURNING * INTO kept;
@@ -528,7 +534,8 @@ SELECT
     j.max_count,
     j.misfire_grace_seconds,
     j.ecs,
-    j.updated_at
+    j.updated_at,
+    j.updated_by
 FROM jobs j
 LEFT JOIN job_state s ON s.job_id = j.id
 LEFT JOIN LATERAL (
@@ -556,6 +563,7 @@ COMMENT ON COLUMN job_status.max_count IS 'Most tasks that the trigger may ask f
 COMMENT ON COLUMN job_status.misfire_grace_seconds IS 'How late a fire may still be launched; NULL: as ECSS_MISFIRE_GRACE_SECONDS of scheduld says.';
 COMMENT ON COLUMN job_status.ecs IS 'Its options for RunTask; NULL: as ECSS_ECS_DEFAULTS of scheduld says.';
 COMMENT ON COLUMN job_status.updated_at IS 'When the job was last changed.';
+COMMENT ON COLUMN job_status.updated_by IS 'Who last changed it, see jobs.updated_by.';
 
 CREATE VIEW upcoming_runs AS
 SELECT

@@ -14,6 +14,7 @@
 struct job_draft {
     uint32_t given;         /* bit 1 << enum job_field: the field was given, if only as null */
     char *text[JOB_FIELDS]; /* owned; NULL: SQL's NULL */
+    const char *by;         /* lent: who asks, request_by(); NULL: the database's own user */
 };
 
 void job_draft_done(struct job_draft *draft); /* zeroed memory is a draft of nothing */

@@ -18,7 +18,8 @@
 
 enum { PART_TEXT_MAX = HTTP_BODY_MAX * 6 }; /* escaped, a body's string can be this much longer */
 
-static const char *const read_only[] = {"lastRun", "lastRunTasks", "estimatedNextRun", "problem", "link"};
+static const char *const read_only[] = {"lastRun", "lastRunTasks", "estimatedNextRun",
+                                        "problem", "updatedBy",    "link"};
 
 struct reading {
     const char *id;          /* lent; of the job to change. NULL: it is a new one */

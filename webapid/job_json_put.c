@@ -102,6 +102,7 @@ void job_json_put(struct buf *buf, const struct job_row *row, struct zones *zone
     put_raw(buf, "lastRunTasks", row->last_run_tasks);
     put_instant(buf, "estimatedNextRun", row->has_next_run, row->next_run_s, tz);
     put_string(buf, "problem", row->problem);
+    put_string(buf, "updatedBy", row->updated_by);
     put_link(buf, text[JOB_ID]);
     buf_putc(buf, '}');
 }

@@ -12,7 +12,15 @@ enum { NUMBER_SIZE = 24 };
     "id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count, max_count,"          \
     " suspended, trigger, overrides, misfire_grace_seconds, ecs"
 
-enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN, COL_PROBLEM, COL_ORDINAL };
+enum {
+    COL_REVISION = JOB_FIELDS,
+    COL_LAST_RUN,
+    COL_LAST_RUN_TASKS,
+    COL_NEXT_RUN,
+    COL_PROBLEM,
+    COL_ORDINAL,
+    COL_UPDATED_BY
+};
 
 /* What the scheduler computed from another revision says nothing about this one. */
 #define SHOWN(from)                                                                                          \
@@ -22,22 +30,24 @@ enum { COL_REVISION = JOB_FIELDS, COL_LAST_RUN, COL_LAST_RUN_TASKS, COL_NEXT_RUN
     " extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,"                                             \
     " CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE"                                   \
     " THEN extract(epoch FROM s.next_run)::bigint END,"                                                      \
-    " CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal"                                 \
+    " CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal, j.updated_by"                   \
     " FROM " from " j LEFT JOIN job_state s ON s.job_id = j.id"
 
 static const struct db_stmt insert = {
     .name = "job_insert",
-    .sql = "INSERT INTO jobs (" FIELDS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    .sql = "INSERT INTO jobs (" FIELDS ", asked_by)"
+           " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
            " ON CONFLICT (id) DO NOTHING RETURNING revision",
-    .params = JOB_FIELDS,
+    .params = JOB_FIELDS + 1,
     .locks = 1,
 };
 
 static const struct db_stmt insert_once = {
     .name = "job_insert_once",
-    .sql = "SELECT request, job_id, revision, answer"
-           " FROM job_create_once($14, $15, $16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-    .params = JOB_FIELDS + 3,
+    .sql =
+        "SELECT request, job_id, revision, answer"
+        " FROM job_create_once($17, $14, $15, $16, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    .params = JOB_FIELDS + 4,
     .locks = 1,
 };
 
@@ -61,12 +71,12 @@ static const struct db_stmt update = {
            SET(trigger, 10::jsonb, 512) ", "
            SET(overrides, 11::jsonb, 1024) ", "
            SET(misfire_grace_seconds, 12::integer, 2048) ", "
-           SET(ecs, 13::jsonb, 4096)
+           SET(ecs, 13::jsonb, 4096) ", asked_by = $16"
            " WHERE j.id = $1 AND ($15::bigint[] IS NULL OR j.revision = ANY ($15))"
            " RETURNING revision, task_count, max_count)"
            " SELECT changed.revision, EXISTS (SELECT FROM jobs WHERE id = $1), task_count, max_count"
            " FROM (SELECT) one LEFT JOIN changed ON true",
-    .params = JOB_FIELDS + 2,
+    .params = JOB_FIELDS + 3,
     .locks = 1,
 };
 /* clang-format on */
@@ -124,30 +134,32 @@ static const struct db_stmt export = {
 
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg)
 {
-    const char *params[JOB_FIELDS];
+    const char *params[JOB_FIELDS + 1];
 
-    memcpy(params, job->text, sizeof params);
+    memcpy(params, job->text, sizeof job->text);
     params[JOB_ID] = job_draft_id(job);
+    params[JOB_FIELDS] = job->by;
     db_query(db, &insert, params, done, arg);
 }
 
 void job_store_insert_once(struct db *db, const struct job_draft *job, const char *key, const char *request,
                            const char *answer, db_fn *done, void *arg)
 {
-    const char *params[JOB_FIELDS + 3];
+    const char *params[JOB_FIELDS + 4];
 
     memcpy(params, job->text, sizeof job->text);
     params[JOB_ID] = job_draft_id(job);
     params[JOB_FIELDS] = key;
     params[JOB_FIELDS + 1] = request;
     params[JOB_FIELDS + 2] = answer;
+    params[JOB_FIELDS + 3] = job->by;
     db_query(db, &insert_once, params, done, arg);
 }
 
 void job_store_update(struct db *db, const char *id, const struct job_draft *change, const char *revisions,
                       db_fn *done, void *arg)
 {
-    const char *params[JOB_FIELDS + 2];
+    const char *params[JOB_FIELDS + 3];
     char given[NUMBER_SIZE];
 
     memcpy(params, change->text, sizeof change->text);
@@ -155,6 +167,7 @@ void job_store_update(struct db *db, const char *id, const struct job_draft *cha
     params[JOB_ID] = id;
     params[JOB_FIELDS] = given;
     params[JOB_FIELDS + 1] = revisions;
+    params[JOB_FIELDS + 2] = change->by;
     db_query(db, &update, params, done, arg);
 }
 
@@ -251,6 +264,7 @@ struct job_row job_store_row(const struct db_result *result, int row)
         .has_next_run = !db_is_null(result, row, COL_NEXT_RUN),
         .next_run_s = db_int64(result, row, COL_NEXT_RUN),
         .problem = db_text(result, row, COL_PROBLEM),
+        .updated_by = db_text(result, row, COL_UPDATED_BY),
         .ordinal = db_int64(result, row, COL_ORDINAL),
     };
 

@@ -21,6 +21,7 @@ struct job_row {
     int64_t last_run_s, next_run_s;
     const char *last_run_tasks; /* JSON, as the API has it; NULL: none */
     const char *problem;        /* NULL: none */
+    const char *updated_by;     /* who last changed it */
 };
 
 enum job_outcome {

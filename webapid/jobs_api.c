@@ -255,6 +255,7 @@ static void change(struct request *rq)
     job_report_done(&w->report);
     if (api_read_body(rq, &value, &w->unreadable))
         job_json_read_change(value, request_param(rq), &w->draft, &w->report);
+    w->draft.by = request_by(rq);
     if (w->unreadable.kind != ERR_NONE || !job_report_clean(&w->report) || w->draft.given == 0 ||
         job_draft_times(&w->draft) || job_draft_overrides(&w->draft))
         job_store_get(db, request_param(rq), on_looked, rq);

@@ -120,6 +120,7 @@ static void create(struct request *rq, struct creating *c, const char *id)
         return;
     }
     job_json_read_new(value, id, &c->draft, &c->report);
+    c->draft.by = request_by(rq);
     job_times_check(&c->draft, NULL, api_zones(rq), clock_wall_s(&clock_system), &c->report);
     if (!job_report_clean(&c->report)) {
         reply_report(rq, &c->report);

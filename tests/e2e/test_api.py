@@ -27,6 +27,8 @@ class Answer:
         self.status, self.headers, self.text = response.status, response.headers, response.read().decode()
         self.json = json.loads(self.text) if self.text else None
         take_request_id(self)
+        for job in [self.json, *(self.json.get("jobs") or [])] if isinstance(self.json, dict) else []:
+            self.updated_by = job.pop("updatedBy", None)  # test_access.py looks at it
 
     def __repr__(self):
         return f"{self.status} {self.text[:500]}"
@@ -584,7 +586,7 @@ class Warnings(Api):
         self.warned(r"^max_count: .* did you mean maxCount\?$", max_count=1)
         self.warned(r"^overides: .* did you mean overrides\?$", overides=[])
         self.warned(r"^parsedSchedule: is not a field", parsedSchedule={"second": "0"})
-        for field in ("lastRun", "lastRunTasks", "estimatedNextRun", "problem", "link"):
+        for field in ("lastRun", "lastRunTasks", "estimatedNextRun", "problem", "updatedBy", "link"):
             self.warned(rf"^{field}: is set by the scheduler and was ignored$", **{field: "x"})
         self.warned(r"^trigger.foo: ", trigger={"type": "sqs", "queueName": "q", "foo": 1})
         self.warned(r"^overrides.0.image: ", overrides=[{"containerName": "c", "image": "x"}])

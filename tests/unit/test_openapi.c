@@ -120,8 +120,8 @@ static void fields_are_those_of_a_job(void **state)
     (void)state;
     has_fields("JobInput", (const char *const[]){NULL});
     has_fields("JobChange", (const char *const[]){NULL});
-    has_fields("Job",
-               (const char *const[]){"lastRun", "lastRunTasks", "estimatedNextRun", "problem", "link", NULL});
+    has_fields("Job", (const char *const[]){"lastRun", "lastRunTasks", "estimatedNextRun", "problem",
+                                            "updatedBy", "link", NULL});
 }
 
 static void version_is_ours(void **state)
