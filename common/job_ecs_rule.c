@@ -64,8 +64,8 @@ bool job_rule_providers(const struct json_object *value, const struct job_at *at
 
     for (size_t i = 0; i < count; i++)
         weights += get_number(json_object_array_get_idx(value, i), "weight");
-    if (count > 1 && weights == 0)
-        return job_complain(at, "At least one of several capacity providers must have a weight above 0.");
+    if (weights == 0)
+        return job_complain(at, "At least one capacity provider must have a weight above 0.");
     return check_bases(value, at);
 }
 

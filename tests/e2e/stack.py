@@ -106,12 +106,14 @@ class Daemon:
 
 
 class Stack:
-    def __init__(self, build=BUILD, wrap=(), task_definitions=TASK_DEFINITIONS, queues=(), **settings):
-        """wrap: words that go before a daemon's command, as valgrind's. task_definitions and queues: what the stand-in
-        for AWS has, as its README says. settings: PostgreSQL's."""
+    def __init__(self, build=BUILD, wrap=(), task_definitions=TASK_DEFINITIONS, queues=(), clusters=(ECS_CLUSTER,),
+                 aws_options=(), **settings):
+        """wrap: words that go before a daemon's command, as valgrind's. task_definitions, queues and clusters: what the
+        stand-in for AWS has, and aws_options more of its options, as its README says. settings: PostgreSQL's."""
         self.build, self.wrap = pathlib.Path(build), list(wrap)
         self.cluster = Cluster(**settings)
-        self.aws = StandIn(clusters=[ECS_CLUSTER], task_definitions=list(task_definitions), queues=list(queues))
+        self.aws = StandIn(clusters=list(clusters), task_definitions=list(task_definitions), queues=list(queues),
+                           options=list(aws_options))
         self.dir = self.address = None
         self.daemons = []
         self.connections = {}

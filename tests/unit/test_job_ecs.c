@@ -130,9 +130,6 @@ static struct kept_case kept_cases[] = {
      ",\"capacityProviderStrategy\":[{\"capacityProvider\":\"FARGATE_SPOT\",\"weight\":1000},"
      "{\"capacityProvider\":\"FARGATE\",\"base\":100000}],\"platformVersion\":\"LATEST\"",
      NULL},
-    {"one provider needs no weight",
-     "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\",\"weight\":0}]}", NULL,
-     ",\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\",\"weight\":0}]", NULL},
     {"placement",
      "{\"placementConstraints\":[{\"type\":\"distinctInstance\"},{\"type\":\"memberOf\",\"expression\":"
      "\"attribute:x == "
@@ -230,11 +227,12 @@ static struct overlay_case overlay_cases[] = {
      "{\"networkConfiguration\":{\"awsvpcConfiguration\":{\"subnets\":[\"subnet-2\"]}}}"},
     {"null takes away", "{\"networkConfiguration\":" VPC ",\"cpu\":\"1\"}",
      "{\"networkConfiguration\":null,\"group\":null}", "{\"cpu\":\"1\"}"},
-    {"a launch type replaces providers", "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\"}]}",
-     "{\"launchType\":\"EC2\"}", "{\"launchType\":\"EC2\"}"},
+    {"a launch type replaces providers",
+     "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\",\"weight\":1}]}", "{\"launchType\":\"EC2\"}",
+     "{\"launchType\":\"EC2\"}"},
     {"and the other way round", "{\"launchType\":\"EC2\"}",
-     "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\"}]}",
-     "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\"}]}"},
+     "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\",\"weight\":1}]}",
+     "{\"capacityProviderStrategy\":[{\"capacityProvider\":\"p\",\"weight\":1}]}"},
     {"tags add up", "{\"tags\":[{\"key\":\"a\",\"value\":\"1\"},{\"key\":\"b\",\"value\":\"1\"}]}",
      "{\"tags\":[{\"key\":\"b\",\"value\":\"2\"},{\"key\":\"c\"}]}",
      "{\"tags\":[{\"key\":\"b\",\"value\":\"2\"},{\"key\":\"c\"},{\"key\":\"a\",\"value\":\"1\"}]}"},

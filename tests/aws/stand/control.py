@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -185,10 +185,11 @@ class Control:
         return {}
 
     def add_definitions(self, body: Any) -> Answer:
-        """POST /_standin/task-definitions {family, containers, fargate (true, "lax")}: a new revision."""
+        """POST /_standin/task-definitions {family, containers, fargate (true, "lax"), volumes}: a new revision."""
         made = []
         for item in _list(body):
-            add_definition(self.app, item["family"], item.get("containers"), item.get("fargate", False))
+            add_definition(self.app, item["family"], item.get("containers"), item.get("fargate", False),
+                           item.get("volumes", ()))
             made.append(item["family"])
         return {"families": made}
 
@@ -301,11 +302,15 @@ class Control:
         return {**shown, "clientToken": task.token, "foreign": task.foreign, "family": task.definition.family}
 
 
-def add_definition(app: App, family: str, containers: list[str] | None, fargate: bool | str) -> None:
-    """Register a task definition from little; without containers there is one, named as the family."""
+def add_definition(app: App, family: str, containers: list[str] | None, fargate: bool | str,
+                   volumes: Iterable[str] = ()) -> None:
+    """Register a task definition from little; without containers there is one, named as the family. volumes are
+    the names of those that RunTask is to configure."""
     image = f"registry.example/{family}:1"
     made = [{"name": name, "image": image, "memory": 128} for name in containers or [family]]
     params: dict[str, Any] = {"family": family, "containerDefinitions": made}
+    if volumes:
+        params["volumes"] = [{"name": name} for name in volumes]
     if fargate is True:
         params.update(requiresCompatibilities=["FARGATE"], networkMode="awsvpc", cpu="256", memory="512")
     if fargate != "lax":
