@@ -1,0 +1,51 @@
+# Two images from one file:
+#
+#   docker build --target webapid -t ecs-scheduler/webapid .
+#   docker build --target scheduld -t ecs-scheduler/scheduld .
+#
+# and `--target stand-in` for the demo of docker-compose.yml. BASE may name a mirror's Debian 12.
+ARG BASE=docker.io/library/debian:bookworm-slim
+
+FROM ${BASE} AS build
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+    cmake dpkg-dev file gcc libc6-dev libcurl4-openssl-dev libevent-dev libevhtp-dev libjson-c-dev libpq-dev libssl-dev libsystemd-dev \
+    ninja-build pkg-config && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY CMakeLists.txt CMakePresets.json LICENSE README.md ./
+COPY cmake cmake
+COPY common common
+COPY docs docs
+COPY packaging packaging
+COPY scheduld scheduld
+COPY sql sql
+COPY webapid webapid
+RUN cmake --preset package && cmake --build --preset package && cd build/package && cpack
+
+# What both daemons need to run: the package's dependencies, and curl to ask for their health.
+FROM ${BASE} AS runtime
+COPY --from=build /src/build/package/ecs-scheduler_*.deb /tmp/
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends /tmp/ecs-scheduler_*.deb curl && \
+    rm -rf /tmp/* /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/*
+# A daemon is its container's first process: it handles SIGTERM itself, and leaves no zombies behind.
+STOPSIGNAL SIGTERM
+
+FROM runtime AS webapid
+USER webapid
+ENV ECSS_LISTEN=0.0.0.0:8080
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["/usr/bin/curl", "--silent", "--fail", "--output", "/dev/null", "http://127.0.0.1:8080/health/ready"]
+ENTRYPOINT ["/usr/sbin/webapid"]
+
+FROM runtime AS scheduld
+USER scheduld
+ENTRYPOINT ["/usr/sbin/scheduld"]
+
+# For the demo only: it answers like ECS, SQS and STS, and starts nothing.
+FROM ${BASE} AS stand-in
+RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3 python3-botocore && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+COPY tests/aws /opt/stand-in
+USER nobody
+EXPOSE 8004
+ENTRYPOINT ["/usr/bin/python3", "-B", "/opt/stand-in/standin.py"]
