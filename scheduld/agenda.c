@@ -138,6 +138,7 @@ static int64_t on_tick(void *arg, bool clock_set)
     struct agenda *a = arg;
     int64_t began_us = clock_monotonic_us(&clock_system), now_s = agenda_now_s(a);
 
+    a->tick_us = began_us;
     if (clock_set)
         log_info("agenda.clock_set", "now=%lld", (long long)now_s);
     if (a->mode == AGENDA_CATCHING_UP)
@@ -216,6 +217,7 @@ struct agenda *agenda_new(const struct agenda_options *options)
     job_table_init(&a->table);
     a->zones = zones_new(options->zoneinfo);
     a->wheel = wheel_new(agenda_now_s(a));
+    a->tick_us = clock_monotonic_us(&clock_system);
     a->ticker = ticker_new(options->base, a->options.clock, on_tick, a);
     agenda_write_new(a);
     agenda_scan_new(a);
@@ -254,6 +256,7 @@ void agenda_stats(const struct agenda *a, struct agenda_stats *ret)
         .bytes = job_table_bytes(&a->table) + wheel_bytes(a->wheel) + a->dirty_cap * sizeof *a->dirty +
                  a->counting_cap * sizeof *a->counting,
         .next_s = next_s == INT64_MAX ? 0 : next_s,
+        .tick_us = a->tick_us,
         .ready = a->ready,
         .leading = a->mode == AGENDA_LEADING,
     };

@@ -85,6 +85,7 @@ struct agenda_stats {
     size_t problems; /* that cannot be armed */
     size_t bytes;    /* of memory for all of it */
     int64_t next_s;  /* when something is due next; 0: nothing is */
+    int64_t tick_us; /* monotonic: when the wheel was last looked at */
     bool ready;      /* all jobs are loaded */
     bool leading;    /* and what was left undone was found */
 };

@@ -70,6 +70,7 @@ struct agenda {
     struct wheel *wheel;   /* owned */
     struct ticker *ticker; /* owned */
     enum agenda_mode mode;
+    int64_t tick_us; /* monotonic: of the last one */
     int64_t epoch;
 
     struct agenda_counting *counting; /* owned */

@@ -21,11 +21,13 @@
 #include "limits.h"
 #include "log.h"
 #include "mem.h"
+#include "meters.h"
 #include "sigv4.h"
 
 #include <assert.h>
 #include <event2/event.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,7 @@ enum {
     MAX_IN_FLIGHT = 64,
     SKEW_MIN_S = 240, /* AWS allows 300 */
     HEADERS = 6,
+    US_PER_MS = 1000,
 };
 
 /* Where a service is in a region, and how far its clock is from ours. */
@@ -89,6 +92,7 @@ struct aws_client {
     int64_t connect_timeout_ms, timeout_ms;
     size_t pending;
     struct call_list calls;
+    struct metrics *metrics; /* lent */
     struct aws_lane lanes[AWS_LANES];
 };
 
@@ -132,6 +136,7 @@ bool aws_client_new(const struct aws_client_options *options, struct aws_client 
 
     client->base = options->base;
     client->clock = options->clock != NULL ? options->clock : &clock_system;
+    client->metrics = options->metrics;
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
@@ -153,6 +158,31 @@ size_t aws_client_pending(const struct aws_client *client)
 const char *aws_client_region(const struct aws_client *client)
 {
     return aws_config_region(client->config);
+}
+
+/* Credentials that have expired are not at hand: then it is still said when they did. */
+static void measure_credentials(struct aws_client *client)
+{
+    const struct aws_keys *keys = aws_creds_keys(client->creds, clock_wall_s(client->clock));
+
+    if (keys != NULL)
+        metrics_set(client->metrics, METER_CREDENTIALS, 0, 0,
+                    keys->expires_s == 0 ? (double)NAN : (double)keys->expires_s);
+}
+
+void aws_client_measure(struct aws_client *client)
+{
+    metrics_set(client->metrics, METER_AWS_CALLS, 0, 0, (double)client->pending);
+    for (size_t i = 0; i < AWS_LANES; i++) {
+        struct aws_rate *rate = &client->lanes[i].rate;
+
+        if (rate->max_rate <= 0)
+            continue;
+        metrics_set(client->metrics, METER_AWS_TOKENS, i, 0,
+                    aws_rate_room(rate, clock_monotonic_ms(client->clock)));
+        metrics_set(client->metrics, METER_AWS_RATE, i, 0, rate->rate);
+    }
+    measure_credentials(client);
 }
 
 static struct place *place_of(struct aws_client *client, const struct aws_service *service,
@@ -413,6 +443,14 @@ static int64_t offset_of(struct aws_call *call, const struct http_answer *answer
     return offset_s;
 }
 
+static void count(const struct aws_call *call, enum aws_error_kind result, int64_t took_ms)
+{
+    const size_t action = meter_of_action(call->spec.operation);
+
+    metrics_add(call->client->metrics, METER_AWS_REQUESTS, action, result, 1);
+    metrics_observe(call->client->metrics, METER_AWS_DURATION, action, 0, took_ms * US_PER_MS);
+}
+
 static void on_answer(void *arg, const struct http_answer *answer)
 {
     struct aws_call *call = arg;
@@ -422,6 +460,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     bool good = read_answer(call, answer, &error);
 
     call->request = NULL;
+    count(call, good ? AWS_OK : error.kind, answer->took_ms);
     if (answer->outcome == HTTP_ANSWERED)
         aws_lane_answered(lane_of(call), !good && error.kind == AWS_THROTTLED);
     log_debug("aws.call", "operation=%s attempt=%d status=%d ms=%lld request_id=%s error=%s",

@@ -21,6 +21,7 @@ struct aws_call;
 struct aws_client;
 struct event_base;
 struct json_object;
+struct metrics;
 
 /* By the quota of AWS that calls draw from. */
 enum aws_lane_kind {
@@ -39,6 +40,7 @@ struct aws_client_options {
     int64_t connect_timeout_ms;  /* 0: 5000 */
     int64_t timeout_ms;          /* of one request; 0: 30000 */
     size_t max_in_flight;        /* requests of each lane on the wire; 0: 64 */
+    struct metrics *metrics;     /* lent; what is counted, see meters.h; NULL: nothing */
     struct {
         int64_t per_s, burst; /* requests a second; and at once after a pause. 0: no limit */
     } rates[AWS_LANES];
@@ -54,6 +56,9 @@ void aws_client_free(struct aws_client *client);
 
 /* Calls that have no answer yet. */
 size_t aws_client_pending(const struct aws_client *client);
+
+/* Sets the gauges about it. */
+void aws_client_measure(struct aws_client *client);
 
 const char *aws_client_region(const struct aws_client *client);
 

@@ -1,6 +1,7 @@
 /* scheduld: wiring and nothing else. */
 #include <event2/event.h>
 
+#include "admin.h"
 #include "daemon.h"
 #include "log.h"
 #include "scheduler.h"
@@ -10,6 +11,7 @@ struct app {
     struct event_base *base;
     struct daemon *daemon;
     struct scheduler *scheduler;
+    struct admin *admin; /* NULL: nobody asked for it */
 };
 
 static void on_stopped(void *arg)
@@ -50,6 +52,30 @@ static void status(void *arg, struct buf *ret)
 
 static const struct daemon_health health = {.status = status};
 
+static bool ready(void *arg, struct buf *body)
+{
+    const struct app *app = arg;
+
+    return scheduler_health(app->scheduler, body);
+}
+
+static void metrics(void *arg, enum metrics_format format, struct buf *body)
+{
+    const struct app *app = arg;
+
+    metrics_put(body, scheduler_measure(app->scheduler), format);
+}
+
+static bool open_admin(struct app *app, const char *listen, struct err *err)
+{
+    const struct admin_options options = {
+        .base = app->base, .listen = listen, .ready = ready, .metrics = metrics, .arg = app};
+
+    if (listen != NULL)
+        app->admin = admin_new(&options, err);
+    return listen == NULL || app->admin != NULL;
+}
+
 static int serve(const struct settings *settings)
 {
     struct app app = {.base = event_base_new()};
@@ -68,11 +94,15 @@ static int serve(const struct settings *settings)
     app.scheduler = scheduler_new(&options, &err);
     if (app.scheduler == NULL) {
         log_critical("scheduld.failed", "error=%s", LOGQ(err.text));
+    } else if (!open_admin(&app, settings->admin_listen, &err)) {
+        log_critical("scheduld.failed", "error=%s", LOGQ(err.text));
+        code = DAEMON_EXIT_FAILURE;
     } else {
         daemon_ready(app.daemon, &health);
         event_base_dispatch(app.base);
         code = daemon_exit_code(app.daemon);
     }
+    admin_free(app.admin);
     scheduler_free(app.scheduler);
     daemon_free(app.daemon);
     event_base_free(app.base);

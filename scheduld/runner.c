@@ -280,6 +280,8 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
 
 struct runner_counts runner_count(const struct runner *runner)
 {
-    return (struct runner_counts){
-        .waiting = fire_line_count(&runner->due), .active = runner->active, .retrying = runner->retry.count};
+    return (struct runner_counts){.waiting = fire_line_count(&runner->due),
+                                  .active = runner->active,
+                                  .retrying = runner->retry.count,
+                                  .writes_fail = runner->db_tries > 0};
 }

@@ -33,6 +33,7 @@ struct clock;
 struct db;
 struct ecs_ops;
 struct event_base;
+struct metrics;
 struct json_object;
 struct runner;
 struct sqs_ops;
@@ -50,6 +51,8 @@ struct runner_options {
     const char *name;                       /* RunTask's startedBy */
     int64_t launch_rate;                    /* RunTasks a second that ECS takes; 0: any number */
     int64_t grace_s; /* of a run that is taken over, if its job has none: tried again for so long */
+
+    struct metrics *metrics; /* what is counted, see meters.h; NULL: nothing */
 
     /* Asked right before each RunTask: whether the lease of leadership holds (leader_may_launch). */
     bool (*may_launch)(void *arg);
@@ -93,8 +96,9 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg);
 
 /* For metrics and tests. */
 struct runner_counts {
-    size_t waiting;  /* due, not begun */
-    size_t active;   /* checked, written or launched right now */
-    size_t retrying; /* wait to be tried again */
+    size_t waiting;   /* due, not begun */
+    size_t active;    /* checked, written or launched right now */
+    size_t retrying;  /* wait to be tried again */
+    bool writes_fail; /* the last statement that the ledger was asked did not work */
 };
 struct runner_counts runner_count(const struct runner *runner);

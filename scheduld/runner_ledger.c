@@ -12,10 +12,12 @@
 #include "db.h"
 #include "log.h"
 #include "mem.h"
+#include "meters.h"
 #include "run_store.h"
 
 enum { ROWS_MAX = 500, PARTS = 4 }; /* rows a statement; rows that one fire can be */
 enum { HELD_UP_LOGGED = 60 };       /* each so many-th try is logged */
+enum { US_PER_S = 1000000 };
 
 enum part { PART_MISSED, PART_MAIN, PART_SKIP, PART_REARM };
 
@@ -64,6 +66,35 @@ static size_t fires_allowed(size_t *alone)
         return ROWS_MAX;
     --*alone;
     return 1;
+}
+
+static void count(const struct runner *runner, enum run_state state)
+{
+    metrics_add(runner->options.metrics, METER_RUNS, meter_of_state(state), 0, 1);
+}
+
+static void count_started(const struct runner *runner, const struct fire *fire)
+{
+    const struct run *run = fire->run;
+
+    metrics_observe(runner->options.metrics, METER_LATENESS, 0, 0,
+                    run->launched_us - fire->main.fire_s * US_PER_S);
+    metrics_observe(runner->options.metrics, METER_LAUNCH, 0, 0,
+                    clock_wall_us(runner->options.clock) - run->launched_us);
+}
+
+/* What is on record now. */
+static void count_state(const struct runner *runner, const struct fire *fire)
+{
+    if (run_state_final(fire->state)) {
+        count(runner, fire->state);
+        metrics_add(runner->options.metrics, METER_TASKS, 0, 0,
+                    fire->run == NULL ? 0 : fire->run->task_count);
+    }
+    if (fire->state == RUN_STARTED)
+        count_started(runner, fire);
+    if (fire->state == RUN_RETRYING)
+        metrics_add(runner->options.metrics, METER_RETRIES, 0, 0, 1);
 }
 
 /* The run's id is given, as a fire without anything to start has a row but no struct run. */
@@ -298,6 +329,7 @@ static void main_written(struct runner *runner, struct fire *fire, bool on_recor
         if (fire->run != NULL)
             fire->run->id = id;
         log_state(fire, id);
+        count_state(runner, fire);
         runner_apply(runner, fire, RUN_EV_WRITTEN);
     }
 }
@@ -310,10 +342,12 @@ static void item_written(struct runner *runner, const struct item *item, bool on
         break;
     case PART_MISSED:
     case PART_SKIP:
-        if (on_record)
-            log_warning(item->part == PART_MISSED ? "run.missed" : "run.skipped",
-                        "job=%s fire=%s run=%" PRId64 " coalesced=%" PRId64, item->fire->job_id,
-                        STAMP(item->span.fire_s), id, item->span.count - 1);
+        if (!on_record)
+            break;
+        log_warning(item->part == PART_MISSED ? "run.missed" : "run.skipped",
+                    "job=%s fire=%s run=%" PRId64 " coalesced=%" PRId64, item->fire->job_id,
+                    STAMP(item->span.fire_s), id, item->span.count - 1);
+        count(runner, item->part == PART_MISSED ? RUN_MISSED : RUN_SKIPPED);
         break;
     case PART_REARM:
         break;
@@ -461,6 +495,7 @@ static void result_written(struct runner *runner, struct fire *fire, bool on_rec
         return;
     }
     log_state(fire, runner_run_id(fire));
+    count_state(runner, fire);
     runner_apply(runner, fire, RUN_EV_WRITTEN);
 }
 

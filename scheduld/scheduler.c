@@ -16,76 +16,20 @@
 #include "leader.h"
 #include "log.h"
 #include "mem.h"
+#include "meters.h"
 #include "migrate.h"
 #include "pruner.h"
 #include "runner.h"
+#include "scheduler_internal.h"
 #include "settings.h"
 #include "sqs.h"
-#include "timestamp.h"
-#include "tz.h"
 
 enum { SCHEMA_AGAIN_S = 1, CATCH_UP_S = 10 };
-
-struct scheduler {
-    struct scheduler_options options;
-    struct aws_client *aws;
-    struct ecs *ecs;
-    struct sqs *sqs;
-    struct db *db; /* agenda's and runner's */
-    struct agenda *agenda;
-    struct runner *runner;
-    struct pruner *pruner;
-    struct json_object *ecs_defaults; /* owned; NULL: none */
-    struct leader *leader;            /* NULL: the schema has not been seen yet */
-    struct event *schema_again;       /* to ask for the schema once more */
-    struct event *catch_up;           /* to find again what the runner had to drop */
-    struct event *stopped;
-    bool checking; /* the schema is asked for */
-    bool refused;  /* and is not ours */
-    bool resigning;
-    void (*done)(void *arg); /* NULL: not stopping */
-    void *done_arg;
-};
-
-/* --- what is told about it --- */
 
 static void status_changed(const struct scheduler *scheduler)
 {
     if (scheduler->options.on_status != NULL)
         scheduler->options.on_status(scheduler->options.arg);
-}
-
-static void put_role(const struct scheduler *scheduler, struct buf *buf)
-{
-    const int64_t epoch = scheduler->leader == NULL ? 0 : leader_epoch(scheduler->leader);
-
-    if (scheduler->done != NULL)
-        buf_puts(buf, "finishes what is on its way");
-    else if (scheduler->leader == NULL)
-        buf_puts(buf, "waits for the database");
-    else if (epoch != 0)
-        buf_printf(buf, "leads, epoch %" PRId64, epoch);
-    else
-        buf_puts(buf, "stands by");
-}
-
-void scheduler_status(const struct scheduler *scheduler, struct buf *ret)
-{
-    struct agenda_stats stats;
-
-    put_role(scheduler, ret);
-    if (scheduler->leader == NULL || scheduler->done != NULL)
-        return;
-    agenda_stats(scheduler->agenda, &stats);
-    if (!db_is_up(scheduler->db))
-        buf_puts(ret, "; waits for the database");
-    buf_printf(ret, "; %zu jobs armed", stats.armed);
-    if (stats.problems > 0)
-        buf_printf(ret, ", %zu cannot be (see job_state.problem)", stats.problems);
-    if (stats.next_s == 0)
-        return;
-    buf_puts(ret, "; next fire ");
-    timestamp_put_instant(ret, stats.next_s, tz_utc());
 }
 
 /* --- leading --- */
@@ -152,6 +96,9 @@ static void on_due(void *arg, const struct agenda_due *due)
 {
     struct scheduler *scheduler = arg;
 
+    if (due->fire_s != 0)
+        metrics_add(scheduler->metrics, METER_FIRES, 0, 0, 1);
+    metrics_add(scheduler->metrics, METER_COALESCED, 0, 0, (uint64_t)due->coalesced);
     runner_due(scheduler->runner, due);
 }
 
@@ -308,6 +255,7 @@ static bool make_aws(struct scheduler *scheduler, struct err *err)
     const struct settings *settings = scheduler->options.settings;
     const struct aws_client_options options = {
         .base = scheduler->options.base,
+        .metrics = scheduler->metrics,
         .rates = {[AWS_LAUNCHES] = {settings->launch_rate, settings->launch_burst},
                   [AWS_READS] = {settings->read_rate, settings->read_burst},
                   [AWS_QUEUES] = {settings->sqs_rate, settings->sqs_rate}},
@@ -335,6 +283,7 @@ static void make_parts(struct scheduler *scheduler)
         .name = settings->name,
         .launch_rate = settings->launch_rate,
         .grace_s = settings->misfire_grace_s,
+        .metrics = scheduler->metrics,
         .may_launch = may_launch,
         .on_fenced = on_fenced,
         .on_dropped = on_dropped,
@@ -364,7 +313,7 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, struct 
 {
     struct scheduler *scheduler = mem_alloc(sizeof *scheduler);
 
-    *scheduler = (struct scheduler){.options = *options};
+    *scheduler = (struct scheduler){.options = *options, .metrics = meters_new()};
     scheduler->schema_again = evtimer_new(options->base, on_schema_again, scheduler);
     scheduler->catch_up = evtimer_new(options->base, on_catch_up, scheduler);
     scheduler->stopped = evtimer_new(options->base, on_stopped, scheduler);
@@ -398,5 +347,6 @@ void scheduler_free(struct scheduler *scheduler)
     event_free(scheduler->schema_again);
     event_free(scheduler->catch_up);
     event_free(scheduler->stopped);
+    metrics_free(scheduler->metrics);
     free(scheduler);
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 struct event_base;
+struct metrics;
 struct scheduler;
 struct settings;
 
@@ -34,6 +35,11 @@ void scheduler_free(struct scheduler *scheduler); /* NULL is fine; not from a ca
 
 /* In a line for people: whether it leads, how many jobs are armed, and when the next one is due. */
 void scheduler_status(const struct scheduler *scheduler, struct buf *ret);
+
+/* As JSON, for /health/ready (health.h); whether it is. */
+bool scheduler_health(const struct scheduler *scheduler, struct buf *ret);
+/* What is counted (meters.h), as of now; lent. */
+const struct metrics *scheduler_measure(struct scheduler *scheduler);
 
 /* In order; done comes once, from the loop. */
 void scheduler_stop(struct scheduler *scheduler, void (*done)(void *arg), void *arg);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "admin.h"
 #include "aws_config.h"
 #include "db.h"
 #include "ecs_defaults.h"
@@ -71,6 +72,9 @@ static const struct setting table[] = {
      .max = RATE_MAX, .help = "ListTasks and DescribeTasks at once after a pause; AWS's own quota is 100"},
     {"ECSS_SQS_RATE", SETTING_INT, offsetof(struct settings, sqs_rate), .def = "100", .min = 1,
      .max = RATE_MAX, .help = "requests to SQS a second at most, and at once after a pause"},
+    {"ECSS_ADMIN_LISTEN", SETTING_STRING, offsetof(struct settings, admin_listen),
+     .check = admin_check_address,
+     .help = "where health and metrics are told: host:port on loopback or unix:/path; without it nowhere"},
     {"ECSS_LOG_LEVEL", SETTING_ENUM, offsetof(struct settings, log_level), .def = "info",
      .names = level_names, .help = "the least important lines to log"},
     {"ECSS_LOG_FORMAT", SETTING_ENUM, offsetof(struct settings, log_format), .def = "text",

@@ -1,6 +1,7 @@
 /* See listen.h. */
 #include "listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -70,10 +71,18 @@ bool listen_parse(const char *text, struct listen_address *ret, struct err *err)
     return true;
 }
 
+/* A name may begin with 127. and be anywhere. */
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+
+    return strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0 ||
+           (strncmp(host, "127.", 4) == 0 && inet_pton(AF_INET, host, &v4) == 1);
+}
+
 bool listen_is_public(const struct listen_address *address)
 {
-    return !address->is_unix && strncmp(address->host, "127.", 4) != 0 && strcmp(address->host, "::1") != 0 &&
-           strcmp(address->host, "localhost") != 0;
+    return !address->is_unix && !is_loopback(address->host);
 }
 
 /* ---- TCP ---- */

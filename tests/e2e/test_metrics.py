@@ -1,0 +1,231 @@
+"""Health and metrics of both daemons: they are what docs/monitoring says, they pass promtool, and they move."""
+import http.client
+import json
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import unittest
+
+from stack import DEADLINE_S, SOURCE, Stack, free_port, wait_until
+
+README = (SOURCE / "docs" / "monitoring" / "README.md").read_text()
+OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+
+
+def ask(address, path, method="GET", **headers):
+    """Status, headers and text."""
+    connection = http.client.HTTPConnection(*address, timeout=DEADLINE_S)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def documented(daemon):
+    table = README.split(f"<!-- {daemon} metrics -->")[1]
+    return {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in re.findall(r"^\| `(\w+)` \| ([^|]*)\|", table, re.M)}
+
+
+def sample(text, name, **labels):
+    """The sum of a metric's samples that have these labels; None if there is none."""
+    found = [float(value) for labelled, value in re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.M)
+             if all(f'{key}="{wanted}"' in labelled for key, wanted in labels.items())]
+    return sum(found) if found else None
+
+
+class Metrics(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = cls.enterClassContext(Stack(task_definitions=("hello:main", "calm:main")))
+        cls.web = cls.stack.start_webapid().address
+        cls.admin = ("127.0.0.1", free_port())
+        cls.leader = cls.stack.start_scheduld(ECSS_ADMIN_LISTEN="%s:%d" % cls.admin)
+
+    def metrics(self, address, **headers):
+        status, _, text = ask(address, "/metrics", **headers)
+        self.assertEqual(status, 200)
+        return text
+
+    def moves(self, address, name, by=1, **labels):
+        """The condition that a metric has grown since now."""
+        before = sample(self.metrics(address), name, **labels) or 0
+        return lambda: (sample(self.metrics(address), name, **labels) or 0) >= before + by
+
+    def all_move(self, act, **conditions):
+        act()
+        for name, condition in conditions.items():
+            wait_until(name, condition)
+
+    def test_names_and_labels_are_those_of_the_document(self):
+        for daemon, address in (("webapid", self.web), ("scheduld", self.admin)):
+            text = self.metrics(address)
+            names = documented(daemon)
+            self.assertEqual(set(re.findall(r"^# TYPE (\w+) ", text, re.M)), set(names), daemon)
+            for name, labels in re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?{(.*)} ", text, re.M):
+                self.assertEqual(set(re.findall(r'(\w+)="', labels)) - {"le"}, names[name], f"{daemon} {name}")
+
+    def test_promtool_is_content(self):
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            self.skipTest("there is no promtool (Debian's package prometheus)")
+        for address in (self.web, self.admin):
+            check = subprocess.run([promtool, "check", "metrics"], input=self.metrics(address), text=True, capture_output=True)
+            self.assertEqual((check.returncode, check.stdout, check.stderr), (0, "", ""))
+
+    def test_openmetrics_is_given_if_it_is_asked_for(self):
+        for address in (self.web, self.admin):
+            status, headers, text = ask(address, "/metrics", Accept=OPENMETRICS)
+            self.assertEqual((status, headers["Content-Type"]),
+                             (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+            self.assertTrue(text.endswith("# EOF\n"))
+            _, headers, text = ask(address, "/metrics", Accept="text/plain")
+            self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+            self.assertNotIn("# EOF", text)
+
+    def test_webapids_numbers_move(self):
+        web = self.web
+        moved = {
+            "by route and status": self.moves(web, "ecss_http_requests_total", route="GET /jobs/{id}", status="404"),
+            "an unknown path": self.moves(web, "ecss_http_requests_total", route="none", status="404"),
+            "another method": self.moves(web, "ecss_http_requests_total", route="none", status="405"),
+            "durations": self.moves(web, "ecss_http_request_duration_seconds_count", route="GET /jobs/{id}"),
+            "refusals": self.moves(web, "ecss_http_refused_total", status="400"),
+        }
+
+        def act():
+            ask(web, "/jobs/nobody")
+            ask(web, "/nowhere")
+            ask(web, "/jobs", "PATCH")
+            with socket.create_connection(web) as raw:
+                raw.sendall(b"NO HTTP AT ALL\r\n\r\n")
+                raw.recv(4096)
+
+        self.all_move(act, **moved)
+        with socket.create_connection(web):
+            wait_until("a connection is seen", lambda: sample(self.metrics(web), "ecss_http_connections") >= 2)
+        wait_until("both workers have their connection", lambda: sample(self.metrics(web), "ecss_database_ready") == 2)
+        self.assertEqual(sample(self.metrics(web), "ecss_http_max_connections"), 1000)
+
+    def test_schedulds_numbers_move(self):
+        admin, stack = self.admin, self.stack
+        moved = {
+            "fires": self.moves(admin, "ecss_fires_total"),
+            "started runs": self.moves(admin, "ecss_runs_total", state="started"),
+            "failed runs": self.moves(admin, "ecss_runs_total", state="launch_failed"),
+            "runs that are not needed": self.moves(admin, "ecss_runs_total", state="not_needed"),
+            "tasks": self.moves(admin, "ecss_tasks_started_total"),
+            "lateness": self.moves(admin, "ecss_run_lateness_seconds_count"),
+            "launches": self.moves(admin, "ecss_run_launch_duration_seconds_count"),
+            "calls": self.moves(admin, "ecss_aws_requests_total", action="RunTask", result="ok"),
+            "refusals": self.moves(admin, "ecss_aws_requests_total", result="refused"),
+            "throttles": self.moves(admin, "ecss_aws_requests_total", result="throttled"),
+            "durations": self.moves(admin, "ecss_aws_request_duration_seconds_count", action="RunTask"),
+        }
+
+        def act():
+            stack.aws.fault("RunTask", "throttle", count=1)
+            for job, schedule in (("hello", "*"), ("unknown", "*"), ("calm", "0 0 0 * * 1 1 2099")):
+                status, _ = stack.api("POST", "/jobs", {"taskDefinition": job, "schedule": schedule})
+                self.assertEqual(status, 201)
+
+        self.all_move(act, **moved)
+        text = self.metrics(admin)
+        self.assertEqual(sample(text, "ecss_leading"), 1)
+        self.assertEqual(sample(text, "ecss_leader_epoch"), stack.epoch())
+        self.assertEqual(sample(text, "ecss_database_up"), 1)
+        wait_until("three jobs are armed", lambda: sample(self.metrics(admin), "ecss_jobs_armed") == 3)
+        self.assertEqual(sample(self.metrics(admin), "ecss_jobs"), 3)
+        self.assertLess(sample(self.metrics(admin), "ecss_last_tick_age_seconds"), 30)
+        self.assertLess(sample(self.metrics(admin), "ecss_overdue_seconds"), 10)
+        self.assertGreater(sample(text, "ecss_agenda_memory_bytes"), 0)
+        self.assertGreater(sample(text, "ecss_aws_bucket_rate", lane="launches"), 0)
+        for name in ("ecss_database_queries", "ecss_runs_in_progress", "ecss_aws_calls", "ecss_aws_bucket_tokens",
+                     "ecss_fires_coalesced_total", "ecss_launch_retries_total"):
+            self.assertIsNotNone(sample(text, name), name)
+        stack.sql("UPDATE jobs SET timezone = 'Nowhere/Land' WHERE id = 'calm'")
+        wait_until("a problem is seen", lambda: sample(self.metrics(admin), "ecss_jobs_with_problem") == 1)
+        for job in ("hello", "unknown", "calm"):
+            stack.api("DELETE", f"/jobs/{job}")
+
+    def test_a_standby_says_so(self):
+        path = pathlib.Path(self.stack.dir) / "admin.sock"
+        standby = self.stack.start_scheduld(lead=False, ECSS_ADMIN_LISTEN=f"unix:{path}")
+
+        def text_of(page):
+            with socket.socket(socket.AF_UNIX) as raw:
+                if raw.connect_ex(str(path)) != 0:
+                    return ""  # it does not listen yet
+                raw.sendall(f"GET {page} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                return raw.makefile("rb").read().decode()
+
+        wait_until("it is ready", lambda: standby.check() and text_of("/health/ready").startswith("HTTP/1.1 200 "))
+        self.assertIn('"role":"standby"', text_of("/health/ready"))
+        self.assertIn("\necss_leading 0\n", text_of("/metrics"))
+        self.assertNotIn("\necss_leader_epoch", text_of("/metrics"))
+        standby.stop()
+        self.assertFalse(path.exists())
+
+    def test_the_admin_listener_is_bounded(self):
+        crowd = []
+        self.addCleanup(lambda: [one.close() for one in crowd])
+        for _ in range(16):
+            crowd.append(socket.create_connection(self.admin))
+        wait_until("the next one is turned away", self.turned_away)
+        wait_until("who does not ask is not kept", lambda: crowd[0].recv(1) == b"", 60)
+        self.assertEqual(ask(self.admin, "/health/live")[0], 200)
+        for sent, status in ((b"GET /nothing HTTP/1.1\r\n\r\n", b"404"), (b"DELETE /metrics HTTP/1.1\r\n\r\n", b"405"),
+                             (b"\r\n\r\n", b"400"), (b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 9000, b"431")):
+            with socket.create_connection(self.admin) as raw:
+                raw.sendall(sent)
+                self.assertEqual(raw.recv(4096)[:12], b"HTTP/1.1 " + status)
+        status, headers, text = ask(self.admin, "/metrics", "HEAD")
+        self.assertEqual((status, text), (200, ""))
+        self.assertGreater(int(headers["Content-Length"]), 1000)
+
+    def turned_away(self):
+        with socket.create_connection(self.admin) as raw:
+            try:
+                raw.sendall(b"GET /health/live HTTP/1.1\r\n\r\n")
+                return raw.recv(1) == b""
+            except ConnectionError:
+                return True
+
+    def test_the_admin_listener_is_never_public(self):
+        for listen in ("0.0.0.0:9090", "[::]:9090", "example.com:80", "127.0.0.1.example.com:80", "9090"):
+            check = subprocess.run([self.stack.program("scheduld"), "--check-config"], text=True, capture_output=True,
+                                   env=self.stack.environment(ECSS_ECS_CLUSTER="c", ECSS_ADMIN_LISTEN=listen, AWS_REGION="eu-west-1"))
+            self.assertEqual(check.returncode, 78, listen)
+            self.assertIn("ECSS_ADMIN_LISTEN", check.stderr)
+
+
+class Health(unittest.TestCase):
+    def test_without_a_database_nobody_is_ready(self):
+        with Stack() as stack:
+            web, admin = stack.start_webapid().address, ("127.0.0.1", free_port())
+
+            def ready(address):
+                status, _, text = ask(address, "/health/ready")
+                return status, json.loads(text)
+
+            status, health = ready(web)
+            self.assertEqual((status, health["leader"]), (200, {"seen": False, "secondsAgo": None}))
+            stack.start_scheduld(ECSS_ADMIN_LISTEN="%s:%d" % admin)
+            wait_until("the leader is ready", lambda: ready(admin)[0] == 200)
+            self.assertEqual(ready(admin)[1]["role"], "leader")
+            wait_until("webapid sees it", lambda: ready(web)[1]["leader"]["seen"])
+            stack.cluster.shut_down()
+            wait_until("neither is ready", lambda: ready(web)[0] == 503 and ready(admin)[0] == 503)
+            self.assertEqual(ready(web)[1]["status"], "not ready")
+            self.assertIn("database", ready(admin)[1]["problem"])
+            for address in (web, admin):
+                self.assertEqual(ask(address, "/health/live")[0], 200)
+            stack.cluster.start()
+            wait_until("both are ready again", lambda: ready(web)[0] == 200 and ready(admin)[0] == 200)
+
+
+if __name__ == "__main__":
+    unittest.main()
