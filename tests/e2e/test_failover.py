@@ -117,12 +117,17 @@ class Failover(unittest.TestCase):
             print(f"SIGSTOP to the next leader: {time.monotonic() - begun:.1f} s")
             self.started_runs(1, epoch + 1)
         finally:
+            woken = time.monotonic()
             self.leader.process.send_signal(signal.SIGCONT)
         wait_until("the frozen one stands by", lambda: self.leader.check() and "leader.lost" in self.leader.log())
+        print(f"SIGCONT to stand-by: {(time.monotonic() - woken) * 1000:.0f} ms")
         self.started_runs(2, epoch + 1)
         standby.check()
         self.assertEqual(self.stack.sql("SELECT max(epoch) FROM runs")[0][0], self.stack.epoch())
         self.assertEqual(self.stack.epoch(), epoch + 1)
+        late = self.stack.sql("SELECT count(*) FROM runs r WHERE epoch = %s AND updated_at > (SELECT since FROM scheduler)", [epoch])[0][0]
+        print(f"rows that it wrote after it was replaced: {late}")
+        self.assertEqual(late, 0)
         self.audit()
 
     def test_the_lock_session_is_cut_off(self):
