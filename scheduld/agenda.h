@@ -48,7 +48,7 @@ struct agenda_options {
     const struct clock *clock; /* lent; NULL: the system's */
     const char *zoneinfo;      /* folder of the zones, see zone.h; NULL: the system's */
     int grace_s;               /* of jobs that have none: a fire that is later than this is missed */
-    int sweep_ms;              /* how often it looks for changes that it was not told of; 0: 5000 */
+    int sweep_ms;              /* how often it looks for changes that it was not told of; 0: 3000 */
     int zones_ms;              /* how often it looks for updates of zones; 0: 60000 */
 
     /* All from the loop. on_due: only between agenda_lead() and agenda_stand_by(); must not free the agenda.

@@ -29,7 +29,7 @@ enum {
     AGENDA_STEP_US = 2000, /* work for so long, then the loop has its turn */
     AGENDA_LOOK_AT_CLOCK = 32,
     AGENDA_RETRY_MS = 1000,
-    AGENDA_SWEEP_MS = 5000,
+    AGENDA_SWEEP_MS = 3000,
     AGENDA_ZONES_MS = 60000,
     AGENDA_PRUNE_MS = 600000,
     AGENDA_COUNT_MAX = 4096, /* fire times that are counted at a time */
@@ -127,9 +127,10 @@ void agenda_remove_number(struct agenda *a, uint32_t number);
 /* agenda_sync.c */
 void agenda_sync_new(struct agenda *a);
 void agenda_sync_free(struct agenda *a);
-void agenda_hint(struct agenda *a, const char *id); /* the job is to be read again */
-void agenda_load(struct agenda *a);                 /* all are; may be called again while it goes on */
-void agenda_read_owing(struct agenda *a);           /* then agenda_caught_up() */
+void agenda_hint(struct agenda *a, const char *id);       /* the job is to be read again */
+void agenda_hint_later(struct agenda *a, const char *id); /* likewise, at the next look at what changed */
+void agenda_load(struct agenda *a);                       /* all are; may be called again while it goes on */
+void agenda_read_owing(struct agenda *a);                 /* then agenda_caught_up() */
 
 /* agenda_scan.c */
 void agenda_scan_new(struct agenda *a);

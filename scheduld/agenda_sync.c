@@ -205,12 +205,17 @@ static void on_soon(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     db_array_init(&a->hints);
 }
 
-void agenda_hint(struct agenda *a, const char *id)
+void agenda_hint_later(struct agenda *a, const char *id)
 {
     if (a->hints.count < AGENDA_HINTS_MAX)
         db_array_text(&a->hints, id);
     else
         a->hints_lost = true;
+}
+
+void agenda_hint(struct agenda *a, const char *id)
+{
+    agenda_hint_later(a, id);
     if (!event_pending(a->soon, EV_TIMEOUT, NULL))
         arm_ms(a->soon, 0);
 }
@@ -315,6 +320,8 @@ static void on_sweep_time(evutil_socket_t fd UNUSED, short what UNUSED, void *ar
     int64_t now_ms = clock_monotonic_ms(&clock_system);
 
     sweep(a);
+    if (a->hints.count > 0)
+        arm_ms(a->soon, 0);
     if (a->up && a->mode == AGENDA_LEADING && now_ms >= a->prune_at_ms) {
         a->prune_at_ms = now_ms + AGENDA_PRUNE_MS;
         db_query(a->options.db, &job_load_prune, NULL, on_pruned, a);

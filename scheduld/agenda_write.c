@@ -49,6 +49,14 @@ static void write_again(struct agenda *a)
     }
 }
 
+/* Who has locked a row is not waited for: it is read again, and is found not to be on record. */
+static void read_locked(struct agenda *a, const struct db_result *result)
+{
+    for (int i = 0; i < db_rows(result); i++)
+        if (!db_is_null(result, i, PUT_LOCKED))
+            agenda_hint_later(a, db_text(result, i, PUT_LOCKED));
+}
+
 static void on_put(void *arg, const struct db_result *result, const struct err *err)
 {
     struct agenda *a = arg;
@@ -63,13 +71,15 @@ static void on_put(void *arg, const struct db_result *result, const struct err *
         write_again(a);
         event_del(a->write_later);
         later(a, AGENDA_RETRY_MS);
-    } else if (db_rows(result) != 1 || !db_bool(result, 0, 0)) {
+    } else if (db_rows(result) == 0 || !db_bool(result, 0, PUT_LEADS)) {
         log_warning("agenda.not_leader", "epoch=%lld", (long long)a->epoch);
         agenda_stand_by(a);
         if (a->options.on_lost != NULL)
             a->options.on_lost(a->options.arg);
-    } else if (a->dirty_count > 0) {
-        later(a, 0);
+    } else {
+        read_locked(a, result);
+        if (a->dirty_count > 0)
+            later(a, 0);
     }
 }
 

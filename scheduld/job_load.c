@@ -76,21 +76,26 @@ const struct db_stmt job_load_owing = {
  * next_run already. Nobody waits for who has locked a row, see run_store.c. */
 const struct db_stmt job_load_put = {
     .name = "job_load_put",
-    .sql = "WITH free AS MATERIALIZED ("
-           " SELECT job_id FROM job_state WHERE job_id = ANY ($2::text[]) FOR NO KEY UPDATE SKIP LOCKED"
-           "), put AS ("
-           " INSERT INTO job_state AS s (job_id, next_run, problem, armed_revision)"
-           " SELECT u.id, to_timestamp(u.next_s), u.problem, u.revision"
-           " FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS u (id, next_s, problem, "
-           "revision)"
-           " JOIN jobs AS j ON j.id = u.id AND j.revision = u.revision"
-           " LEFT JOIN job_state AS t ON t.job_id = u.id"
-           " WHERE (SELECT epoch FROM scheduler FOR SHARE) = $1::bigint"
-           "  AND (t.job_id IS NULL OR u.id IN (SELECT job_id FROM free))"
-           " ON CONFLICT (job_id) DO UPDATE SET next_run = EXCLUDED.next_run, problem = EXCLUDED.problem,"
-           "  armed_revision = EXCLUDED.armed_revision, updated_at = now()"
-           " WHERE s.cursor IS NULL OR EXCLUDED.next_run IS NULL OR EXCLUDED.next_run > s.cursor"
-           ") SELECT epoch = $1::bigint FROM scheduler",
+    .sql =
+        "WITH free AS MATERIALIZED ("
+        " SELECT job_id FROM job_state WHERE job_id = ANY ($2::text[]) FOR NO KEY UPDATE SKIP LOCKED"
+        "), kept AS MATERIALIZED ("
+        " SELECT jobs_kept(ARRAY(SELECT u.id FROM unnest($2::text[]) AS u (id)"
+        "  LEFT JOIN job_state t ON t.job_id = u.id WHERE t.job_id IS NULL)) AS job_id"
+        "), mine AS MATERIALIZED (SELECT job_id FROM free UNION ALL SELECT job_id FROM kept), put AS ("
+        " INSERT INTO job_state AS s (job_id, next_run, problem, armed_revision)"
+        " SELECT u.id, to_timestamp(u.next_s), u.problem, u.revision"
+        " FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS u (id, next_s, problem, "
+        "revision)"
+        " JOIN jobs AS j ON j.id = u.id AND j.revision = u.revision"
+        " WHERE (SELECT epoch FROM scheduler FOR SHARE) = $1::bigint"
+        "  AND u.id IN (SELECT job_id FROM mine)"
+        " ON CONFLICT (job_id) DO UPDATE SET next_run = EXCLUDED.next_run, problem = EXCLUDED.problem,"
+        "  armed_revision = EXCLUDED.armed_revision, updated_at = now()"
+        " WHERE s.cursor IS NULL OR EXCLUDED.next_run IS NULL OR EXCLUDED.next_run > s.cursor"
+        ") SELECT epoch = $1::bigint, locked.id FROM scheduler LEFT JOIN ("
+        " SELECT id FROM unnest($2::text[], $5::bigint[]) AS u (id, revision) JOIN jobs USING (id, revision)"
+        " WHERE id NOT IN (SELECT job_id FROM mine)) AS locked ON true",
     .params = 5,
 };
 

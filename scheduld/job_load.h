@@ -42,10 +42,14 @@ extern const struct db_stmt job_load_ids;     /* ids -> a row each; of one that 
 extern const struct db_stmt job_load_changed; /* mark -> jobs changed since */
 extern const struct db_stmt job_load_gone;    /* mark -> ids of jobs deleted since, and not made again */
 extern const struct db_stmt job_load_owing;   /* now -> jobs that may have fire times not acted on */
-extern const struct db_stmt job_load_put;     /* epoch and arrays -> whether the epoch still is that */
+extern const struct db_stmt job_load_put;     /* epoch and arrays -> PUT_ */
 extern const struct db_stmt job_load_prune;   /* deletes some old tombstones */
 
 extern const struct db_stmt *const job_load_all[]; /* NULL at the end */
+
+/* Columns of job_load_put: whether the epoch still is that; a row for each job that somebody has locked, or
+ * one with NULL. */
+enum { PUT_LEADS, PUT_LOCKED };
 
 /* Columns of job_load_mark. */
 enum { MARK_XID, MARK_FILE };

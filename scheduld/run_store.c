@@ -20,6 +20,12 @@
     "  SELECT job_id FROM job_state WHERE job_id IN (SELECT job_id FROM " jobs ")"                           \
     "  FOR NO KEY UPDATE SKIP LOCKED)"
 
+/* Jobs that have no row in job_state yet, likewise: to insert one waits for who is deleting the job. */
+#define KEPT                                                                                                 \
+    "kept AS MATERIALIZED ("                                                                                 \
+    "  SELECT jobs_kept(ARRAY(SELECT i.job_id FROM input i LEFT JOIN job_state t USING (job_id)"             \
+    "    WHERE t.job_id IS NULL)) AS job_id)"
+
 /* What is in job_state stays if it is of a later fire or of a later definition of the job; a job that was
  * deleted has none. */
 static const struct db_stmt plan = {
@@ -42,12 +48,11 @@ static const struct db_stmt plan = {
     "  ON CONFLICT (job_id, fire_at) DO NOTHING"
     "  RETURNING id, job_id, fire_at, state"
     "), " FREE(
-        "input") ", moved AS ("
+        "input") ", " KEPT ", moved AS ("
                  "  INSERT INTO job_state AS s (job_id, cursor, next_run, armed_revision)"
                  "  SELECT DISTINCT ON (i.job_id) i.job_id, i.fire_at, to_timestamp(i.next_s), i.revision"
                  "  FROM input i JOIN fence ON true JOIN jobs j ON j.id = i.job_id"
-                 "    LEFT JOIN job_state t ON t.job_id = i.job_id"
-                 "  WHERE t.job_id IS NULL OR i.job_id IN (SELECT job_id FROM free)"
+                 "  WHERE i.job_id IN (SELECT job_id FROM free UNION ALL SELECT job_id FROM kept)"
                  "  ORDER BY i.job_id, i.fire_s DESC, i.revision DESC"
                  "  ON CONFLICT (job_id) DO UPDATE SET"
                  "    cursor = greatest(s.cursor, excluded.cursor),"

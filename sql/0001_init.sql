@@ -353,6 +353,14 @@ $$;
 COMMENT ON FUNCTION job_create_once IS 'Creates a job unless the key was used before, and returns what is kept with the key.';
 
 
+-- Runs as the owner of the tables, as who may write job_state may not lock jobs.
+CREATE FUNCTION jobs_kept(ids text[]) RETURNS SETOF text
+LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT id FROM jobs WHERE id = ANY (ids) FOR KEY SHARE SKIP LOCKED
+$$;
+COMMENT ON FUNCTION jobs_kept IS 'Which of these jobs there are and nobody is deleting; until the end of the transaction nobody can. For scheduld, which so never waits for who deletes several jobs, and he for it.';
+
+
 -- Written at each fire. Nothing but the key is indexed and pages have room, so that updates stay on their page (HOT).
 CREATE TABLE job_state (
     job_id text COLLATE "C" PRIMARY KEY REFERENCES jobs ON DELETE CASCADE,
@@ -694,5 +702,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO ecs_scheduler_webapi
 GRANT USAGE ON SEQUENCE jobs_revision TO ecs_scheduler_webapid;
 
 GRANT INSERT, UPDATE, DELETE ON job_state, runs TO ecs_scheduler_scheduld;
+REVOKE ALL ON FUNCTION jobs_kept FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION jobs_kept TO ecs_scheduler_scheduld;
 GRANT DELETE ON job_tombstones TO ecs_scheduler_scheduld;
 GRANT UPDATE (epoch, holder, since, heartbeat) ON scheduler TO ecs_scheduler_scheduld;

@@ -518,6 +518,29 @@ static void hints_may_come_in_any_order_and_number(void **state)
     assert_int_equal(w->dues, 0);
 }
 
+static void who_locks_a_job_delays_that_job_alone(void **state)
+{
+    struct watch *w = *state;
+    struct pg *slow = pg_open(NULL);
+    struct answer answer;
+
+    make(w, "('a', '0 5'), ('b', '0 5')");
+    begin_with(w, 100);
+    pg_ask(slow, &answer,
+           "WITH held AS MATERIALIZED (SELECT FROM jobs WHERE id = 'a' FOR UPDATE) SELECT pg_sleep(60) FROM "
+           "held",
+           NULL, 0);
+    while (strcmp(pg_value(w->pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "0") == 0)
+        pg_turn(slow, 1);
+    lead(w);
+    UNTIL(w, next_of(w, "b") == 300);
+    assert_string_equal(pg_value(w->pg, "SELECT count(*) FROM job_state WHERE job_id = 'a'"), "0");
+    pg_value(w->pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    UNTIL(w, next_of(w, "a") == 300);
+    pg_close(slow);
+}
+
 static void changes_while_the_connection_is_cut(void **state)
 {
     struct watch *w = *state;
@@ -600,6 +623,7 @@ int main(void)
         FRESH(who_does_not_lead_writes_nothing),
         FRESH(a_hundred_thousand_changes_at_once),
         FRESH(hints_may_come_in_any_order_and_number),
+        FRESH(who_locks_a_job_delays_that_job_alone),
         FRESH(changes_while_the_connection_is_cut),
         FRESH(an_update_of_a_zone_arms_its_jobs_again),
     };

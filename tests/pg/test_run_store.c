@@ -390,6 +390,28 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
     }
 }
 
+/* In one transaction, as webapid does and psql may: neither waits for the other, in whatever order. */
+static void who_deletes_jobs_is_not_waited_for(void **state)
+{
+    struct run_plan_row rows[2] = {planned, planned};
+    struct answer answer;
+    struct wrote wrote;
+    struct pg *slow;
+
+    pg_value(admin, "INSERT INTO job_state (job_id) VALUES ('b')"); /* a has none yet */
+    slow = begin_slow(&answer, "WITH gone AS (DELETE FROM jobs WHERE id = 'a' RETURNING id)"
+                               " SELECT pg_sleep(60) FROM gone");
+    rows[1].job_id = "b";
+    wrote = plan(*state, 5, rows, 2, false);
+    assert_int_equal(wrote.kind, ERR_NONE);
+    assert_int_equal(wrote.rows, 2);
+    assert_int_equal(answer.times, 0); /* he is not done */
+    assert_string_equal(pg_value(admin, "SELECT string_agg(job_id, ',') FROM job_state"), "b");
+    end_slow(slow);
+    plan(*state, 5, rows, 1, false);
+    assert_string_equal(pg_value(admin, SELECT_STATE), "1700000000|1700000060|7");
+}
+
 static void who_locks_a_run_is_not_waited_for(void **state)
 {
     AUTO_RUN struct run *run = run_new();
@@ -519,6 +541,7 @@ int main(void)
         FRESH(without_a_task_there_is_no_last_run),
         FRESH(a_later_last_run_stays),
         FRESH(who_locks_a_job_is_not_waited_for),
+        FRESH(who_deletes_jobs_is_not_waited_for),
         FRESH(who_locks_a_run_is_not_waited_for),
         FRESH(a_row_that_is_committed_meanwhile_is_seen_by_the_next),
         FRESH(what_is_open_is_taken_over),
