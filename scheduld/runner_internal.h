@@ -150,3 +150,6 @@ void runner_drop_launching(struct runner *runner, struct fire *fire); /* is in n
 
 /* runner_takeover.c */
 void runner_take_over(struct runner *runner);
+/* Of a run whose token ECS may have forgotten: asking with it again could start its tasks twice. It ends with
+ * what can be told. */
+void runner_ask_what_runs(struct runner *runner, struct fire *fire);

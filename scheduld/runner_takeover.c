@@ -46,12 +46,12 @@ static void on_running(void *arg, const char *const *arns UNUSED, size_t count, 
     if (runner_release(asking.fire)) {
         if (error != NULL)
             run_set_error(asking.fire->run,
-                          "found unfinished when ECS may have forgotten its client token: whether its tasks "
+                          "still open when ECS may have forgotten its client token: whether its tasks "
                           "were started cannot be told (%s)",
                           aws_error_text(error, text, sizeof text));
         else
             run_set_error(asking.fire->run,
-                          "found unfinished when ECS may have forgotten its client token: whether its tasks "
+                          "still open when ECS may have forgotten its client token: whether its tasks "
                           "were started cannot be told; %zu tasks of %s run now",
                           count, asking.family);
         give_up(asking.runner, asking.fire);
@@ -60,7 +60,7 @@ static void on_running(void *arg, const char *const *arns UNUSED, size_t count, 
     free(asking.family);
 }
 
-static void ask_what_runs(struct runner *runner, struct fire *fire)
+void runner_ask_what_runs(struct runner *runner, struct fire *fire)
 {
     struct asking *asking = mem_alloc(sizeof *asking);
     struct err err;
@@ -133,7 +133,7 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
         run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);
         give_up(runner, fire);
     } else if (run_token_expired(run, clock_wall_s(runner->options.clock))) {
-        ask_what_runs(runner, fire);
+        runner_ask_what_runs(runner, fire);
     } else {
         fire->state = RUN_RETRYING;
         runner_apply(runner, fire, RUN_EV_TIME);

@@ -276,13 +276,19 @@ void runner_begin_some(struct runner *runner)
  * grace is over, for nothing else tells. */
 static void wake(struct runner *runner, struct fire *fire)
 {
+    int64_t now_s = clock_wall_s(runner->options.clock);
+
     runner_unpark(runner, fire);
-    if (fire->state == RUN_DUE)
+    if (fire->state == RUN_DUE) {
         runner_queue_due(runner, fire);
-    else if (runner_over_grace(runner, fire) && !run_is_unsure(fire->run))
+    } else if (run_is_unsure(fire->run) && run_token_expired(fire->run, now_s)) {
+        runner_take_slot(runner, fire, true);
+        runner_ask_what_runs(runner, fire);
+    } else if (runner_over_grace(runner, fire) && !run_is_unsure(fire->run)) {
         runner_end_launch_late(runner, fire, RUN_EV_LATE);
-    else
+    } else {
         runner_apply(runner, fire, RUN_EV_TIME);
+    }
 }
 
 void runner_wake_some(struct runner *runner)

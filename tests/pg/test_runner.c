@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "fake_aws.h"
 #include "mem.h"
+#include "run.h"
 #include "runner.h"
 
 enum { NOW = 1700000000, GRACE_S = 3600 };
@@ -725,6 +726,26 @@ static void a_run_of_long_ago_is_not_launched_blindly(void **state)
     assert_int_equal(rig->aws.run_calls, 1);
 }
 
+/* Of a job whose grace is as long as a token's life. */
+static void an_answer_that_was_lost_long_ago_is_not_asked_for(void **state)
+{
+    struct rig *rig = *state;
+
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_LOST}, 1);
+    rig->aws.hold_runs = true;
+    runner_due(rig->runner, &(struct agenda_due){.job_id = "a",
+                                                 .revision = revision_of("a"),
+                                                 .fire_s = NOW,
+                                                 .next_s = NOW + 60,
+                                                 .grace_s = 86400});
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    rig->wall_us += (RUN_TOKEN_LIFE_S + 2) * INT64_C(1000000);
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 launch_failed 0");
+    check_error("cannot be told; 0 tasks of fa run now");
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
 static void a_run_edited_by_hand_is_given_up(void **state)
 {
     struct rig *rig = *state;
@@ -1071,6 +1092,7 @@ int main(void)
         FRESH(a_run_that_is_taken_over_has_the_grace_of_its_job),
         FRESH(what_is_due_of_a_job_that_is_taken_over_comes_next),
         FRESH(a_run_of_long_ago_is_not_launched_blindly),
+        FRESH(an_answer_that_was_lost_long_ago_is_not_asked_for),
         FRESH(a_run_edited_by_hand_is_given_up),
         FRESH(results_wait_for_the_database),
         FRESH(who_locks_a_run_holds_up_that_run_alone),
