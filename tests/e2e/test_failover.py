@@ -166,7 +166,8 @@ class Failover(unittest.TestCase):
         self.started_runs(2, epoch + 1)
         for daemon in members:
             self.assertIn("leader.lost" if daemon is members[0] else "db.down", daemon.check() and daemon.log())
-            self.assertIn(f"db.up db=scheduld host={new.dir}", daemon.log().replace('"', ""))
+            wait_until("it is connected to the other server",
+                       lambda each=daemon: each.check() and f"db.up db=scheduld host={new.dir}" in each.log())
         epoch_now, holder, since = self.stack.sql("SELECT epoch, holder, extract(epoch FROM since)::float8 FROM scheduler")[0]
         self.assertEqual(epoch_now, epoch + 1)
         self.assertIn(int(holder.rpartition(":")[2]), [daemon.pid for daemon in members])
