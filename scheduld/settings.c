@@ -87,6 +87,7 @@ const char *const settings_of_webapid[] = {
     "ECSS_LISTEN",
     "ECSS_WORKERS",
     "ECSS_MAX_CONNECTIONS",
+    "ECSS_MAX_CONNECTIONS_PER_ADDRESS",
     "ECSS_REQUEST_TIMEOUT_SECONDS",
     "ECSS_IDLE_TIMEOUT_SECONDS",
     "ECSS_TOKENS",

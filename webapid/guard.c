@@ -18,6 +18,7 @@
 #include "cors.h"
 #include "log.h"
 #include "mem.h"
+#include "peers.h"
 #include "refusal.h"
 #include "request_id.h"
 #include "tls.h"
@@ -56,6 +57,7 @@ struct guard {
     int64_t since_us;
     char request_id[REQUEST_ID_SIZE]; /* of the request that is answered, or was last */
     char remote[REMOTE_SIZE];
+    struct peer peer;
 };
 
 static void proceed(struct guard *guard);
@@ -356,6 +358,7 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
     else
         guards->first = guard->next;
     atomic_fetch_sub(guards->connections, 1);
+    peers_leave(guards->peers, &guard->peer);
     if (guard->owner != NULL) {
         guards->on_gone(guard->owner, guard->framing);
     } else {
@@ -384,6 +387,7 @@ static void name_remote(struct guard *guard)
     socklen_t len = sizeof address;
     char host[48] = "";
 
+    /* Of one that has gone already the family is 0: it is not counted. */
     if (getpeername(bufferevent_getfd(guard->bev), (struct sockaddr *)&address, &len) != 0)
         snprintf(guard->remote, sizeof guard->remote, "gone");
     else if (address.ss_family == AF_INET)
@@ -396,6 +400,7 @@ static void name_remote(struct guard *guard)
                  ntohs(((struct sockaddr_in6 *)&address)->sin6_port));
     else
         snprintf(guard->remote, sizeof guard->remote, "unix");
+    guard->peer = peer_of(&address);
 }
 
 uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
@@ -404,6 +409,7 @@ uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
     struct guards *guards = door->guards;
     struct guard *guard = mem_alloc(sizeof *guard);
     bufferevent_event_cb unused;
+    bool few;
 
     *guard =
         (struct guard){.guards = guards, .door = door, .conn = conn, .bev = conn->bev, .next = guards->first};
@@ -420,8 +426,11 @@ uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
     bufferevent_setcb(guard->bev, on_read, on_write, on_event, guard);
     evhtp_connection_set_hook(conn, evhtp_hook_on_connection_fini, (evhtp_hook)on_fini, guard);
     set_state(guard, tls_is_on(guard->bev) ? GUARD_SHAKING : GUARD_IDLE);
+    few = peers_enter(guards->peers, &guard->peer);
     if (atomic_fetch_add(guards->connections, 1) >= guards->max_connections)
         refuse(guard, 503, "There are too many connections; try again later.");
+    else if (!few)
+        refuse(guard, 503, "There are too many connections from this address; try again later.");
     return EVHTP_RES_OK;
 }
 

@@ -33,6 +33,7 @@
 
 struct evhtp_connection;
 struct evhtp_request;
+struct peers;
 struct guard;
 
 /* What the guards of one worker share. */
@@ -41,6 +42,7 @@ struct guards {
     const char *const *origins; /* lent: cors.h */
     atomic_int *connections;    /* lent: of all workers */
     int max_connections;
+    struct peers *peers; /* lent: of all workers */
 
     /* A request is there: from now on it is up to the owner to call guard_answer() once, at once or later. */
     void (*on_request)(void *arg, struct guard *guard);

@@ -19,6 +19,7 @@
 #include "listen.h"
 #include "log.h"
 #include "mem.h"
+#include "peers.h"
 #include "server_worker.h"
 #include "tls.h"
 
@@ -31,6 +32,7 @@ struct server {
     struct server_worker *workers; /* owned: options.workers of them */
     int started;
     atomic_int connections;
+    struct peers *peers; /* owned */
     bool stopping;
     struct event *said; /* owned */
     int said_fd;        /* owned */
@@ -202,8 +204,8 @@ static bool make_workers(struct server *server, struct err *err)
         const int *mine = &fds[(size_t)w * SERVER_LISTEN_MAX];
 
         if (good) {
-            good = server_worker_init(&server->workers[w], server, &server->options, &server->connections, w,
-                                      mine, opened, err);
+            good = server_worker_init(&server->workers[w], server, &server->options, &server->connections,
+                                      server->peers, w, mine, opened, err);
             continue;
         }
         for (size_t a = 0; a < opened; a++)
@@ -238,6 +240,7 @@ struct server *server_start(struct event_base *base, const struct server_options
     server->said = event_new(base, server->said_fd, EV_READ | EV_PERSIST, on_said, server);
     if (server->said_fd < 0 || server->said == NULL || event_add(server->said, NULL) != 0)
         abort();
+    server->peers = peers_new(options->max_per_address);
     server->workers = mem_array((size_t)options->workers, sizeof *server->workers);
     raise_fd_limit(options);
     if (!parse_addresses(server, err) || !make_workers(server, err) || !start_workers(server, err)) {
@@ -281,6 +284,7 @@ void server_free(struct server *server)
     for (size_t a = 0; a < server->address_count; a++)
         listen_forget(&server->addresses[a]);
     free(server->workers);
+    peers_free(server->peers);
     tls_free(server->tls);
     event_free(server->said);
     close(server->said_fd);

@@ -48,6 +48,7 @@ struct server_options {
     int answer_timeout_ms;  /* from its last byte to the answer; then 503 */
     int drain_timeout_ms;   /* when stopping, for requests in flight */
     int max_connections;    /* of all workers; those beyond are answered 503 */
+    int max_per_address;    /* of these, from one address; likewise */
 
     /* On the worker's thread, before its loop runs and after it has ended: makes and frees worker->app. NULL:
      * none. */

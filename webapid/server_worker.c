@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -17,6 +18,7 @@
 #include "db.h"
 #include "log.h"
 #include "meters.h"
+#include "peers.h"
 #include "tls.h"
 #include "token_cache.h"
 
@@ -33,12 +35,18 @@ static struct timeval after_ms(int ms)
 /* ---- Accepting ---- */
 
 /* Far beyond the limit there is not even a 503: each of those costs memory as well. */
-static evhtp_res on_pre_accept(evhtp_connection_t *conn UNUSED, void *arg)
+static evhtp_res on_pre_accept(evhtp_connection_t *conn, void *arg)
 {
     const struct guards *guards = arg;
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+    struct peer peer;
 
-    return atomic_load(guards->connections) < guards->max_connections + REFUSED_MAX ? EVHTP_RES_OK
-                                                                                    : EVHTP_RES_ERROR;
+    if (atomic_load(guards->connections) >= guards->max_connections + REFUSED_MAX ||
+        getpeername(conn->sock, (struct sockaddr *)&address, &len) != 0)
+        return EVHTP_RES_ERROR;
+    peer = peer_of(&address);
+    return peers_judge(guards->peers, &peer) == PEERS_FAR_TOO_MANY ? EVHTP_RES_ERROR : EVHTP_RES_OK;
 }
 
 static evhtp_res on_post_accept(evhtp_connection_t *conn, void *arg)
@@ -342,7 +350,7 @@ bool server_worker_start(struct server_worker *sw, struct err *err)
     return true;
 }
 
-static void init_guards(struct server_worker *sw, atomic_int *connections)
+static void init_guards(struct server_worker *sw, atomic_int *connections, struct peers *peers)
 {
     const struct server_options *options = sw->options;
 
@@ -353,6 +361,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections)
         .origins = options->origins,
         .connections = connections,
         .max_connections = options->max_connections,
+        .peers = peers,
         .on_request = on_guard_request,
         .on_refused = on_refused,
         .on_late = request_late,
@@ -364,7 +373,8 @@ static void init_guards(struct server_worker *sw, atomic_int *connections)
 }
 
 bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
-                        atomic_int *connections, int number, const int *fds, size_t fd_count, struct err *err)
+                        atomic_int *connections, struct peers *peers, int number, const int *fds,
+                        size_t fd_count, struct err *err)
 {
     const struct timeval beat = after_ms(SERVER_BEAT_MS);
     bool good = true;
@@ -373,7 +383,7 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     sw->worker = (struct worker){.number = number, .base = event_base_new(), .meters = options->meters};
     sw->env =
         (struct request_env){.worker = &sw->worker, .router = options->router, .origins = options->origins};
-    init_guards(sw, connections);
+    init_guards(sw, connections, peers);
     sw->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sw->stop = event_new(sw->worker.base, sw->stop_fd, EV_READ, on_stop, sw);
     sw->renew_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

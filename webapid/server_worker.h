@@ -46,8 +46,8 @@ struct server_worker {
 
 /* fds: a listening socket for each address; they are the worker's from now on, also on failure. */
 bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
-                        atomic_int *connections, int number, const int *fds, size_t fd_count,
-                        struct err *err);
+                        atomic_int *connections, struct peers *peers, int number, const int *fds,
+                        size_t fd_count, struct err *err);
 bool server_worker_start(struct server_worker *sw, struct err *err);
 /* From the main thread. */
 void server_worker_stop(struct server_worker *sw);

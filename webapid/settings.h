@@ -13,7 +13,7 @@ struct settings {
     char *tls_certificate, *tls_key, *tls_client_ca;
     bool insecure;
     char **origins;
-    int64_t max_connections;
+    int64_t max_connections, max_per_address;
     int64_t request_timeout_s, idle_timeout_s;
     int log_level, log_format; /* enum log_level, enum log_format */
 };

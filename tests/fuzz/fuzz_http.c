@@ -17,6 +17,7 @@
 
 #include "framing.h"
 #include "log.h"
+#include "peers.h"
 #include "reply.h"
 #include "server_worker.h"
 
@@ -76,7 +77,7 @@ static void set_up(void)
     expect(bind(fd, (const struct sockaddr *)&name, name_len) == 0 && listen(fd, 8) == 0);
     name_len = sizeof name;
     expect(getsockname(fd, (struct sockaddr *)&name, &name_len) == 0);
-    expect(server_worker_init(&worker, NULL, &options, &connections, 0, &fd, 1, NULL));
+    expect(server_worker_init(&worker, NULL, &options, &connections, peers_new(10), 0, &fd, 1, NULL));
 }
 
 static void turn(void)

@@ -1,7 +1,7 @@
 /*
  * webapid's HTTP side with other handlers: they answer what they were given, at once or later, so that a test
- * sees what reaches a handler. Set up by the environment: LISTEN, WORKERS, ORIGINS, MAX_CONNECTIONS, and
- * REQUEST_MS, IDLE_MS, ANSWER_MS and DRAIN_MS.
+ * sees what reaches a handler. Set up by the environment: LISTEN, WORKERS, ORIGINS, MAX_CONNECTIONS,
+ * MAX_PER_ADDRESS and REQUEST_MS, IDLE_MS, ANSWER_MS and DRAIN_MS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +223,7 @@ int main(void)
         .answer_timeout_ms = number("ANSWER_MS", 30000),
         .drain_timeout_ms = number("DRAIN_MS", 10000),
         .max_connections = number("MAX_CONNECTIONS", 1000),
+        .max_per_address = number("MAX_PER_ADDRESS", 1000),
         .open = open_worker,
         .close = close_worker,
         .on_stopped = on_stopped,

@@ -53,10 +53,12 @@ class Answer:
 
 
 class Client:
-    def __init__(self, address):
+    def __init__(self, address, source=None):
         self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
         self.socket.settimeout(DEADLINE_S)
         try:
+            if source:
+                self.socket.bind((source, 0))
             self.socket.connect(address)
         except OSError:
             self.socket.close()

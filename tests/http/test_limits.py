@@ -1,8 +1,9 @@
 """Nothing that a client sends, or does not send, is without a bound: sizes, counts, and times."""
+import tempfile
 import time
 import unittest
 
-from echod import GET, Closed, Echod, head
+from echod import GET, Client, Closed, Echod, head
 
 
 class Sizes(unittest.TestCase):
@@ -123,6 +124,31 @@ class Connections(unittest.TestCase):
                 self.assertEqual((answer.status, answer["Retry-After"]), (503, "1"))
                 self.assertEqual(client.rest(), b"")
             for client in clients:
+                client.socket.close()
+            self.wait_for_room(echod)
+
+    def test_too_many_of_one_address_are_told(self):
+        with tempfile.TemporaryDirectory(prefix="ecss-http-") as folder, \
+                Echod(MAX_PER_ADDRESS=3, LISTEN=f"127.0.0.1:0,unix:{folder}/s") as echod:
+            clients = [echod.connect() for _ in range(3)]
+            for client in clients:
+                self.assertEqual(client.ask(GET).status, 200)
+            with echod.connect() as client:
+                answer = client.answer()
+                self.assertEqual((answer.status, answer["Retry-After"]), (503, "1"))
+                self.assertIn("from this address", answer.error()["message"])
+            with Client(echod.address, source="127.0.0.2") as client:  # others are not held up
+                self.assertEqual(client.ask(GET).status, 200)
+            for _ in range(5):
+                with echod.connect(f"{folder}/s") as client:
+                    self.assertEqual(client.ask(GET).status, 200)
+            # Hundreds more are dropped without an answer, and cost nothing.
+            crowd = []
+            for _ in range(300):
+                crowd.append(echod.connect())
+            with Client(echod.address, source="127.0.0.2") as client:
+                self.assertEqual(client.ask(GET).status, 200)
+            for client in clients + crowd:
                 client.socket.close()
             self.wait_for_room(echod)
 
