@@ -21,8 +21,8 @@ void request_begin(void *arg, struct guard *guard)
     struct request *rq = mem_alloc(sizeof *rq);
 
     *rq = (struct request){.env = env, .guard = guard, .framing = guard_framing(guard)};
-    strcpy(rq->by, guard_asks_for_token(guard) ? "-" : "api");
-    strcpy(rq->id, guard_request_id(guard)); /* as long as can be */
+    snprintf(rq->by, sizeof rq->by, "%s", guard_asks_for_token(guard) ? "-" : "api");
+    snprintf(rq->id, sizeof rq->id, "%s", guard_request_id(guard));
     guard_set_owner(guard, rq);
     router_dispatch(&env->router, rq);
 }

@@ -3,7 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+
+#include <openssl/crypto.h>
 
 #include "log.h"
 #include "mem.h"
@@ -64,16 +65,9 @@ void token_store_load(struct db *db, db_fn *done, void *arg)
 
 static bool read_hash(const char *hex, unsigned char ret[static TOKEN_HASH_LEN])
 {
-    unsigned byte;
+    size_t len = 0;
 
-    if (strlen(hex) != 2 * TOKEN_HASH_LEN)
-        return false;
-    for (size_t i = 0; i < TOKEN_HASH_LEN; i++) {
-        if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
-            return false;
-        ret[i] = (unsigned char)byte;
-    }
-    return true;
+    return OPENSSL_hexstr2buf_ex(ret, TOKEN_HASH_LEN, &len, hex, '\0') == 1 && len == TOKEN_HASH_LEN;
 }
 
 static bool read_row(const struct db_result *result, int row, struct token *ret)
