@@ -198,8 +198,10 @@ static void ask_queue(struct runner *runner, struct fire *fire)
 
 void runner_forget_queues(struct runner *runner)
 {
-    while (!LIST_EMPTY(&runner->queues))
-        queue_free(LIST_FIRST(&runner->queues));
+    for (struct runner_queue *queue = LIST_FIRST(&runner->queues), *next; queue != NULL; queue = next) {
+        next = LIST_NEXT(queue, link);
+        queue_free(queue);
+    }
 }
 
 /* Running tasks. */
