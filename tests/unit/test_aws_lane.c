@@ -4,8 +4,6 @@
 
 #include "test.h"
 
-#include <string.h>
-
 #include <event2/event.h>
 
 #include "attr.h"
@@ -153,13 +151,14 @@ static void room_by_a_slot(void **state UNUSED)
 static void a_throttle_slows_all_of_them(void **state UNUSED)
 {
     begin(10, 10, 64);
-    for (int i = 0; i < 5; i++) {
-        come(0);
+    for (int i = 0; i < 5; i++)
+        come(i);
+    for (int i = 0; i < 5; i++)
         aws_lane_answered(&world.lane, true);
-    }
-    world.count = 0;
-    memset(world.went, 0, sizeof world.went);
+    come(5);
+    assert_string_equal(world.went, "abcde"); /* what the bucket held is gone */
     pass(1000);
+    assert_string_equal(world.went, "abcdef");
     aws_lane_answered(&world.lane, false);
     assert_true(world.lane.rate.rate < 2);
     for (int i = 0; i < 20; i++) {
