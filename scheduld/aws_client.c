@@ -160,6 +160,11 @@ const char *aws_client_region(const struct aws_client *client)
     return aws_config_region(client->config);
 }
 
+struct aws_creds *aws_client_creds(struct aws_client *client)
+{
+    return client->creds;
+}
+
 /* Credentials that have expired are not at hand: then it is still said when they did. */
 static void measure_credentials(struct aws_client *client)
 {

@@ -19,6 +19,7 @@
 
 struct aws_call;
 struct aws_client;
+struct aws_creds;
 struct event_base;
 struct json_object;
 struct metrics;
@@ -61,6 +62,7 @@ size_t aws_client_pending(const struct aws_client *client);
 void aws_client_measure(struct aws_client *client);
 
 const char *aws_client_region(const struct aws_client *client);
+struct aws_creds *aws_client_creds(struct aws_client *client); /* lent */
 
 /* How many calls of a lane would be sent at once. After an answer of 0 on_room comes once, from the loop,
  * when there is room again. */

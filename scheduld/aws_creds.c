@@ -244,6 +244,11 @@ const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s)
     return &creds->keys;
 }
 
+struct aws_means *aws_creds_means(struct aws_creds *creds)
+{
+    return &creds->means;
+}
+
 const char *aws_creds_source(const struct aws_creds *creds)
 {
     return creds->source;

@@ -38,6 +38,9 @@ void aws_creds_free(struct aws_creds *creds);
  * wait. now_s is the wall time as AWS sees it. Looks at the files now and then. */
 const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s);
 
+/* What its providers work with, lent: to ask STS as they do. */
+struct aws_means *aws_creds_means(struct aws_creds *creds);
+
 /* Which provider found them; NULL: nobody has. */
 const char *aws_creds_source(const struct aws_creds *creds);
 

@@ -109,15 +109,17 @@ static void answer(struct role *role, enum aws_found found, struct aws_keys *key
     lookup->answer(lookup, found, keys, err);
 }
 
-static void on_sts(void *arg, enum aws_found found, struct aws_keys *keys, const struct err *err)
+static void on_sts(void *arg, const char *xml, size_t len, const struct err *err)
 {
     struct role *role = arg;
+    AUTO_AWS_KEYS struct aws_keys keys = {0};
     struct err why = *err;
+    enum aws_found found = aws_sts_take(role->lookup->means, xml, len, &keys, &why);
 
     role->sts = NULL;
     if (found != AWS_FOUND)
         err_wrap(&why, "%s", role->arn);
-    answer(role, found, keys, &why);
+    answer(role, found, &keys, &why);
 }
 
 /* The keys to ask with are there, or are not. PENDING: STS is asked. */

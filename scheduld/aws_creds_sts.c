@@ -109,8 +109,8 @@ static void send_request(struct aws_sts *sts)
     sts->fetch = aws_fetch_start(sts->means, &spec, on_answer, sts);
 }
 
-static bool read_answer(const struct aws_sts *sts, const struct http_answer *answer,
-                        const struct aws_error *error, struct aws_keys *keys, struct err *err)
+static bool is_good(const struct aws_sts *sts, const struct http_answer *answer,
+                    const struct aws_error *error, struct err *err)
 {
     char text[ERR_TEXT_SIZE];
 
@@ -119,8 +119,7 @@ static bool read_answer(const struct aws_sts *sts, const struct http_answer *ans
                        aws_fetch_failure(answer, text, sizeof text));
     if (answer->status != 200)
         return err_set(err, ERR_DENIED, "STS says %s", aws_error_text(error, text, sizeof text));
-    return aws_sts_read(answer->body, answer->body_len, aws_means_now_s(sts->means), keys, err) ||
-           err_wrap(err, "%s", sts->endpoint.url);
+    return true;
 }
 
 static void on_answer(void *arg, const struct http_answer *answer)
@@ -129,7 +128,6 @@ static void on_answer(void *arg, const struct http_answer *answer)
     aws_sts_fn *done = sts->done;
     void *done_arg = sts->arg;
     AUTO_AWS_ERROR struct aws_error error = {0};
-    AUTO_AWS_KEYS struct aws_keys keys = {0};
     struct err err = {0};
     bool good;
 
@@ -141,9 +139,20 @@ static void on_answer(void *arg, const struct http_answer *answer)
         send_request(sts);
         return;
     }
-    good = read_answer(sts, answer, &error, &keys, &err);
+    good = is_good(sts, answer, &error, &err);
     sts_free(sts);
-    done(done_arg, good ? AWS_FOUND : AWS_FAILED, &keys, &err);
+    done(done_arg, good ? answer->body : NULL, good ? answer->body_len : 0, &err);
+}
+
+enum aws_found aws_sts_take(const struct aws_means *means, const char *xml, size_t len, struct aws_keys *ret,
+                            struct err *err)
+{
+    if (xml == NULL)
+        return AWS_FAILED;
+    if (aws_sts_read(xml, len, aws_means_now_s(means), ret, err))
+        return AWS_FOUND;
+    err_wrap(err, "STS");
+    return AWS_FAILED;
 }
 
 struct aws_sts *aws_sts_start(struct aws_means *means, const char *form, const struct aws_keys *with,

@@ -24,12 +24,15 @@ static const char *setting(const struct aws_lookup *lookup, const char *variable
                          : aws_profiles_get(aws_config_profiles(lookup->means->config), lookup->profile, key);
 }
 
-static void on_sts(void *arg, enum aws_found found, struct aws_keys *keys, const struct err *err)
+static void on_sts(void *arg, const char *xml, size_t len, const struct err *err)
 {
     struct aws_lookup *lookup = arg;
+    AUTO_AWS_KEYS struct aws_keys keys = {0};
+    struct err why = *err;
+    enum aws_found found = aws_sts_take(lookup->means, xml, len, &keys, &why);
 
     lookup->state = NULL;
-    lookup->answer(lookup, found, keys, err);
+    lookup->answer(lookup, found, &keys, &why);
 }
 
 /* Reads the token and makes the request of it. */

@@ -2,6 +2,7 @@
 #include <event2/event.h>
 
 #include "admin.h"
+#include "aws_client_check.h"
 #include "daemon.h"
 #include "log.h"
 #include "scheduler.h"
@@ -109,6 +110,21 @@ static int serve(const struct settings *settings)
     return code;
 }
 
+static const struct daemon_option options[] = {
+    {"check-aws",
+     "try credentials, region and permissions for AWS without starting anything; exit with 0, 1 or 78"},
+    {0},
+};
+
+static int check_aws(const struct settings *settings)
+{
+    bool curious = settings->log_level == LOG_LEVEL_DEBUG;
+
+    /* What the log would say is in the report. */
+    log_init(curious ? LOG_LEVEL_DEBUG : LOG_LEVEL_CRITICAL, (enum log_format)settings->log_format);
+    return aws_check(settings->ecs_cluster, stdout);
+}
+
 int main(int argc, char **argv)
 {
     const struct daemon_spec spec = {
@@ -118,6 +134,7 @@ int main(int argc, char **argv)
                 "others stand by.",
         .config = settings_config,
         .other_settings = settings_of_webapid,
+        .options = options,
         .check = settings_check_aws,
     };
     struct settings settings = {0};
@@ -125,7 +142,9 @@ int main(int argc, char **argv)
 
     switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) {
     case DAEMON_EXIT:
-    case DAEMON_RUN_OPTION: /* it has none */
+        break;
+    case DAEMON_RUN_OPTION:
+        code = check_aws(&settings);
         break;
     case DAEMON_RUN:
         code = serve(&settings);

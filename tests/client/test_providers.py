@@ -262,9 +262,9 @@ class Providers(Case):
 
     def test_malformed(self) -> None:
         cases = {
-            "role": ("AssumeRole", "127.0.0.1:.*: the answer has no AccessKeyId"),
+            "role": ("AssumeRole", "role/scheduler: STS: the answer has no AccessKeyId"),
             "role of an instance": ("IMDS:Credentials", "http.*: the answer is not JSON"),
-            "web identity": ("AssumeRoleWithWebIdentity", "web identity: .*the answer has no AccessKeyId"),
+            "web identity": ("AssumeRoleWithWebIdentity", "web identity: STS: the answer has no AccessKeyId"),
             "container": ("Container:Credentials", "container endpoint: .*: the answer is not JSON"),
             "instance": ("IMDS:Credentials", "instance metadata: .*: the answer is not JSON")}
         for name in self.show("malformed"):
