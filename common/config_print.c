@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
 
 enum { HELP_INDENT = 6, HELP_WIDTH = 80 };
 
@@ -83,18 +82,16 @@ void config_print_help(const struct config *config, FILE *out)
 }
 
 /* Where the password of user:password@ begins, with its length; NULL if there is none. The last @ before the
- * path counts, as libpq has it. */
+ * parameters counts: libpq takes that before the path, but then a password with a slash in it would be shown.
+ */
 static const char *uri_password(const char *url, size_t *len)
 {
-    const char *start = strstr(url, "://"), *end, *at = NULL, *colon;
+    const char *start = strstr(url, "://"), *at, *colon;
 
     if (start == NULL)
         return NULL;
     start += 3;
-    end = start + strcspn(start, "/?");
-    for (const char *p = start; p < end; p++)
-        if (*p == '@')
-            at = p;
+    at = memrchr(start, '@', strcspn(start, "?"));
     if (at == NULL)
         return NULL;
     colon = memchr(start, ':', (size_t)(at - start));
@@ -123,26 +120,62 @@ static size_t value_length(const char *value, bool uri)
     return (size_t)(p - value);
 }
 
-/* Whether text begins with a parameter that is secret; *len is the length of its name, white space and the =
- * sign. */
+/* Parameters whose values may be shown. Any other may be a secret: a password, or one that is misspelt. */
+static const char *const shown[] = {
+    "application_name",
+    "channel_binding",
+    "client_encoding",
+    "connect_timeout",
+    "dbname",
+    "fallback_application_name",
+    "gssencmode",
+    "host",
+    "hostaddr",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "krbsrvname",
+    "load_balance_hosts",
+    "options",
+    "passfile",
+    "port",
+    "require_auth",
+    "service",
+    "sslcert",
+    "sslcrl",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "ssl_max_protocol_version",
+    "ssl_min_protocol_version",
+    "target_session_attrs",
+    "tcp_user_timeout",
+    "user",
+};
+
+static bool is_shown(const char *name, size_t len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+        if (strlen(shown[i]) == len && strncmp(shown[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+/* Whether text begins with a parameter that is not to be shown; *len is the length of its name, white space
+ * and the = sign. */
 static bool is_secret(const char *text, size_t *len)
 {
-    static const char *const names[] = {"password", "sslpassword"};
+    size_t name_len = strcspn(text, "=& \t\r\n");
+    const char *p = text + name_len;
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        const char *p = text + strlen(names[i]);
-
-        if (strncasecmp(text, names[i], strlen(names[i])) != 0)
-            continue;
-        p += strspn(p, " \t\r\n");
-        if (*p != '=')
-            continue;
-        p++;
-        p += strspn(p, " \t\r\n");
-        *len = (size_t)(p - text);
-        return true;
-    }
-    return false;
+    p += strspn(p, " \t\r\n");
+    if (*p != '=' || is_shown(text, name_len))
+        return false;
+    p++;
+    p += strspn(p, " \t\r\n");
+    *len = (size_t)(p - text);
+    return true;
 }
 
 void config_mask_url(const char *url, struct buf *ret)
