@@ -18,6 +18,7 @@ enum {
 struct aws_fetch {
     struct aws_means *means; /* lent */
     char *method, *url;      /* owned, as all below */
+    char **values;           /* of the headers */
     struct http_header *headers;
     size_t header_count;
     char *body;
@@ -31,22 +32,19 @@ struct aws_fetch {
     void *arg;
 };
 
-static void wipe(const char *text)
+static void wipe(char *text)
 {
-    char *mine = (char *)(uintptr_t)text; /* allocated in aws_fetch_start() */
-
-    if (mine != NULL)
-        OPENSSL_cleanse(mine, strlen(mine));
-    free(mine);
+    if (text != NULL)
+        OPENSSL_cleanse(text, strlen(text));
+    free(text);
 }
 
 static void fetch_free(struct aws_fetch *fetch)
 {
     event_free(fetch->timer);
-    for (size_t i = 0; i < fetch->header_count; i++) {
-        wipe(fetch->headers[i].name);
-        wipe(fetch->headers[i].value);
-    }
+    for (size_t i = 0; i < fetch->header_count; i++)
+        wipe(fetch->values[i]);
+    free(fetch->values);
     free(fetch->headers);
     free(fetch->method);
     free(fetch->url);
@@ -124,6 +122,7 @@ struct aws_fetch *aws_fetch_start(struct aws_means *means, const struct aws_fetc
     *fetch = (struct aws_fetch){.means = means,
                                 .method = mem_strdup(spec->method),
                                 .url = mem_strdup(spec->url),
+                                .values = mem_array(spec->header_count, sizeof *fetch->values),
                                 .headers = mem_array(spec->header_count, sizeof *fetch->headers),
                                 .header_count = spec->header_count,
                                 .body = mem_strdup_or_null(spec->body),
@@ -132,9 +131,10 @@ struct aws_fetch *aws_fetch_start(struct aws_means *means, const struct aws_fetc
                                 .again = spec->again,
                                 .done = done,
                                 .arg = arg};
-    for (size_t i = 0; i < spec->header_count; i++)
-        fetch->headers[i] =
-            (struct http_header){mem_strdup(spec->headers[i].name), mem_strdup(spec->headers[i].value)};
+    for (size_t i = 0; i < spec->header_count; i++) {
+        fetch->values[i] = mem_strdup(spec->headers[i].value);
+        fetch->headers[i] = (struct http_header){spec->headers[i].name, fetch->values[i]};
+    }
     fetch->timer = evtimer_new(means->base, on_timer, fetch);
     if (fetch->timer == NULL)
         abort(); /* no memory */

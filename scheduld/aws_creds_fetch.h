@@ -15,7 +15,7 @@ struct aws_fetch;
 struct aws_fetch_spec {
     const char *method; /* "GET" */
     const char *url;
-    const struct http_header *headers;
+    const struct http_header *headers; /* names are literals */
     size_t header_count;
     const char *body; /* NULL: none */
     bool direct;      /* no proxy: a metadata service */

@@ -243,20 +243,20 @@ static void ask(struct instance *instance, enum step step)
                                      step == STEP_KEYS ? instance->role : "");
 
     instance->step = step;
-    instance->fetch =
-        aws_fetch_start(lookup->means,
-                        &(struct aws_fetch_spec){
-                            .method = step == STEP_TOKEN ? "PUT" : "GET",
-                            .url = url,
-                            .headers = headers,
-                            .header_count = ARRAY_LEN(headers),
-                            .direct = true,
-                            .timeout_ms = 1000 * number(lookup, "AWS_METADATA_SERVICE_TIMEOUT",
-                                                        "metadata_service_timeout", TIMEOUT_MAX_S, TIMEOUT_S),
-                            .attempts = number(lookup, "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
-                                               "metadata_service_num_attempts", ATTEMPTS_MAX, ATTEMPTS),
-                            .pause_ms = PAUSE_MS},
-                        on_answer, instance);
+    instance->fetch = aws_fetch_start(
+        lookup->means,
+        &(struct aws_fetch_spec){.method = step == STEP_TOKEN ? "PUT" : "GET",
+                                 .url = url,
+                                 .headers = headers,
+                                 .header_count = ARRAY_LEN(headers),
+                                 .direct = true,
+                                 .timeout_ms = (int64_t)1000 * number(lookup, "AWS_METADATA_SERVICE_TIMEOUT",
+                                                                      "metadata_service_timeout",
+                                                                      TIMEOUT_MAX_S, TIMEOUT_S),
+                                 .attempts = number(lookup, "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+                                                    "metadata_service_num_attempts", ATTEMPTS_MAX, ATTEMPTS),
+                                 .pause_ms = PAUSE_MS},
+        on_answer, instance);
 }
 
 static enum aws_found find(struct aws_lookup *lookup, struct aws_keys *ret UNUSED, struct err *err)

@@ -162,8 +162,8 @@ static bool check(const struct aws_lookup *lookup, const char **arn, struct err 
 
 static enum aws_found find(struct aws_lookup *lookup, struct aws_keys *ret UNUSED, struct err *err)
 {
-    const struct aws_provider *const *providers;
-    const char *arn, *profile, *external_id = get(lookup, "external_id");
+    const struct aws_provider *const *providers = NULL;
+    const char *arn, *profile = NULL, *external_id = get(lookup, "external_id");
     AUTO_AWS_KEYS struct aws_keys keys = {0};
     struct role *role;
     enum aws_found found;

@@ -112,8 +112,9 @@ static int serve(const struct settings *settings)
 
 static const struct daemon_option options[] = {
     {"check-aws",
-     "try credentials, region and permissions for AWS without starting anything; exit with 0, 1 or 78"},
-    {0},
+     "try credentials, region and permissions for AWS without starting anything; exit with 0, 1 or 78", NULL,
+     0},
+    {NULL, NULL, NULL, 0},
 };
 
 static int check_aws(const struct settings *settings)
