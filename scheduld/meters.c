@@ -103,7 +103,6 @@ static const struct metric table[METERS] = {
                         .labels = {LABEL("stage", stages)}},
     [METER_AWS_REQUESTS] = {.name = "ecss_aws_requests_total",
                             .type = METRIC_COUNTER,
-                            .sparse = true,
                             .help = "Requests to AWS, each repeat for itself.",
                             .labels = {LABEL("action", actions), LABEL("result", results)}},
     [METER_AWS_DURATION] = {.name = "ecss_aws_request_duration_seconds",

@@ -106,6 +106,17 @@ class Tool(unittest.TestCase):
             self.assertIn("--no-install-recommends", call)
         self.assertIn("--download-only", calls[1])
 
+    def test_nothing_that_comes_with_a_service_is_left_running(self):
+        """Also if it is the only package, or the last one."""
+        for name in ("tee", "mkdir", "chmod", "update-rc.d"):
+            (self.bin / name).unlink(missing_ok=True)
+            self.fake(name, f"echo {name} $@ >>{self.calls}")
+        for package, call in (("postgresql-15", "tee /etc/postgresql-common/createcluster.d/ecs-scheduler.conf"),
+                              ("prometheus", "update-rc.d prometheus disable")):
+            self.without(package)
+            self.assertEqual(self.run_tool("install", "run", "test").returncode, 0)
+            self.assertIn(call, self.calls.read_text().splitlines(), package)
+
     def test_reports_why_apt_failed(self):
         self.without("cmake")
         self.fake("apt-get", "echo E: no space left >&2; exit 100")
