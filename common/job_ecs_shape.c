@@ -21,6 +21,7 @@ enum {
     CONSTRAINTS_MAX = 10,
     STRATEGIES_MAX = 5,
     ENVIRONMENT_FILES_MAX = 10,
+    REQUIREMENTS_MAX = 10,
     MEMORY_MIN = 4, /* MiB, as Docker has it */
     NUMBER_MAX = 2147483647,
 };
@@ -250,7 +251,7 @@ static const struct job_member requirement_members[] = {
 static const struct job_shape requirement = {
     .kind = SHAPE_OBJECT, MEMBERS(requirement_members), .rule = job_rule_requirement};
 static const struct job_shape requirements = {
-    .kind = SHAPE_LIST, .min = 0, .max = TEXT_MAX, .item = &requirement};
+    .kind = SHAPE_LIST, .min = 0, .max = REQUIREMENTS_MAX, .item = &requirement};
 const struct job_member job_ecs_container_members[] = {
     MAY("cpu", &cpu_units),
     MAY("environmentFiles", &environment_files),

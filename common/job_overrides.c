@@ -117,7 +117,6 @@ static bool read_item(const struct json_object *value, char **ret, const struct 
 
 static bool read_command(const struct json_object *value, struct job_override *ret, const struct job_at *at)
 {
-    bool good = true;
     size_t count;
 
     if (value == NULL)
@@ -134,12 +133,11 @@ static bool read_command(const struct json_object *value, struct job_override *r
         const struct job_at item = {at->report, at, key};
 
         snprintf(key, sizeof key, "%zu", i);
-        if (read_item(json_object_array_get_idx(value, i), &ret->command[ret->command_count], &item))
-            ret->command_count++;
-        else
-            good = false;
+        if (!read_item(json_object_array_get_idx(value, i), &ret->command[ret->command_count], &item))
+            return false; /* one is enough: there may be thousands */
+        ret->command_count++;
     }
-    return good;
+    return true;
 }
 
 static const struct job_shape *other_shape(const char *key)

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { MARK_LEN = 2, SHOWN_MAX = 64 };
+enum { MARK_LEN = 2, MARKS_LEN = 4 /* both; and "{{{{" */, SHOWN_MAX = 64 };
 
 static const struct {
     const char *name;
@@ -60,8 +60,8 @@ static bool next_part(struct scan *scan, struct part *ret)
     } else if (open != text) {
         *ret = (struct part){PART_TEXT, text, (size_t)(open - text)};
         scan->rest = open;
-    } else if (strncmp(text, "{{{{", 2 * MARK_LEN) == 0) {
-        *ret = (struct part){PART_BRACES, text, 2 * MARK_LEN};
+    } else if (strncmp(text, "{{{{", MARKS_LEN) == 0) {
+        *ret = (struct part){PART_BRACES, text, MARKS_LEN};
         scan->rest += ret->len;
     } else if ((close = find_close(scan, text + MARK_LEN)) != NULL) {
         *ret = (struct part){PART_PLACEHOLDER, text + MARK_LEN, (size_t)(close - text) - MARK_LEN};
@@ -107,7 +107,7 @@ static void put_value(struct buf *buf, const struct part *part, const struct job
     if (i < ARRAY_LEN(known))
         buf_puts(buf, *(const char *const *)((const char *)values + known[i].offset));
     else
-        buf_put(buf, part->text - MARK_LEN, part->len + 2 * MARK_LEN);
+        buf_put(buf, part->text - MARK_LEN, part->len + MARKS_LEN);
 }
 
 void job_placeholders_put(struct buf *buf, const char *text, const struct job_placeholders *values)

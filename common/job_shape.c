@@ -85,7 +85,7 @@ static bool check_list(const struct job_shape *shape, const struct json_object *
     return good;
 }
 
-static bool complain_of_stranger(const struct job_shape *shape, const struct job_at *at)
+static bool complain_of_strangers(const struct job_shape *shape, const struct job_at *at, const char *what)
 {
     AUTO_BUF struct buf names = {0};
 
@@ -93,7 +93,7 @@ static bool complain_of_stranger(const struct job_shape *shape, const struct job
     for (size_t i = 0; i < shape->member_count; i++)
         if (shape->members[i].shape != NULL)
             buf_printf(&names, "%s%s", names.len == 0 ? "" : ", ", shape->members[i].name);
-    return job_complain(at, "Unknown field; there are %s.", names.data);
+    return job_complain(at, "%s; there are %s.", what, names.data);
 }
 
 static bool check_member(const struct job_shape *shape, const struct json_object *value,
@@ -109,7 +109,7 @@ static bool check_member(const struct job_shape *shape, const struct json_object
         return member->shape != NULL ? job_shape_check(member->shape, value, at)
                                      : job_complain(at, "%s", member->refusal);
     }
-    return complain_of_stranger(shape, at);
+    return complain_of_strangers(shape, at, "Unknown field");
 }
 
 static bool check_object(const struct job_shape *shape, const struct json_object *value,
@@ -119,6 +119,8 @@ static bool check_object(const struct job_shape *shape, const struct json_object
 
     if (!json_object_is_type(value, json_type_object))
         return job_complain(at, "Not a valid mapping type.");
+    if ((size_t)json_object_object_length(value) > shape->member_count) /* not a word about each of 100,000 */
+        return complain_of_strangers(shape, at, "Too many fields");
     json_object_object_foreach(value, key, member)
     {
         const struct job_at place = {at->report, at, key};

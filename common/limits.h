@@ -1,7 +1,7 @@
 /*
  * Every bound on what comes from outside, in one place, so that no row, request or answer is unbounded. The
  * API's messages, the OpenAPI document and the CHECK constraints in sql/ repeat these numbers; a test
- * compares.
+ * compares. What AWS itself limits of RunTask's options is in job_ecs_shape.c.
  */
 #ifdef _GCC_NEXT_LIMITS_H
 /* Not meant for us: gcc's <limits.h>, on its way to the C library's, looks into the folders of "..." first.

@@ -541,7 +541,8 @@ SELECT
     j.task_count,
     j.max_count,
     j.misfire_grace_seconds,
-    j.ecs,
+    j.ecs ->> 'cluster' AS cluster,
+    j.ecs ->> 'launchType' AS launch_type,
     j.updated_at,
     j.updated_by
 FROM jobs j
@@ -569,7 +570,8 @@ COMMENT ON COLUMN job_status.task_definition IS 'ECS task definition that a run 
 COMMENT ON COLUMN job_status.task_count IS 'Tasks that shall run.';
 COMMENT ON COLUMN job_status.max_count IS 'Most tasks that the trigger may ask for.';
 COMMENT ON COLUMN job_status.misfire_grace_seconds IS 'How late a fire may still be launched; NULL: as ECSS_MISFIRE_GRACE_SECONDS of scheduld says.';
-COMMENT ON COLUMN job_status.ecs IS 'Its options for RunTask; NULL: as ECSS_ECS_DEFAULTS of scheduld says.';
+COMMENT ON COLUMN job_status.cluster IS 'Cluster that the job names; NULL: ECSS_ECS_CLUSTER of scheduld.';
+COMMENT ON COLUMN job_status.launch_type IS 'Launch type that the job names; NULL: see jobs.ecs, ECSS_ECS_DEFAULTS of scheduld, and what the cluster has.';
 COMMENT ON COLUMN job_status.updated_at IS 'When the job was last changed.';
 COMMENT ON COLUMN job_status.updated_by IS 'Who last changed it, see jobs.updated_by.';
 

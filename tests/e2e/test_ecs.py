@@ -71,6 +71,7 @@ class Refused(unittest.TestCase):
                     self.assertEqual(list(places(answer["messages"])), [case["field"]], case["case"])
             self.assertGreaterEqual(len(CASES), 80)
             self.one_at_a_time(stack)
+            self.as_a_whole(stack)
 
     def one_at_a_time(self, stack):
         """Overrides and ecs that are too long together, in two changes."""
@@ -79,6 +80,14 @@ class Refused(unittest.TestCase):
             self.assertEqual(stack.api("PUT", "/jobs/there", {first: both[first], second: None})[0], 200)
             status, answer = stack.api("PUT", "/jobs/there", {second: both[second]})
             self.assertEqual((status, list(answer["messages"])), (400, [second]))
+
+
+    def as_a_whole(self, stack):
+        """PUT replaces all of ecs, and null takes it away."""
+        for ecs, shown in (({"group": "g", "overrides": {"cpu": "256"}}, {"group": "g", "cpu": "256"}), ({"memory": "512", "cpu": None},
+                           {"memory": "512", "cpu": None}), ({}, {}), (None, None)):
+            self.assertEqual(stack.api("PUT", "/jobs/there", {"ecs": ecs})[0], 200)
+            self.assertEqual(stack.api("GET", "/jobs/there")[1].get("ecs"), shown)
 
 
 class Arrives(unittest.TestCase):

@@ -10,6 +10,7 @@
 #include <json-c/json_pointer.h>
 
 #include "job.h"
+#include "job_ecs_shape.h"
 #include "limits.h"
 #include "page.h"
 
@@ -124,6 +125,84 @@ static void fields_are_those_of_a_job(void **state)
                                             "updatedBy", "link", NULL});
 }
 
+/* What a schema is behind a reference or an alternative to null. */
+static struct json_object *meant(struct json_object *schema)
+{
+    struct json_object *found = NULL;
+
+    if (json_object_object_get_ex(schema, "anyOf", &found))
+        return meant(json_object_array_get_idx(found, 0));
+    if (json_object_object_get_ex(schema, "$ref", &found))
+        return at(json_object_get_string(found) + 1);
+    return schema;
+}
+
+static int64_t number(const struct json_object *schema, const char *key)
+{
+    return json_object_get_int64(json_object_object_get(schema, key));
+}
+
+static void same(const struct job_shape *shape, struct json_object *of, const char *name);
+
+static void same_members(const struct job_member *members, size_t count, const struct json_object *schema)
+{
+    struct json_object *properties = json_object_object_get(schema, "properties"), *found = NULL;
+    struct json_object *required = json_object_object_get(schema, "required");
+    size_t shapes = 0, needed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].shape == NULL)
+            continue;
+        if (!json_object_object_get_ex(properties, members[i].name, &found))
+            fail_msg("the document has no %s", members[i].name);
+        assert_int_equal(members[i].nullable, json_object_object_get_ex(found, "anyOf", NULL));
+        same(members[i].shape, found, members[i].name);
+        shapes++;
+        needed += members[i].required;
+    }
+    assert_int_equal(json_object_object_length(properties), shapes);
+    assert_int_equal(required == NULL ? 0 : json_object_array_length(required), needed);
+}
+
+static void same(const struct job_shape *shape, struct json_object *of, const char *name)
+{
+    static const char *const types[] = {[SHAPE_STRING] = "string",
+                                        [SHAPE_INTEGER] = "integer",
+                                        [SHAPE_BOOLEAN] = "boolean",
+                                        [SHAPE_LIST] = "array",
+                                        [SHAPE_OBJECT] = "object"};
+    static const char *const keys[][2] = {[SHAPE_STRING] = {"minLength", "maxLength"},
+                                          [SHAPE_INTEGER] = {"minimum", "maximum"},
+                                          [SHAPE_LIST] = {"minItems", "maxItems"}};
+    struct json_object *schema = meant(of), *words = NULL;
+
+    if (strcmp(json_object_get_string(json_object_object_get(schema, "type")), types[shape->kind]) != 0)
+        fail_msg("%s is not of type %s", name, types[shape->kind]);
+    if (json_object_object_get_ex(schema, "enum", &words)) {
+        for (size_t i = 0; i < json_object_array_length(words); i++)
+            assert_string_equal(json_object_get_string(json_object_array_get_idx(words, i)), shape->words[i]);
+    } else if (shape->kind == SHAPE_OBJECT) {
+        same_members(shape->members, shape->member_count, schema);
+    } else if (shape->kind != SHAPE_BOOLEAN) {
+        if (number(schema, keys[shape->kind][0]) != shape->min ||
+            number(schema, keys[shape->kind][1]) != shape->max)
+            fail_msg("%s has other limits", name);
+    }
+    if (shape->kind == SHAPE_LIST)
+        same(shape->item, json_object_object_get(schema, "items"), name);
+}
+
+static void options_are_those_of_the_tables(void **state)
+{
+    (void)state;
+    same(&job_ecs_shape, at("/components/schemas/Ecs"), "ecs");
+    for (size_t i = 0; i < job_ecs_container_member_count; i++)
+        same(job_ecs_container_members[i].shape,
+             json_object_object_get(at("/components/schemas/OverrideInput/properties"),
+                                    job_ecs_container_members[i].name),
+             job_ecs_container_members[i].name);
+}
+
 static void version_is_ours(void **state)
 {
     (void)state;
@@ -135,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_are_those_of_the_code),
         cmocka_unit_test(fields_are_those_of_a_job),
+        cmocka_unit_test(options_are_those_of_the_tables),
         cmocka_unit_test(version_is_ours),
     };
 
