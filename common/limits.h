@@ -40,6 +40,7 @@ enum {
     HTTP_HEADERS_MAX = 64,
     HTTP_URI_MAX = 4096,
     HTTP_BODY_MAX = 1048576,
+    HTTP_LARGE_BODY_MAX = 67108864, /* of an import; one at a time a worker */
     JSON_DEPTH_MAX = 16,
     PAGE_COUNT_MAX = 1000, /* jobs a page */
     PAGE_COUNT_DEFAULT = 10,

@@ -31,6 +31,7 @@ const struct route api_routes[] = {
     {METHOD_GET, "/jobs", jobs_list, ROUTE_DB},
     {METHOD_POST, "/jobs", jobs_create, ROUTE_DB | ROUTE_JSON},
     {METHOD_GET, "/jobs/export", jobs_export, ROUTE_DB},
+    {METHOD_POST, "/jobs/import", jobs_import, ROUTE_DB | ROUTE_LARGE},
     {METHOD_GET, "/jobs/{id}", job_show, ROUTE_DB},
     {METHOD_PUT, "/jobs/{id}", job_change, ROUTE_DB | ROUTE_JSON},
     {METHOD_DELETE, "/jobs/{id}", job_delete, ROUTE_DB},

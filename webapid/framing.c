@@ -36,7 +36,8 @@ void framing_reset(struct framing *framing)
     }
     buf_clear(&head);
     buf_clear(&body);
-    *framing = (struct framing){.head = head, .body = body};
+    *framing = (struct framing){
+        .limit = framing->limit, .limit_arg = framing->limit_arg, .head = head, .body = body};
 }
 
 bool framing_begun(const struct framing *framing)
@@ -133,7 +134,7 @@ static bool take_length(struct framing *framing, const char *value)
 {
     if (framing->lengths++ > 0)
         return refuse(framing, 400, "There is more than one Content-Length.");
-    if (!rules_read_length(value, HTTP_BODY_MAX, &framing->length))
+    if (!rules_read_length(value, HTTP_LARGE_BODY_MAX, &framing->length))
         return refuse(framing, 400, "Content-Length must be a number.");
     return true;
 }
@@ -222,6 +223,22 @@ static bool take_header(struct framing *framing, char *line, size_t len)
     return true;
 }
 
+static bool refuse_body(struct framing *framing)
+{
+    return refuse(framing, 413,
+                  framing->body_max > HTTP_BODY_MAX ? "The body is larger than 64 MiB."
+                                                    : "The body is larger than 1 MiB.");
+}
+
+static bool take_limit(struct framing *framing)
+{
+    framing->body_max = framing->limit == NULL ? HTTP_BODY_MAX : framing->limit(framing->limit_arg, framing);
+    if (framing->body_max == 0)
+        return refuse(framing, 503, "Another large body is being received; try again later.");
+    framing->body.max = framing->body_max;
+    return framing->length <= framing->body_max || refuse_body(framing);
+}
+
 /* The empty line after the headers: what they say together. */
 static bool end_headers(struct framing *framing)
 {
@@ -231,8 +248,8 @@ static bool end_headers(struct framing *framing)
         return refuse(framing, 400, "There is both a Content-Length and a Transfer-Encoding.");
     if (framing->codings > 0 && framing->minor == 0)
         return refuse(framing, 400, "HTTP/1.0 has no Transfer-Encoding.");
-    if (framing->length > HTTP_BODY_MAX)
-        return refuse(framing, 413, "The body is larger than 1 MiB.");
+    if (!take_limit(framing))
+        return false;
     framing->keep_alive = !framing->closes && (framing->minor == 1 || framing->keeps);
     framing->left = framing->length;
     framing->state = framing->chunked ? FRAMING_SIZE : framing->left > 0 ? FRAMING_BODY : FRAMING_DONE;
@@ -243,10 +260,10 @@ static bool end_headers(struct framing *framing)
 
 static bool take_size(struct framing *framing, const char *line, size_t len)
 {
-    if (!rules_read_chunk_size(line, len, HTTP_BODY_MAX, &framing->left))
+    if (!rules_read_chunk_size(line, len, framing->body_max, &framing->left))
         return refuse(framing, 400, "A chunk's size is no hexadecimal number.");
-    if (framing->left > HTTP_BODY_MAX - framing->body.len)
-        return refuse(framing, 413, "The body is larger than 1 MiB.");
+    if (framing->left > framing->body_max - framing->body.len)
+        return refuse_body(framing);
     /* Many small chunks are fine: of a size's line only what is beyond any size counts, which is extensions.
      */
     framing->spent -= len + 2 < SIZE_LINE_FREE ? len + 2 : SIZE_LINE_FREE;

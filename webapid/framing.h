@@ -34,10 +34,18 @@ struct framing_header {
     size_t name, value; /* offsets in head.data, each ends with a NUL */
 };
 
+struct framing;
+
+/* How many bytes the body may have, HTTP_LARGE_BODY_MAX at most, of a request whose head is read; 0: there is
+ * no room for a large one right now. */
+typedef size_t framing_limit_fn(void *arg, const struct framing *framing);
+
 struct framing {
+    framing_limit_fn *limit; /* NULL: HTTP_BODY_MAX. Stays, as its arg, when the framing is reset */
+    void *limit_arg;
     enum framing_state state;
 
-    int status;      /* REFUSED: 400, 413, 414, 417, 431, 501 or 505 */
+    int status;      /* REFUSED: 400, 413, 414, 417, 431, 501, 503 or 505 */
     const char *why; /* REFUSED: a sentence */
 
     struct buf head;            /* owned: request line and headers, cut into strings */
@@ -57,7 +65,7 @@ struct framing {
     size_t empty_lines;             /* before the request line */
     size_t left;                    /* bytes of the body or chunk that are to come */
     size_t lengths, codings, hosts; /* how often the header was there */
-    size_t length;
+    size_t length, body_max;
     bool chunked, closes, keeps;
 };
 

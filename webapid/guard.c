@@ -92,6 +92,13 @@ static void set_state(struct guard *guard, enum guard_state state)
     event_add(guard->timer, &timeout);
 }
 
+static void forget_request(struct guard *guard)
+{
+    framing_reset(guard->framing);
+    if (guard->guards->large == guard)
+        guard->guards->large = NULL;
+}
+
 /* Frees the guard, too. */
 static void close_connection(struct guard *guard)
 {
@@ -233,7 +240,7 @@ static void linger(struct guard *guard)
     tls_close_notify(guard->bev);
     shutdown(bufferevent_getfd(guard->bev), SHUT_WR);
     evbuffer_drain(guard->in, evbuffer_get_length(guard->in));
-    framing_reset(guard->framing);
+    forget_request(guard);
     set_state(guard, GUARD_LINGERING);
     bufferevent_enable(guard->bev, EV_READ);
 }
@@ -252,7 +259,7 @@ static void next_request(struct guard *guard)
         close_connection(guard);
         return;
     }
-    framing_reset(guard->framing);
+    forget_request(guard);
     guard->continued = false;
     set_state(guard, GUARD_IDLE);
     proceed(guard);
@@ -351,6 +358,8 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
 
     if (guards->feeding == guard)
         guards->feeding = NULL;
+    if (guards->large == guard)
+        guards->large = NULL;
     if (guard->next != NULL)
         guard->next->prev = guard->prev;
     if (guard->prev != NULL)
@@ -373,11 +382,27 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
     return EVHTP_RES_OK;
 }
 
-static struct framing *new_framing(void)
+/* Anybody may announce a large body: so there is room for one of them, and the others wait. */
+static size_t limit_of(void *arg, const struct framing *framing)
+{
+    struct guard *guard = arg;
+    struct guards *guards = guard->guards;
+
+    if (guards->is_large == NULL || !guards->is_large(guards->arg, framing))
+        return HTTP_BODY_MAX;
+    if (guards->large != NULL)
+        return 0;
+    guards->large = guard;
+    return HTTP_LARGE_BODY_MAX;
+}
+
+static struct framing *new_framing(struct guard *guard)
 {
     struct framing *framing = mem_alloc(sizeof *framing);
 
     framing_init(framing);
+    framing->limit = limit_of;
+    framing->limit_arg = guard;
     return framing;
 }
 
@@ -414,7 +439,7 @@ uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
     *guard =
         (struct guard){.guards = guards, .door = door, .conn = conn, .bev = conn->bev, .next = guards->first};
     guard->in = evbuffer_new();
-    guard->framing = new_framing();
+    guard->framing = new_framing(guard);
     guard->timer = event_new(conn->evbase, -1, 0, on_timer, guard);
     if (guard->in == NULL || guard->timer == NULL)
         abort();
@@ -493,7 +518,7 @@ struct framing *guard_take_framing(struct guard *guard)
 {
     struct framing *framing = guard->framing;
 
-    guard->framing = new_framing();
+    guard->framing = new_framing(guard);
     guard->framing->keep_alive = framing->keep_alive;
     guard->owner = NULL;
     return framing;
@@ -520,6 +545,11 @@ void guard_answer(struct guard *guard, int status, const char *body, size_t body
     set_state(guard, GUARD_FLUSHING);
     evhtp_send_reply(request, (evhtp_res)status);
     evhtp_request_resume(request);
+}
+
+void guard_more_time(struct guard *guard)
+{
+    set_state(guard, GUARD_BUSY);
 }
 
 /* evhtp's request stays paused until the connection is freed: it has no part in this. */

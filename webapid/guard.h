@@ -44,6 +44,9 @@ struct guards {
     int max_connections;
     struct peers *peers; /* lent: of all workers */
 
+    /* Whether a body larger than others' is fine for this request; one such a time is received. NULL: never.
+     */
+    bool (*is_large)(void *arg, const struct framing *framing);
     /* A request is there: from now on it is up to the owner to call guard_answer() once, at once or later. */
     void (*on_request)(void *arg, struct guard *guard);
     /* An answer that has no owner: what came could not be taken as a request. */
@@ -60,6 +63,7 @@ struct guards {
 
     /* Of no use outside. */
     struct guard *first;
+    const struct guard *large; /* who receives, or has, a large body; NULL: nobody */
     struct guard
         *feeding; /* whose request evhtp is given right now; NULL also when that guard was freed by it */
     bool draining;
@@ -93,6 +97,9 @@ struct framing *guard_take_framing(struct guard *guard);
 /* length is what Content-Length says; body may be empty nevertheless (HEAD, 304). The guard may be gone
  * afterwards. */
 void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length);
+
+/* The owner is at work, and its deadline begins anew. */
+void guard_more_time(struct guard *guard);
 
 /* Instead of guard_answer(): head is status line and headers, "Transfer-Encoding: chunked" and "Connection:
  * close" among them (to HTTP/1.0: only the latter). Then pieces, each after an on_room; the connection ends

@@ -5,6 +5,7 @@ struct request;
 
 void jobs_list(struct request *rq);
 void jobs_create(struct request *rq);
+void jobs_import(struct request *rq);
 void jobs_export(struct request *rq);
 void job_create(struct request *rq); /* a PUT with If-None-Match */
 void job_show(struct request *rq);

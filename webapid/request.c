@@ -27,6 +27,15 @@ void request_begin(void *arg, struct guard *guard)
     router_dispatch(&env->router, rq);
 }
 
+bool request_is_large(void *arg, const struct framing *framing)
+{
+    const struct request_env *env = arg;
+    struct route_match match = {0};
+
+    return route_find(&env->router, framing_method(framing), framing_path(framing), &match) &&
+           match.route != NULL && (match.route->flags & ROUTE_LARGE) != 0;
+}
+
 void request_late(void *arg)
 {
     reply_late(arg);
@@ -203,4 +212,15 @@ void request_keep(struct request *rq, void *state, void (*free_fn)(void *state))
 void *request_kept(const struct request *rq)
 {
     return rq->kept;
+}
+
+void request_more_time(struct request *rq)
+{
+    if (rq->guard != NULL)
+        guard_more_time(rq->guard);
+}
+
+const char *request_id(const struct request *rq)
+{
+    return rq->id;
 }

@@ -48,6 +48,8 @@ const char *request_header(struct request *rq, const char *name);
 /* Ends with a NUL that does not count, and may have others inside. "" if there is none. */
 const char *request_body(const struct request *rq, size_t *len);
 
+/* Its name in answers and logs: request_id.h. */
+const char *request_id(const struct request *rq);
 enum method request_method(const struct request *rq);
 /* The path as it was sent, without the query. */
 const char *request_path(const struct request *rq);
@@ -58,6 +60,9 @@ const char *request_by(const struct request *rq);
 /* Whether somebody still waits: false when the client is known to have gone or was answered by the deadline.
  * Only to save work; the answer is due all the same. */
 bool request_is_awaited(const struct request *rq);
+
+/* The deadline for the answer begins anew: for a handler whose work is long, but moves. */
+void request_more_time(struct request *rq);
 
 /* Something of the handler's to go with the request; freed by free_fn, if that is not NULL, after the answer.
  */

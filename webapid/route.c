@@ -99,14 +99,24 @@ void route_put_allow(const struct router *router, const char *path, struct buf *
             buf_printf(ret, "%s%s", ret->len > 0 ? ", " : "", methods[i].name);
 }
 
-bool route_is_json(const char *content_type)
+static bool is_media_type(const char *content_type, const char *wanted)
 {
-    static const char wanted[] = "application/json";
+    size_t len = strlen(wanted);
     const char *rest;
 
-    if (content_type == NULL || strncasecmp(content_type, wanted, sizeof wanted - 1) != 0)
+    if (content_type == NULL || strncasecmp(content_type, wanted, len) != 0)
         return false;
-    rest = content_type + sizeof wanted - 1;
+    rest = content_type + len;
     rest += strspn(rest, " \t");
     return *rest == '\0' || *rest == ';';
+}
+
+bool route_is_json(const char *content_type)
+{
+    return is_media_type(content_type, "application/json");
+}
+
+bool route_is_ndjson(const char *content_type)
+{
+    return is_media_type(content_type, "application/x-ndjson");
 }

@@ -30,3 +30,4 @@ void route_put_allow(const struct router *router, const char *path, struct buf *
 
 /* Whether a Content-Type is application/json, in any case and with any parameters. NULL: there is none. */
 bool route_is_json(const char *content_type);
+bool route_is_ndjson(const char *content_type); /* application/x-ndjson, likewise */

@@ -74,6 +74,8 @@ void router_dispatch(const struct router *router, struct request *rq)
         reply_message(rq, 400, "The query is not percent-encoded UTF-8.");
     else if ((match.route->flags & ROUTE_JSON) && !route_is_json(request_header(rq, "Content-Type")))
         reply_message(rq, 415, "Header Content-Type: application/json required to send a request body.");
+    else if ((match.route->flags & ROUTE_LARGE) && !route_is_ndjson(request_header(rq, "Content-Type")))
+        reply_message(rq, 415, "Header Content-Type: application/x-ndjson required: one JSON object a line.");
     else if ((match.route->flags & ROUTE_DB) && !request_worker(rq)->db_ready)
         reply_message(rq, 503, "The database cannot be reached; try again later.");
     else

@@ -24,7 +24,8 @@ enum route_flags {
     ROUTE_JSON = 2, /* 415 unless the Content-Type is application/json */
     ROUTE_READ =
         4, /* changes nothing, whatever the method: the scope read is enough. GET needs no such flag */
-    ROUTE_OPEN = 8, /* for everybody, without a token */
+    ROUTE_OPEN = 8,   /* for everybody, without a token */
+    ROUTE_LARGE = 16, /* the body may have HTTP_LARGE_BODY_MAX bytes, and is application/x-ndjson or 415 */
 };
 
 struct route {

@@ -68,6 +68,13 @@ static void on_refused(void *arg, int status)
     meters_refused(sw->worker.meters, status);
 }
 
+static bool is_large(void *arg, const struct framing *framing)
+{
+    struct server_worker *sw = arg;
+
+    return request_is_large(&sw->env, framing);
+}
+
 static void on_request(evhtp_request_t *request, void *arg)
 {
     guard_on_evhtp_request(request, arg);
@@ -249,6 +256,7 @@ static bool open_database(struct server_worker *sw, struct err *err)
 
     if (sw->options->database_url == NULL)
         return true;
+    sw->worker.database_url = sw->options->database_url;
     sw->worker.db = db_new(sw->worker.base, &options, err);
     if (sw->worker.db == NULL)
         return false;
@@ -362,6 +370,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections, struc
         .connections = connections,
         .max_connections = options->max_connections,
         .peers = peers,
+        .is_large = is_large,
         .on_request = on_guard_request,
         .on_refused = on_refused,
         .on_late = request_late,

@@ -2,9 +2,10 @@
 import http.client
 import json
 import socket
+import threading
 import unittest
 
-from stack import DEADLINE_S, Stack, wait_until
+from stack import DATABASE, DEADLINE_S, Stack, wait_until
 
 LATER = "0 0 0 * * 1 1 2099"
 stack = None
@@ -105,6 +106,111 @@ class Export(Bulk):
             pass
         self.assertFalse(text.endswith(b"0\r\n\r\n"))
         wait_until("it answers again", lambda: self.get("/jobs?count=1")[0].status == 200)
+
+
+class Import(Bulk):
+    def post(self, status, lines, query="", **headers):
+        body = lines if isinstance(lines, bytes) else b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        connection = http.client.HTTPConnection(*stack.address, timeout=DEADLINE_S)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/jobs/import" + query, body, {"Content-Type": "application/x-ndjson", **headers})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        self.assertEqual(answer.status, status, text[:1000])
+        return json.loads(text)
+
+    def ids(self):
+        return [row[0] for row in stack.sql("SELECT id FROM jobs ORDER BY ordinal")]
+
+    def test_what_was_exported_comes_back_as_it_was(self):
+        for n in range(3):
+            job = {"id": f"j{n}", "taskDefinition": "t", "schedule": LATER, "timezone": "Europe/Berlin", "taskCount": n + 1,
+                   "scheduleStart": "2098-01-01T00:00:00", "trigger": {"type": "sqs", "queueName": "q", "messagesPerTask": 5},
+                   "overrides": [{"containerName": "c", "environment": {"A": "\u00e4 \\ \" {}"}}], "misfireGraceSeconds": 0}
+            self.assertEqual(stack.api("POST", "/jobs", job)[0], 201)
+        self.make(2500)
+        _, text = self.get()
+        before = stack.sql("SELECT id, schedule, trigger, overrides, task_count, suspended, timezone FROM jobs ORDER BY ordinal")
+        stack.sql("TRUNCATE jobs CASCADE")
+        self.assertEqual(self.post(200, text.encode()), {"created": 2503, "failed": 0, "results": []})
+        self.assertEqual(self.get()[1], text)
+        self.assertEqual(stack.sql("SELECT id, schedule, trigger, overrides, task_count, suspended, timezone FROM jobs ORDER BY ordinal"),
+                         before)
+
+    LINES = [{"id": "a", "schedule": LATER}, {"id": "b", "schedule": "x"}, {"id": "taken", "schedule": LATER},
+             {"id": "c", "schedule": LATER, "stranger": 1}, {"id": "a", "schedule": LATER}]
+
+    def test_all_or_nothing(self):
+        self.post(200, [{"id": "taken", "schedule": LATER}])
+        for lines in (self.LINES, self.LINES[:1] + self.LINES[2:], [self.LINES[0]] * 2, self.LINES[:2]):
+            answer = self.post(400, lines)
+            self.assertEqual(answer["created"], 0)
+            self.assertIn("Nothing was imported", answer["message"])
+            self.assertEqual(self.ids(), ["taken"])
+        answer = self.post(200, [self.LINES[0], self.LINES[3]])
+        self.assertEqual((answer["created"], [result["line"] for result in answer["results"]]), (2, [2]))
+        self.assertEqual(self.ids(), ["taken", "a", "c"])
+
+    def test_best_effort(self):
+        self.post(200, [{"id": "taken", "schedule": LATER}])
+        body = b"".join(json.dumps(line).encode() + b"\r\n\n" for line in self.LINES) + b"{nope"
+        answer = self.post(200, body, "?mode=best-effort")
+        self.assertEqual((answer["created"], answer["failed"]), (2, 4))
+        self.assertEqual(self.ids(), ["taken", "a", "c"])
+        results = {result["line"]: result for result in answer["results"]}
+        self.assertEqual(sorted(results), [3, 5, 7, 9, 11])
+        self.assertEqual(results[5], {"line": 5, "id": "taken", "message": "There is a job with this id already."})
+        self.assertIn("schedule", results[3]["messages"])
+        self.assertIn("stranger", results[7]["warnings"][0])
+
+    def test_many_mistakes_are_counted(self):
+        answer = self.post(400, b"{}\n" * 5000)
+        self.assertEqual((answer["failed"], len(answer["results"]), answer["resultsOmitted"]), (5000, 1000, 4000))
+
+    def test_what_is_no_import(self):
+        self.post(415, [], **{"Content-Type": "application/json"})
+        self.post(400, [], "?mode=x")
+        self.assertEqual(self.post(200, []), {"created": 0, "failed": 0, "results": []})
+        self.assertEqual(self.get("/jobs/import")[0].status, 405)
+
+    def test_a_large_body_one_at_a_time(self):
+        def begin(length):
+            client = socket.create_connection(stack.address, timeout=DEADLINE_S)
+            self.addCleanup(client.close)
+            client.sendall(b"POST /jobs/import HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+                           b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length)
+            return client, client.recv(1000).split()[1]
+        self.assertEqual(begin((64 << 20) + 1)[1], b"413")
+        first, status = begin(64 << 20)
+        self.assertEqual(status, b"100")
+        self.assertEqual(begin(2)[1], b"503")
+        first.close()
+        wait_until("there is room again", lambda: begin(2)[1] == b"100")
+        line = json.dumps({"id": "big", "schedule": LATER}).encode() + b"\n"
+        wait_until("there is room again", lambda: self.get("/")[0].status == 200)
+        wait_until("it is taken", lambda: self.try_post(line + b"\n" * (8 << 20)) == 200)
+
+    def try_post(self, body):
+        connection = http.client.HTTPConnection(*stack.address, timeout=DEADLINE_S)
+        try:
+            connection.request("POST", "/jobs/import", body, {"Content-Type": "application/x-ndjson"})
+            return connection.getresponse().status
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def test_a_database_that_goes_away_leaves_nothing(self):
+        lines = b"".join(json.dumps({"id": f"i{n}", "schedule": LATER}).encode() + b"\n" for n in range(30000))
+        statuses = []
+        thread = threading.Thread(target=lambda: statuses.append(self.try_post(lines)))
+        thread.start()
+        wait_until("it is at work", lambda: stack.cluster.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name ="
+                                                               " 'webapid import' AND state <> 'idle'", DATABASE).strip() != "0")
+        stack.cluster.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid import'", DATABASE)
+        thread.join()
+        self.assertEqual(statuses, [503])
+        self.assertEqual(self.ids(), [])
 
 
 if __name__ == "__main__":

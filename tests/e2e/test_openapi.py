@@ -194,7 +194,7 @@ class Answers(unittest.TestCase):
         self.unavailable()
         for path, method, operation in operations():
             self.assertEqual(self.seen.get((path, method)), set(operation["responses"]), f"{method} {path}")
-        for name in ("Job", "JobSaved", "JobDeleted", "JobList", "Preview", "Home"):
+        for name in ("Job", "JobSaved", "JobDeleted", "JobList", "Imported", "Preview", "Home"):
             schema = document["components"]["schemas"][name]
             self.assertLessEqual(set(schema["properties"]), self.fields[f"#/components/schemas/{name}"], name)
 
@@ -207,13 +207,13 @@ class Answers(unittest.TestCase):
         for path in ("/health/live", "/health/ready", "/metrics"):
             self.call(200, "get", path, path)
 
-    def too_large(self, method, path, url):
+    def too_large(self, method, path, url, length=(1 << 20) + 1):
         """Nothing of the body has to be sent."""
         connection = HTTPConnection(*stack.address, timeout=DEADLINE_S)
         self.addCleanup(connection.close)
         connection.putrequest(method.upper(), url)
         connection.putheader("Content-Type", "application/json")
-        connection.putheader("Content-Length", "1048577")
+        connection.putheader("Content-Length", str(length))
         connection.endheaders()
         answer = connection.getresponse()
         self.assertEqual(answer.status, 413)
@@ -256,6 +256,7 @@ class Answers(unittest.TestCase):
         tag = self.call(200, "get", path, url).headers["ETag"]
         self.call(304, "get", path, url, If_None_Match=tag)
         self.call(200, "get", "/jobs/export", "/jobs/export")
+        self.imports("/jobs/import", "application/x-ndjson")
         self.call(404, "get", path, "/jobs/none")
         change = {"taskCount": 3, "maxCount": None, "trigger": None, "overrides": None, "ecs": None, "timezone": None, "scheduleStart": None,
                   "scheduleEnd": None, "suspended": None, "misfireGraceSeconds": None, "unknown": 1}
@@ -272,6 +273,15 @@ class Answers(unittest.TestCase):
         self.call(400, "delete", path, "/jobs/b", If_None_Match='"x"')
         self.call(200, "delete", path, "/jobs/b")
         self.call(404, "delete", path, "/jobs/b")
+
+    def imports(self, path, kind):
+        good, bad = {"id": "i", "schedule": LATER, "stranger": 1}, {"id": "i"}
+        lines = json.dumps(good).encode() + b"\n" + json.dumps(bad).encode() + b"\n"
+        self.call(400, "post", path, path, lines, Content_Type=kind)
+        self.call(400, "post", path, path + "?mode=x", lines, Content_Type=kind)
+        self.call(200, "post", path, path + "?mode=best-effort", lines + b"{}\n" * 1001, Content_Type=kind)
+        self.call(415, "post", path, path, lines)
+        self.too_large("post", path, path, (64 << 20) + 1)
 
     def schedules(self):
         path, url = "/jobs/{id}/fire-times", "/jobs/a/fire-times"
@@ -294,7 +304,8 @@ class Answers(unittest.TestCase):
         for path, method, operation in operations():
             if "503" in operation["responses"]:
                 body = None if method in ("get", "delete") else {"taskDefinition": "z", "schedule": LATER}
-                answer = self.call(503, method, path, path.replace("{id}", "a"), body)
+                kind = {"Content_Type": "application/x-ndjson"} if path == "/jobs/import" else {}
+                answer = self.call(503, method, path, path.replace("{id}", "a"), body, **kind)
                 self.assertIn("Retry-After", answer.headers)
         stack.cluster.restart()
         wait_until("200", lambda: all(request("GET", "/jobs").status == 200 for _ in range(12)))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job_import_store.h"
 #include "job_store.h"
 #include "mem.h"
 
@@ -140,6 +141,7 @@ static void every_statement_prepares(void **state)
 {
     size_t count;
     const struct db_stmt *const *all = job_store_statements(&count);
+    AUTO_FREE char *import = mem_printf("PREPARE y AS %s", job_import_statement.sql);
 
     for (size_t i = 0; i < count; i++) {
         AUTO_FREE char *sql = mem_printf("PREPARE x AS %s", all[i]->sql);
@@ -150,6 +152,7 @@ static void every_statement_prepares(void **state)
         assert_int_equal(atoi(pg_value(*state, count_parameters)), all[i]->params);
         pg_value(*state, "DEALLOCATE x");
     }
+    pg_value(*state, import);
 }
 
 static void scheduld_may_not_write_jobs(void **state)

@@ -1,0 +1,56 @@
+/* See job_import_store.h. */
+#include "job_import_store.h"
+
+/* Of lines with one id the first counts. Of an id that is taken, nothing is written and nothing is an error.
+ */
+const struct db_stmt job_import_statement = {
+    .name = "job_import",
+    .sql =
+        "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],"
+        " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],"
+        " $14::bigint[]) AS g (id, task_definition, schedule, schedule_start, schedule_end, timezone,"
+        " task_count, max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs, line)),"
+        " firsts AS (SELECT DISTINCT ON (id) * FROM given ORDER BY id, line),"
+        " made AS (INSERT INTO jobs (id, task_definition, schedule, schedule_start, schedule_end, timezone,"
+        " task_count, max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs)"
+        " SELECT id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count::integer,"
+        " max_count::integer, suspended::boolean, trigger::jsonb, overrides::jsonb,"
+        " misfire_grace_seconds::integer, ecs::jsonb FROM firsts ORDER BY line"
+        " ON CONFLICT (id) DO NOTHING RETURNING id)"
+        " SELECT line, id FROM given"
+        " WHERE line NOT IN (SELECT line FROM firsts JOIN made USING (id)) ORDER BY line",
+    .params = JOB_FIELDS + 1,
+};
+
+static const struct db_stmt begin = {.sql = "BEGIN"};
+static const struct db_stmt commit = {.sql = "COMMIT"};
+
+void job_import_store_batch(struct db *db, struct job_import *im, db_fn *done, void *arg)
+{
+    const char *params[JOB_FIELDS + 1];
+
+    for (size_t i = 0; i < JOB_FIELDS; i++)
+        params[i] = db_array_end(&im->columns[i]);
+    params[JOB_FIELDS] = db_array_end(&im->lines);
+    db_query(db, &job_import_statement, params, done, arg);
+}
+
+int64_t job_import_store_line(const struct db_result *result, int row)
+{
+    return db_int64(result, row, 0);
+}
+
+const char *job_import_store_id(const struct db_result *result, int row)
+{
+    return db_text(result, row, 1);
+}
+
+void job_import_store_begin(struct db *db, db_fn *done, void *arg)
+{
+    db_query(db, &begin, NULL, done, arg);
+}
+
+void job_import_store_commit(struct db *db, db_fn *done, void *arg)
+{
+    db_query(db, &commit, NULL, done, arg);
+}

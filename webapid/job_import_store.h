@@ -1,0 +1,18 @@
+/* The SQL of an import, on a connection of its own: see jobs_import_api.c for what is in one transaction. */
+#pragma once
+
+#include "db.h"
+#include "job_import.h"
+
+/* Creates the jobs of the batch, in the order of their lines. Answers with those of them that are there
+ * already. */
+void job_import_store_batch(struct db *db, struct job_import *im, db_fn *done, void *arg);
+/* That answer's rows. */
+int64_t job_import_store_line(const struct db_result *result, int row);
+const char *job_import_store_id(const struct db_result *result, int row);
+
+void job_import_store_begin(struct db *db, db_fn *done, void *arg);
+void job_import_store_commit(struct db *db, db_fn *done, void *arg);
+
+/* The statement of a batch, for a test to prepare. */
+extern const struct db_stmt job_import_statement;
