@@ -15,23 +15,24 @@ const struct db_stmt job_import_statement = {
         " task_count, max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs)"
         " SELECT id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count::integer,"
         " max_count::integer, suspended::boolean, trigger::jsonb, overrides::jsonb,"
-        " misfire_grace_seconds::integer, ecs::jsonb FROM firsts ORDER BY line"
+        " misfire_grace_seconds::integer, ecs::jsonb, $15::text FROM firsts ORDER BY line"
         " ON CONFLICT (id) DO NOTHING RETURNING id)"
         " SELECT line, id FROM given"
         " WHERE line NOT IN (SELECT line FROM firsts JOIN made USING (id)) ORDER BY line",
-    .params = JOB_FIELDS + 1,
+    .params = JOB_FIELDS + 2,
 };
 
 static const struct db_stmt begin = {.sql = "BEGIN"};
 static const struct db_stmt commit = {.sql = "COMMIT"};
 
-void job_import_store_batch(struct db *db, struct job_import *im, db_fn *done, void *arg)
+void job_import_store_batch(struct db *db, struct job_import *im, const char *by, db_fn *done, void *arg)
 {
-    const char *params[JOB_FIELDS + 1];
+    const char *params[JOB_FIELDS + 2];
 
     for (size_t i = 0; i < JOB_FIELDS; i++)
         params[i] = db_array_end(&im->columns[i]);
     params[JOB_FIELDS] = db_array_end(&im->lines);
+    params[JOB_FIELDS + 1] = by;
     db_query(db, &job_import_statement, params, done, arg);
 }
 

@@ -5,8 +5,8 @@
 #include "job_import.h"
 
 /* Creates the jobs of the batch, in the order of their lines. Answers with those of them that are there
- * already. */
-void job_import_store_batch(struct db *db, struct job_import *im, db_fn *done, void *arg);
+ * already. by: who asks, as a job_draft has it. */
+void job_import_store_batch(struct db *db, struct job_import *im, const char *by, db_fn *done, void *arg);
 /* That answer's rows. */
 int64_t job_import_store_line(const struct db_result *result, int row);
 const char *job_import_store_id(const struct db_result *result, int row);

@@ -172,7 +172,7 @@ static void write_batch(struct importing *i)
     bool in_vain = i->all_or_nothing && i->import.failed > 0; /* the rest is only checked */
 
     if (i->import.count > 0 && !in_vain) {
-        job_import_store_batch(i->db, &i->import, on_batch, i);
+        job_import_store_batch(i->db, &i->import, request_by(i->rq), on_batch, i);
         return;
     }
     job_import_next_batch(&i->import);

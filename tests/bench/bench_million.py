@@ -22,8 +22,8 @@ PIECE = 1 << 20
 
 
 def make_jobs(stack, count):
-    stack.sql("INSERT INTO jobs (id, task_definition, schedule, timezone, suspended) SELECT 'job-' || n, 'task-' || n % 1000, '0 30 ' || n % 24,"
-              " 'Europe/Berlin', n % 10 = 0 FROM generate_series(1, %s) n", [count])
+    stack.sql("INSERT INTO jobs (id, task_definition, schedule, timezone, suspended) SELECT 'job-' || n, 'task-' || n %% 1000, '0 30 ' || n %% 24,"
+              " 'Europe/Berlin', n %% 10 = 0 FROM generate_series(1, %s) n", [count])
     stack.cluster.psql("VACUUM ANALYZE jobs", DATABASE)
 
 
