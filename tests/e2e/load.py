@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 
-from stack import SOURCE, Stack
+from stack import SOURCE, Stack, sanitized
 
 sys.path[:0] = [str(SOURCE / "tests" / "http")]
 from echod import Client, Closed, head  # noqa: E402
@@ -154,14 +154,14 @@ def run(stack, seconds, connections, restarts):
     if odd:
         wrong.append(f"answers of {sorted(odd)}")
     first, last = max(memory[:max(1, len(memory) // 3)]), max(memory[-max(1, len(memory) // 3):])
-    if last > first * 1.2 + 8192:
+    if last > first * 1.2 + 8192 and not sanitized():  # those keep what was freed, to see who uses it
         wrong.append(f"memory has grown from {first} to {last} kB")
     answered = sum(statuses.values())
     print(f"{answered} answers in {seconds} s by {connections} connections: " +
           ", ".join(f"{count} of {status}" for status, count in sorted(statuses.items())) +
           f"; {sum(w.vanished for w in workers)} clients vanished; PostgreSQL restarted {restarts} times, {away:.1f} s in all; "
           f"slowest answer {max(w.slowest for w in workers):.2f} s")
-    print(f"{len(expected)} jobs: {sum(len(s) == 1 for s in expected.values())} known for certain, all as they must be; "
+    print(f"{len(expected)} jobs: {sum(len(s) == 1 for s in expected.values())} known for certain; "
           f"memory {first} kB in the first third, {last} kB in the last; {len(wrong)} mistakes")
     return wrong
 

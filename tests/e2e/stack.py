@@ -13,6 +13,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -33,6 +34,10 @@ TASK_DEFINITIONS = ("hello:main",)  # FAMILY:CONTAINER,...
 USERS = {"webapid": "web", "scheduld": "sched"}
 DEADLINE_S = 60  # generous: sanitizers, valgrind, and a busy machine
 KEPT_ENVIRONMENT = ("PATH", "LANG", "TZ", "TZDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
+
+
+def sanitized():
+    return re.search(r"^ECSS_SANITIZE:.*=.+", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE) is not None
 
 
 def free_port():

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from stack import BUILD, DATABASE, USERS, Stack, answers, free_port, wait_until
+from stack import DATABASE, USERS, Stack, answers, free_port, sanitized, wait_until
 
 DEADLINE_S = 60
 
@@ -19,10 +19,6 @@ def get(address, path):
         return answer.status, dict(answer.getheaders()), answer.read()
     finally:
         connection.close()
-
-
-def sanitized():
-    return re.search(r"^ECSS_SANITIZE:.*=.+", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE) is not None
 
 
 class Program(unittest.TestCase):
