@@ -194,15 +194,15 @@ class Stack:
         self.daemons.append(daemon)
         return daemon
 
-    def start_webapid(self, port=None, **env):
-        """Returns when it answers. The first one's address is stack.address; each has its own in daemon.address."""
+    def start_webapid(self, port=None, path="/jobs?count=0", **env):
+        """Returns when it answers GET of the path. The first one's address is stack.address; each has its own in daemon.address."""
         port = port or free_port()
         settings = {"ECSS_DATABASE_URL": self.cluster.url(DATABASE, USERS["webapid"]), "ECSS_LISTEN": f"127.0.0.1:{port}"}
         daemon = self.spawn("webapid", self.environment(**{**settings, **env}))
         daemon.address = ("127.0.0.1", port)
         self.address = self.address or daemon.address
         # A worker has its own connection to the database, and the kernel picks the worker: ask until all have been met.
-        wait_until(f"{daemon.name} answers", lambda: daemon.check() and all(answers(daemon.address) for _ in range(12)))
+        wait_until(f"{daemon.name} answers", lambda: daemon.check() and all(answers(daemon.address, path) for _ in range(12)))
         return daemon
 
     def start_scheduld(self, lead=True, **env):

@@ -40,6 +40,7 @@ OPERATION = thing(["operationId", "summary", "responses"], operationId={"type": 
                   description=TEXT, tags={"type": "array", "items": TEXT, "uniqueItems": True},
                   parameters={"type": "array", "items": PARAMETER, "uniqueItems": True},
                   requestBody=thing(["content"], required=FLAG, description=TEXT, content=CONTENT),
+                  security={"type": "array", "minItems": 1, "items": {"type": "object"}},
                   responses=table(or_reference("responses", RESPONSE), "[1-5][0-9][0-9]"))
 DOCUMENT = thing(
     ["openapi", "info", "paths"], openapi={"type": "string", "pattern": r"^3\.1\.\d+$"},
@@ -48,7 +49,9 @@ DOCUMENT = thing(
     servers={"type": "array", "items": thing(["url"], url=TEXT)},
     tags={"type": "array", "items": thing(["name"], name=TEXT, description=TEXT)},
     paths=table(thing([], parameters={"type": "array", "items": PARAMETER}, **{method: OPERATION for method in METHODS}), "/.*"),
-    components=thing([], schemas=table(SCHEMA, "[A-Z][A-Za-z]+"), headers=table(HEADER, "[A-Za-z-]+"),
+    security={"const": [{"token": []}, {}]},
+    components=thing([], securitySchemes=table(thing(["type", "scheme"], type={"const": "http"}, scheme={"const": "bearer"}, description=TEXT)),
+                     schemas=table(SCHEMA, "[A-Z][A-Za-z]+"), headers=table(HEADER, "[A-Za-z-]+"),
                      responses=table(RESPONSE, "[A-Z][A-Za-z]+")))
 
 stack = document = None
@@ -115,7 +118,7 @@ class Document(unittest.TestCase):
         references = {value["$ref"] for _, value in walk(document) if isinstance(value, dict) and "$ref" in value}
         for reference in references:
             resolve({"$ref": reference})
-        made = {f"#/components/{kind}/{name}" for kind, items in document["components"].items() for name in items}
+        made = {f"#/components/{kind}/{name}" for kind, items in document["components"].items() if kind != "securitySchemes" for name in items}
         self.assertEqual(made, references)
 
     def test_operations(self):
@@ -192,6 +195,7 @@ class Answers(unittest.TestCase):
         self.one_job()
         self.schedules()
         self.unavailable()
+        self.access()
         for path, method, operation in operations():
             self.assertEqual(self.seen.get((path, method)), set(operation["responses"]), f"{method} {path}")
         for name in ("Job", "JobSaved", "JobDeleted", "JobList", "Imported", "Preview", "Home"):
@@ -297,6 +301,24 @@ class Answers(unittest.TestCase):
         self.call(400, "post", path, path, {**preview, "schedule": "x"})
         self.call(415, "post", path, path, preview, Content_Type="text/plain")
         self.too_large("post", path, path)
+
+    def access(self):
+        open_to_all, free = ("/health/live", "/health/ready"), stack.address
+        stack.sql("INSERT INTO api_tokens (name, scope, hash) VALUES ('reader', 'read', sha256(%s))", ["ecss_" + "5" * 64])
+        daemon = stack.start_webapid(path="/health/ready", ECSS_TOKENS="always")
+        stack.address = daemon.address
+        try:
+            for path, method, operation in operations():
+                self.assertEqual("security" in operation, path in open_to_all, path)
+                if path in open_to_all:
+                    self.call(200, method, path, path)
+                    continue
+                url, body = path.replace("{id}", "a"), None if method in ("get", "delete") else {"schedule": LATER}
+                self.call(401, method, path, url, body)
+                if "403" in operation["responses"]:
+                    self.call(403, method, path, url, body, Authorization="Bearer ecss_" + "5" * 64)
+        finally:
+            stack.address = free
 
     def unavailable(self):
         stack.cluster.shut_down()
