@@ -2,7 +2,6 @@
 import http.client
 import json
 import re
-import signal
 import subprocess
 import unittest
 
@@ -103,13 +102,6 @@ class Program(unittest.TestCase):
         print(f"preview: 1000 fire times of a leap-day schedule in {took_ms[25]} ms (median of 50, best {took_ms[0]} ms)")
         if not sanitized():
             self.assertLess(took_ms[0], 5)  # the best, as other tests want the machine, too
-
-    def test_an_open_address_is_warned_about(self):
-        daemon = self.stack.spawn("webapid", self.stack.environment(
-            ECSS_LISTEN="127.0.0.1:0,0.0.0.0:0", ECSS_DATABASE_URL=self.stack.cluster.url(DATABASE, USERS["webapid"])))
-        wait_until("both are listened to", lambda: daemon.check() and daemon.log().count("server.listening") == 2)
-        self.assertEqual(daemon.log().count("webapid.public"), 1)
-        daemon.stop(signal.SIGINT)
 
 
 class Restart(unittest.TestCase):
