@@ -13,6 +13,7 @@
 
 #include "aws_config.h"
 #include "aws_creds.h"
+#include "aws_creds_region.h"
 #include "aws_lane.h"
 #include "aws_retry.h"
 #include "buf.h"
@@ -120,6 +121,8 @@ static bool start_parts(struct aws_client *client, const struct aws_client_optio
 
     if (!aws_config_new(options->getenv_fn != NULL ? options->getenv_fn : config_getenv, options->getenv_arg,
                         &client->config, err))
+        return false;
+    if (aws_config_region(client->config) == NULL && !aws_region_ask(client->config, err))
         return false;
     http.ca_bundle = aws_config_ca_bundle(client->config);
     if (!http_new(&http, &client->http, err))

@@ -19,6 +19,8 @@ struct aws_config {
 };
 
 static const char *const services[] = {"ecs", "sqs", "sts"};
+/* While nobody knows the region: endpoints are checked all the same. */
+static const char any_region[] = "us-east-1";
 
 const char *aws_config_getenv(const struct aws_config *config, const char *name)
 {
@@ -43,19 +45,42 @@ static bool is_true(const struct aws_config *config, const char *variable, const
     return value != NULL && strcasecmp(value, "true") == 0;
 }
 
+/* Whether nothing is configured that would have credentials but the instance that this may run on. */
+static bool is_instance(const struct aws_config *config)
+{
+    static const char *const variables[] = {
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"};
+    static const char *const keys[] = {"aws_access_key_id", "aws_secret_access_key", "credential_process",
+                                       "web_identity_token_file", "role_arn"};
+    const char *source = aws_profiles_get(config->profiles, NULL, "credential_source");
+    const char *disabled = aws_config_getenv(config, "AWS_EC2_METADATA_DISABLED");
+
+    if (disabled != NULL && strcasecmp(disabled, "true") == 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(variables); i++)
+        if (aws_config_getenv(config, variables[i]) != NULL)
+            return false;
+    if (source != NULL && strcmp(source, "Ec2InstanceMetadata") == 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        if (aws_profiles_get(config->profiles, NULL, keys[i]) != NULL)
+            return false;
+    return true;
+}
+
 static bool find_region(struct aws_config *config, struct err *err)
 {
     const char *region = aws_config_getenv(config, "AWS_REGION");
 
     if (region == NULL)
         region = value_of(config, "AWS_DEFAULT_REGION", "region");
-    if (region == NULL)
-        return err_set(
-            err, ERR_INVALID,
-            "no AWS region: set AWS_REGION or AWS_DEFAULT_REGION, or region in profile \"%s\" of %s",
-            aws_profiles_name(config->profiles), aws_profiles_config_path(config->profiles));
-    config->region = mem_strdup(region);
-    return aws_region_check(region, err);
+    if (region != NULL)
+        return aws_config_set_region(config, region, err);
+    return is_instance(config) ||
+           err_set(err, ERR_INVALID,
+                   "no AWS region: set AWS_REGION or AWS_DEFAULT_REGION, or region in profile \"%s\" of %s",
+                   aws_profiles_name(config->profiles), aws_profiles_config_path(config->profiles));
 }
 
 /* The address that was configured for a service, with where that was; *ret is owned, NULL: none was. */
@@ -99,7 +124,8 @@ bool aws_config_endpoint(const struct aws_config *config, const char *service, s
     if (!find_configured(config, service, &url, &where, name, err))
         return false;
     if (url == NULL) {
-        url = aws_endpoint_for(service, config->region, config->fips, config->dualstack);
+        url = aws_endpoint_for(service, config->region != NULL ? config->region : any_region, config->fips,
+                               config->dualstack);
         return aws_endpoint_parse(url, ret, err);
     }
     if (config->fips || config->dualstack)
@@ -169,6 +195,15 @@ void aws_config_free(struct aws_config *config)
 const char *aws_config_region(const struct aws_config *config)
 {
     return config->region;
+}
+
+bool aws_config_set_region(struct aws_config *config, const char *region, struct err *err)
+{
+    if (!aws_region_check(region, err))
+        return false;
+    free(config->region);
+    config->region = mem_strdup(region);
+    return true;
 }
 
 const char *aws_config_ca_bundle(const struct aws_config *config)

@@ -125,8 +125,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
     struct err err = {0};
     bool good = read_answer(lookup, answer, &keys, &err);
 
-    if (!good)
-        err_wrap(&err, "%s", question->url);
+    if (!good) /* its path is a secret of the task's, more or less */
+        err_wrap(&err, "%.*s", (int)aws_fetch_host_len(question->url), question->url);
     forget(lookup);
     lookup->answer(lookup, good ? AWS_FOUND : AWS_FAILED, &keys, &err);
 }

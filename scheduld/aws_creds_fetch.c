@@ -91,8 +91,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
     struct timeval in = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
 
     fetch->request = NULL;
-    log_debug("aws.fetch", "url=%s status=%d ms=%lld reason=%s", LOGQ(fetch->url), answer->status,
-              (long long)answer->took_ms, LOGQ(answer->reason));
+    log_debug("aws.fetch", "url=%.*s status=%d ms=%lld reason=%s", (int)aws_fetch_host_len(fetch->url),
+              fetch->url, answer->status, (long long)answer->took_ms, LOGQ(answer->reason));
     note_date(fetch->means, answer);
     if (wants_again(fetch, answer)) {
         if (event_add(fetch->timer, &in) != 0)
@@ -161,4 +161,11 @@ const char *aws_fetch_failure(const struct http_answer *answer, char *out, size_
     else
         snprintf(out, size, "does not answer: %s", answer->reason);
     return out;
+}
+
+size_t aws_fetch_host_len(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return host == NULL ? strlen(url) : (size_t)(host - url) + 3 + strcspn(host + 3, "/");
 }

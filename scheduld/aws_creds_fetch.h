@@ -33,3 +33,7 @@ void aws_fetch_cancel(struct aws_fetch *fetch); /* `done` does not come. NULL is
 
 /* What went wrong, if no answer came: "does not answer: Connection refused". */
 const char *aws_fetch_failure(const struct http_answer *answer, char *out, size_t size);
+
+/* The length of a URL's "http://host:port": for messages, as the path of a container's endpoint is not to be
+ * seen. */
+size_t aws_fetch_host_len(const char *url);

@@ -251,7 +251,7 @@ class Providers(Case):
                 words = "instance metadata: http://127.0.0.1:9/: does not answer: .*hop limit has to be 2"
             elif name == "container":
                 more = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{CLOSED}/v1/credentials"}
-                words = "container endpoint: http://127.0.0.1:9/v1/credentials: it does not answer: Failed to connect"
+                words = "container endpoint: http://127.0.0.1:9: it does not answer: Failed to connect"
             driver = self.begin(name, **more)
             if name == "process":
                 self.section("config", default={"credential_process": "/no/such/program --now"})
@@ -388,6 +388,16 @@ class Providers(Case):
         self.assertIn("does not begin with a slash", self.says(driver))
         driver = self.begin("container", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="", AWS_CONTAINER_AUTHORIZATION_TOKEN="a\nb")
         self.assertIn("has a line break", self.says(driver))
+
+    def test_the_region_of_the_instance(self) -> None:
+        none = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+        for name in ("instance", "role of an instance"):
+            self.new_folder()
+            self.assertEqual(self.says(self.begin(name, **none)), "", name)
+        self.assertEqual({call["signature"] for call in self.calls("ListTasks")}, {"ok"})
+        self.aws.fault("IMDS:Get", "status", status=404)
+        self.assertRegex(self.begin("instance", **none).answer(0)["refused"],
+                         "no AWS region: set AWS_REGION .*; instance metadata: .*the instance has no role")
 
     def test_an_instance_without_a_role(self) -> None:
         driver = self.begin("instance")

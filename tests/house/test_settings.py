@@ -38,7 +38,7 @@ class Settings(unittest.TestCase):
 
     def test_scheduld_names_every_mistake(self):
         said = run("scheduld", "--check-config", ECSS_ECS_CLUSTER="two words", ECSS_NAME="a/b", ECSS_MISFIRE_GRACE_SECONDS="86401",
-                   ECSS_RUN_RETENTION_DAYS="0", ECSS_LOG_LEVEL="loud")
+                   ECSS_RUN_RETENTION_DAYS="0", ECSS_LOG_LEVEL="loud", AWS_EC2_METADATA_DISABLED="true")
         self.assertEqual(said.returncode, 78)
         for name in ("ECSS_ECS_CLUSTER", "ECSS_NAME", "ECSS_MISFIRE_GRACE_SECONDS", "ECSS_RUN_RETENTION_DAYS", "ECSS_LOG_LEVEL"):
             self.assertRegex(said.stderr, rf"(?m)^scheduld: {name} must be ")
@@ -51,7 +51,7 @@ class Settings(unittest.TestCase):
             self.assertEqual(run("scheduld", "--check-config", **AWS, ECSS_ECS_CLUSTER=cluster).returncode, status, cluster)
 
     def test_scheduld_checks_the_settings_of_aws_without_a_network(self):
-        said = run("scheduld", "--check-config", ECSS_ECS_CLUSTER="c", **{**AWS, "AWS_REGION": ""})
+        said = run("scheduld", "--check-config", ECSS_ECS_CLUSTER="c", **{**AWS, "AWS_REGION": ""}, AWS_EC2_METADATA_DISABLED="true")
         self.assertEqual(said.returncode, 78)
         self.assertRegex(said.stderr, "region")
         said = run("scheduld", "--check-config", ECSS_ECS_CLUSTER="c", **AWS, AWS_ENDPOINT_URL="nonsense")
