@@ -45,8 +45,8 @@ char *aws_xml_text(const char *xml, size_t len, const char *name)
 {
     AUTO_FREE char *open = mem_printf("<%s>", name);
     AUTO_FREE char *close = mem_printf("</%s>", name);
+    AUTO_BUF struct buf buf = {0};
     const char *from = memmem(xml, len, open, strlen(open)), *end;
-    struct buf buf;
 
     if (from == NULL)
         return NULL;
