@@ -194,7 +194,7 @@ static void say_state(const struct migrate_schema *before, FILE *out)
 
 static bool apply_all(PGconn *pg, FILE *out, struct err *err)
 {
-    struct migrate_schema schema;
+    struct migrate_schema schema = {0};
 
     if (!read_schema(pg, &schema, err))
         return false;
@@ -234,7 +234,7 @@ bool migrate_apply(const char *url, FILE *out, struct err *err)
 bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
 {
     AUTO_PG PGconn *pg = NULL;
-    struct migrate_schema schema;
+    struct migrate_schema schema = {0};
 
     *ret = MIGRATE_UNREACHABLE;
     if (!db_check_url(url, err)) /* a wrong URL is told from a server that is away */

@@ -104,18 +104,18 @@ class Systemd(unittest.TestCase):
         self.stopped(second)
 
     def test_what_hangs_is_killed_and_comes_back(self):
-        for program in ("webapid", "scheduld"):
-            with self.subTest(program):
-                unit = self.unit(program, watchdog_s=WATCHDOG_S, **({"listen": [self.socket()]} if program == "webapid" else {}))
-                unit.start()
-                for _ in range(2):
-                    unit.wait("WATCHDOG", "1", after=len(unit.said))
-                self.assertEqual(unit.barked, 0)
-                unit.daemon.process.send_signal(signal.SIGSTOP)
-                wait_until("it is killed", lambda: not unit.daemon.running())
-                self.assertEqual((unit.barked, unit.daemon.process.returncode), (1, -signal.SIGABRT))
-                unit.start()
-                self.stopped(unit)
+        units = [self.unit("webapid", watchdog_s=WATCHDOG_S, listen=[self.socket()]), self.unit("scheduld", watchdog_s=WATCHDOG_S)]
+        for unit in units:
+            unit.start()
+        for unit in units:
+            unit.wait("WATCHDOG", "1")
+            self.assertEqual(unit.barked, 0)
+            unit.daemon.process.send_signal(signal.SIGSTOP)
+        for unit in units:
+            wait_until("it is killed", lambda unit=unit: not unit.daemon.running())
+            self.assertEqual((unit.barked, unit.daemon.process.returncode), (1, -signal.SIGABRT))
+            unit.start()
+            self.stopped(unit)
 
 
 if __name__ == "__main__":
