@@ -39,6 +39,9 @@ ENTRYPOINT ["/usr/sbin/webapid"]
 
 FROM runtime AS scheduld
 USER scheduld
+ENV ECSS_ADMIN_LISTEN=unix:/tmp/scheduld.sock
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["/usr/bin/curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", "/tmp/scheduld.sock", "http://localhost/health/ready"]
 ENTRYPOINT ["/usr/sbin/scheduld"]
 
 # For the demo only: it answers like ECS, SQS and STS, and starts nothing.
