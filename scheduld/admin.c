@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +25,7 @@ struct visitor {
     struct bufferevent *bev; /* owned */
     struct event *deadline;  /* owned */
     bool answered;
-    TAILQ_ENTRY(visitor) entry;
+    struct visitor **slot; /* lent: where the admin has it */
 };
 
 struct admin {
@@ -34,8 +33,7 @@ struct admin {
     struct listen_address address;
     struct evconnlistener *listener;
     struct event *accept_again;
-    TAILQ_HEAD(, visitor) visitors;
-    int count;
+    struct visitor *visitors[CONNECTIONS_MAX]; /* owned; NULL: a free slot */
 };
 
 bool admin_check_address(const char *address, struct err *err)
@@ -54,8 +52,7 @@ bool admin_check_address(const char *address, struct err *err)
 
 static void leave(struct visitor *visitor)
 {
-    TAILQ_REMOVE(&visitor->admin->visitors, visitor, entry);
-    visitor->admin->count--;
+    *visitor->slot = NULL;
     event_free(visitor->deadline);
     bufferevent_free(visitor->bev);
     free(visitor);
@@ -157,27 +154,36 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 
 /* ---- The listener ---- */
 
+/* NULL: there is none. */
+static struct visitor **free_slot(struct admin *admin)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (admin->visitors[i] == NULL)
+            return &admin->visitors[i];
+    return NULL;
+}
+
 static void on_accept(struct evconnlistener *listener UNUSED, evutil_socket_t fd,
                       struct sockaddr *from UNUSED, int from_len UNUSED, void *arg)
 {
     const struct timeval time = {.tv_sec = CONNECTION_S};
     struct admin *admin = arg;
-    struct visitor *visitor;
+    struct visitor *visitor, **slot = free_slot(admin);
 
-    if (admin->count >= CONNECTIONS_MAX) {
+    if (slot == NULL) {
         close(fd);
         return;
     }
     visitor = mem_alloc(sizeof *visitor);
     *visitor = (struct visitor){
         .admin = admin,
+        .slot = slot,
         .bev = bufferevent_socket_new(admin->options.base, fd, BEV_OPT_CLOSE_ON_FREE),
         .deadline = evtimer_new(admin->options.base, on_deadline, visitor),
     };
     if (visitor->bev == NULL || visitor->deadline == NULL || event_add(visitor->deadline, &time) != 0)
         abort(); /* no memory */
-    TAILQ_INSERT_TAIL(&admin->visitors, visitor, entry);
-    admin->count++;
+    *slot = visitor;
     bufferevent_setcb(visitor->bev, on_read, on_written, on_event, visitor);
     bufferevent_setwatermark(visitor->bev, EV_READ, 0, ADMIN_HEAD_MAX);
     bufferevent_enable(visitor->bev, EV_READ | EV_WRITE);
@@ -207,7 +213,6 @@ struct admin *admin_new(const struct admin_options *options, struct err *err)
     int fd;
 
     *admin = (struct admin){.options = *options};
-    TAILQ_INIT(&admin->visitors);
     if (!admin_check_address(options->listen, err) || !listen_parse(options->listen, &admin->address, err) ||
         !listen_open(&admin->address, 1, &fd, err)) {
         err_wrap(err, "cannot listen on %s", options->listen);
@@ -228,8 +233,9 @@ void admin_free(struct admin *admin)
 {
     if (admin == NULL)
         return;
-    while (!TAILQ_EMPTY(&admin->visitors))
-        leave(TAILQ_FIRST(&admin->visitors));
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (admin->visitors[i] != NULL)
+            leave(admin->visitors[i]);
     evconnlistener_free(admin->listener);
     event_free(admin->accept_again);
     listen_forget(&admin->address);

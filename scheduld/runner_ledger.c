@@ -73,10 +73,8 @@ static void count(const struct runner *runner, enum run_state state)
     metrics_add(runner->options.metrics, METER_RUNS, meter_of_state(state), 0, 1);
 }
 
-static void count_started(const struct runner *runner, const struct fire *fire)
+static void count_started(const struct runner *runner, const struct fire *fire, const struct run *run)
 {
-    const struct run *run = fire->run;
-
     metrics_observe(runner->options.metrics, METER_LATENESS, 0, 0,
                     run->launched_us - fire->main.fire_s * US_PER_S);
     metrics_observe(runner->options.metrics, METER_LAUNCH, 0, 0,
@@ -86,13 +84,14 @@ static void count_started(const struct runner *runner, const struct fire *fire)
 /* What is on record now. */
 static void count_state(const struct runner *runner, const struct fire *fire)
 {
-    if (run_state_final(fire->state)) {
+    const struct run *run = fire->run;
+
+    if (run_state_final(fire->state))
         count(runner, fire->state);
-        metrics_add(runner->options.metrics, METER_TASKS, 0, 0,
-                    fire->run == NULL ? 0 : fire->run->task_count);
-    }
-    if (fire->state == RUN_STARTED)
-        count_started(runner, fire);
+    if (run_state_final(fire->state) && run != NULL)
+        metrics_add(runner->options.metrics, METER_TASKS, 0, 0, run->task_count);
+    if (fire->state == RUN_STARTED && run != NULL)
+        count_started(runner, fire, run);
     if (fire->state == RUN_RETRYING)
         metrics_add(runner->options.metrics, METER_RETRIES, 0, 0, 1);
 }

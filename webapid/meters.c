@@ -1,7 +1,9 @@
 /* See meters.h. The table is made at the start, as the routes are labels. */
 #include "meters.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attr.h"
 #include "clock.h"
@@ -143,9 +145,11 @@ void meters_free(struct meters *meters)
 
 static size_t label_of(int status)
 {
+    char text[16];
     size_t i = 0;
 
-    while (i < ARRAY_LEN(statuses) - 1 && atoi(statuses[i]) != status)
+    snprintf(text, sizeof text, "%d", status);
+    while (i < ARRAY_LEN(statuses) - 1 && strcmp(statuses[i], text) != 0)
         i++;
     return i;
 }

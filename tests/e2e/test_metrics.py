@@ -25,6 +25,11 @@ def ask(address, path, method="GET", **headers):
         connection.close()
 
 
+def ready(address):
+    status, _, text = ask(address, "/health/ready")
+    return status, json.loads(text)
+
+
 def documented(daemon):
     table = README.split(f"<!-- {daemon} metrics -->")[1]
     return {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in re.findall(r"^\| `(\w+)` \| ([^|]*)\|", table, re.M)}
@@ -42,6 +47,7 @@ class Metrics(unittest.TestCase):
     def setUpClass(cls):
         cls.stack = cls.enterClassContext(Stack(task_definitions=("hello:main", "calm:main")))
         cls.web = cls.stack.start_webapid().address
+        cls.before = ready(cls.web)
         cls.admin = ("127.0.0.1", free_port())
         cls.leader = cls.stack.start_scheduld(ECSS_ADMIN_LISTEN="%s:%d" % cls.admin)
 
@@ -67,6 +73,12 @@ class Metrics(unittest.TestCase):
             self.assertEqual(set(re.findall(r"^# TYPE (\w+) ", text, re.M)), set(names), daemon)
             for name, labels in re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?{(.*)} ", text, re.M):
                 self.assertEqual(set(re.findall(r'(\w+)="', labels)) - {"le"}, names[name], f"{daemon} {name}")
+
+    def test_the_queries_of_the_document_can_be_asked(self):
+        queries = re.findall(r"`(SELECT [^`]*);`", README)
+        self.assertGreater(len(queries), 4)
+        for query in queries:
+            self.stack.sql(query.replace("\n", " "))
 
     def test_promtool_is_content(self):
         promtool = shutil.which("promtool")
@@ -201,30 +213,21 @@ class Metrics(unittest.TestCase):
             self.assertEqual(check.returncode, 78, listen)
             self.assertIn("ECSS_ADMIN_LISTEN", check.stderr)
 
-
-class Health(unittest.TestCase):
     def test_without_a_database_nobody_is_ready(self):
-        with Stack() as stack:
-            web, admin = stack.start_webapid().address, ("127.0.0.1", free_port())
-
-            def ready(address):
-                status, _, text = ask(address, "/health/ready")
-                return status, json.loads(text)
-
-            status, health = ready(web)
-            self.assertEqual((status, health["leader"]), (200, {"seen": False, "secondsAgo": None}))
-            stack.start_scheduld(ECSS_ADMIN_LISTEN="%s:%d" % admin)
-            wait_until("the leader is ready", lambda: ready(admin)[0] == 200)
-            self.assertEqual(ready(admin)[1]["role"], "leader")
-            wait_until("webapid sees it", lambda: ready(web)[1]["leader"]["seen"])
-            stack.cluster.shut_down()
-            wait_until("neither is ready", lambda: ready(web)[0] == 503 and ready(admin)[0] == 503)
-            self.assertEqual(ready(web)[1]["status"], "not ready")
-            self.assertIn("database", ready(admin)[1]["problem"])
-            for address in (web, admin):
-                self.assertEqual(ask(address, "/health/live")[0], 200)
-            stack.cluster.start()
-            wait_until("both are ready again", lambda: ready(web)[0] == 200 and ready(admin)[0] == 200)
+        """The last one, as it stops the database."""
+        web, admin, cluster = self.web, self.admin, self.stack.cluster
+        self.assertEqual(self.before, (200, {"status": "ready", "database": "up", "leader": {"seen": False, "secondsAgo": None}}))
+        wait_until("the leader is ready", lambda: ready(admin)[0] == 200)
+        self.assertEqual(ready(admin)[1]["role"], "leader")
+        wait_until("webapid sees it", lambda: ready(web)[1]["leader"]["seen"])
+        cluster.shut_down()
+        wait_until("neither is ready", lambda: ready(web)[0] == 503 and ready(admin)[0] == 503)
+        self.assertEqual(ready(web)[1]["status"], "not ready")
+        self.assertIn("database", ready(admin)[1]["problem"])
+        for address in (web, admin):
+            self.assertEqual(ask(address, "/health/live")[0], 200)
+        cluster.start()
+        wait_until("both are ready again", lambda: ready(web)[0] == 200 and ready(admin)[0] == 200)
 
 
 if __name__ == "__main__":
