@@ -12,7 +12,7 @@ const struct db_stmt job_import_statement = {
         " task_count, max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs, line)),"
         " firsts AS (SELECT DISTINCT ON (id) * FROM given ORDER BY id, line),"
         " made AS (INSERT INTO jobs (id, task_definition, schedule, schedule_start, schedule_end, timezone,"
-        " task_count, max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs)"
+        " task_count, max_count, suspended, trigger, overrides, misfire_grace_seconds, ecs, asked_by)"
         " SELECT id, task_definition, schedule, schedule_start, schedule_end, timezone, task_count::integer,"
         " max_count::integer, suspended::boolean, trigger::jsonb, overrides::jsonb,"
         " misfire_grace_seconds::integer, ecs::jsonb, $15::text FROM firsts ORDER BY line"
