@@ -6,7 +6,7 @@
  * Everything goes in batches, and none waits for a timer: what is due in one turn of the loop is read by one
  * statement, what is decided while a write is on its way goes into the next write. A job has at most one run
  * in flight. Of what waits only the job's id and a few numbers are kept, one entry a job; definitions and
- * requests are in memory for a bounded number of runs at a time, oldest fire first.
+ * requests are in memory for a bounded number of runs at a time; fire_line.h says whose turn it is.
  *
  * Why the ledger is right whenever this process dies (kill -9):
  *   before the plan is committed   no row, the cursor has not moved, next_run is not later than the fire: the
