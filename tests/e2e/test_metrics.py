@@ -117,8 +117,8 @@ class Metrics(unittest.TestCase):
                 raw.recv(4096)
 
         self.all_move(act, **moved)
-        with socket.create_connection(web):
-            wait_until("a connection is seen", lambda: sample(self.metrics(web), "ecss_http_connections") >= 2)
+        with socket.create_connection(web), socket.create_connection(web):  # those of who asks are gone when it is looked
+            wait_until("two connections are seen", lambda: sample(self.metrics(web), "ecss_http_connections") >= 2)
         wait_until("both workers have their connection", lambda: sample(self.metrics(web), "ecss_database_ready") == 2)
         self.assertEqual(sample(self.metrics(web), "ecss_http_max_connections"), 1000)
 
