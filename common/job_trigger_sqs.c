@@ -63,9 +63,8 @@ static bool read_name(const struct json_object *value, struct job_trigger *trigg
         return false;
     if (!name_valid(name))
         return job_complain(at,
-                            "Must be the name of an SQS queue, not its URL (that is queueUrl) or ARN: 1 to "
-                            "%d letters, digits, "
-                            "hyphens and underscores, also with .fifo at the end.",
+                            "Must be the name of an SQS queue, not its URL (that is queueUrl) or ARN: "
+                            "1 to %d letters, digits, hyphens and underscores, also with .fifo at the end.",
                             JOB_QUEUE_NAME_MAX);
     snprintf(trigger->queue_name, sizeof trigger->queue_name, "%s", name);
     return true;
@@ -121,7 +120,8 @@ static bool check(const struct json_object *given, const struct job_at *at)
 
     if (by_name && by_url)
         return job_complain(at, "queueName and queueUrl exclude each other");
-    if (!by_name && !by_url)
+    /* One that is no text counts as missing, as it always did. */
+    if (!by_url && !json_object_is_type(name, json_type_string))
         return job_complain(at, "sqs trigger type requires queueName field");
     return true;
 }

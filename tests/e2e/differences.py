@@ -71,8 +71,8 @@ saved = Instead(200, lambda answer, _: without_warnings(answer.json) == {
 
 BAD_NAME = ["task definition names must contain only alphanumeric, underscore, and hyphen"]
 BAD_CONTAINER = ["container names must contain only alphanumeric, underscore, and hyphen"]
-BAD_QUEUE = ["Must be the name of an SQS queue, not its URL or ARN: 1 to 80 letters, digits, hyphens and underscores, also with"
-             " .fifo at the end."]
+BAD_QUEUE = ["Must be the name of an SQS queue, not its URL (that is queueUrl) or ARN: 1 to 80 letters, digits, hyphens and"
+             " underscores, also with .fifo at the end."]
 BAD_VARIABLE = ["The name of an environment variable is 1 to 255 bytes without \"=\"."]
 BLANK = ["Schedule is blank; it needs at least the field \"second\""]
 NEVER = ["Schedule can never fire: no date matches month \"2\" and day \"30\""]
