@@ -133,7 +133,7 @@ class Faults(Case):
         for answer in driver.all(idents):
             self.assertNotIn("error", answer)
         sent = [call["time"] for call in self.calls("RunTask")]
-        self.assertGreater(sent[-1] - sent[0], 1.9)
+        self.assertGreater(sent[-1] - sent[0], 1.5)  # 2, less what the first ones took on the way
 
     def test_throttling_slows_all_calls_of_the_kind(self) -> None:
         self.aws.fault("RunTask", "throttle", count=16)

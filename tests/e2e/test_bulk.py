@@ -5,7 +5,7 @@ import socket
 import threading
 import unittest
 
-from stack import DATABASE, DEADLINE_S, Stack, wait_until
+from stack import DATABASE, DEADLINE_S, Stack, sanitized, wait_until
 
 LATER = "0 0 0 * * 1 1 2099"
 stack = None
@@ -72,8 +72,15 @@ class Export(Bulk):
         self.assertEqual(self.get(method="PUT")[0].status, 405)
         self.assertEqual(self.get("/jobs/export/fire-times")[0].status, 404)
 
+
+class BigExport(Bulk):
+    def setUp(self):
+        """More than fits the buffers of a socket. It takes its time, so it is made once."""
+        if stack.sql("SELECT count(*) FROM jobs") != [(10000,)]:
+            super().setUp()
+            self.make(10000, 250)
+
     def test_a_client_that_does_not_read_costs_no_memory_and_stops_nobody(self):
-        self.make(10000, 250)
         daemon = stack.daemons[0]
         self.get("/jobs?count=1000")
         before = rss(daemon)
@@ -84,7 +91,8 @@ class Export(Bulk):
             client.recv(100)
         for _ in range(20):
             self.assertEqual(self.get("/jobs/n1")[0].status, 200)
-        self.assertLess(rss(daemon) - before, 20000)
+        if not sanitized():  # those keep what was freed
+            self.assertLess(rss(daemon) - before, 20000)
         for client in clients[:2]:
             client.close()
         wait_until("those that left are noticed", lambda: stack.daemons[0].check() and self.get("/jobs?count=1")[0].status == 200)
@@ -92,7 +100,6 @@ class Export(Bulk):
             client.close()
 
     def test_a_database_that_goes_away_cuts_the_connection(self):
-        self.make(10000, 250)
         client = socket.create_connection(stack.address, timeout=DEADLINE_S)
         self.addCleanup(client.close)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
