@@ -18,7 +18,13 @@
 #include "log.h"
 #include "mem.h"
 
-enum { CONNECTIONS_MAX = 16, CONNECTION_S = 5, ACCEPT_AGAIN_S = 1, BODY_MAX = 1 << 20 };
+enum {
+    CONNECTIONS_MAX = 16,
+    CONNECTION_S = 5,
+    ACCEPT_AGAIN_S = 1,
+    BODY_MAX = 1 << 20,
+    ADDRESS_MAX = LISTEN_HOST_MAX + 16
+};
 
 struct visitor {
     struct admin *admin;     /* lent */
@@ -209,9 +215,11 @@ static void on_accept_again(evutil_socket_t fd UNUSED, short what UNUSED, void *
 
 struct admin *admin_new(const struct admin_options *options, struct err *err)
 {
+    AUTO_BUF struct buf where = {0};
     struct admin *admin = mem_alloc(sizeof *admin);
     int fd;
 
+    buf_init(&where, ADDRESS_MAX);
     *admin = (struct admin){.options = *options};
     if (!admin_check_address(options->listen, err) || !listen_parse(options->listen, &admin->address, err) ||
         !listen_open(&admin->address, 1, &fd, err)) {
@@ -225,7 +233,9 @@ struct admin *admin_new(const struct admin_options *options, struct err *err)
     if (admin->listener == NULL || admin->accept_again == NULL)
         abort(); /* no memory */
     evconnlistener_set_error_cb(admin->listener, on_accept_error);
-    log_info("admin.listening", "address=%s", LOGQ(options->listen));
+    /* Described, as port 0 has become another. */
+    log_info("admin.listening", "address=%s",
+             LOGQ(listen_describe(fd, &where, err) ? where.data : options->listen));
     return admin;
 }
 

@@ -1,7 +1,7 @@
 """Plays systemd's part for one daemon: passes it sockets, hears what it says by sd_notify(3), and kills it when its
 watchdog is not fed.
 
-    with Unit(stack, "webapid", listen=[sock], watchdog_s=3, ECSS_WORKERS=1) as unit:
+    with Unit(stack, "webapid", listen=[sock], watchdog_s=30, ECSS_WORKERS=1) as unit:
         unit.start()                  # returns when it is ready
         unit.wait_status("serves")
 """
@@ -24,7 +24,8 @@ class Unit:
     def __init__(self, stack, program, listen=(), watchdog_s=0, **settings):
         self.stack, self.program, self.listen, self.watchdog_s, self.settings = stack, program, list(listen), watchdog_s, settings
         self.said = []  # every message's assignments, (name, value), in order
-        self.daemon = self.fed_at = None
+        self.daemon = None
+        self.fed_at = None  # until it is ready, the watchdog sleeps
         self.barked = 0
         self.ended = False
 
@@ -56,7 +57,7 @@ class Unit:
 
     def start(self):
         self.said.clear()
-        self.fed_at = time.monotonic()
+        self.fed_at = None
         wanted = range(FIRST_SOCKET, FIRST_SOCKET + len(self.listen))
         # As systemd hands them over: blocking, from number 3 on. The duplicates are out of the way of those numbers.
         spare = [os.dup(sock.fileno()) for sock in self.listen]
@@ -75,17 +76,16 @@ class Unit:
             try:
                 text = self.socket.recv(4096).decode()
                 messages = [tuple(line.split("=", 1)) for line in text.splitlines()]
-                if ("WATCHDOG", "1") in messages:
+                if {("READY", "1"), ("WATCHDOG", "1")} & set(messages):
                     self.fed_at = time.monotonic()
                 self.said += messages
             except TimeoutError:
-                pass
-            self.watch()
+                self.watch()  # all that it has said is heard, however late this thread had its turn
 
     def watch(self):
         """WatchdogSec=: what does not say WATCHDOG=1 in time is ended, by the signal that leaves a core."""
-        daemon = self.daemon
-        if self.watchdog_s and daemon and not daemon.stopped and time.monotonic() - self.fed_at > self.watchdog_s:
+        daemon, fed_at = self.daemon, self.fed_at
+        if self.watchdog_s and fed_at and not daemon.stopped and time.monotonic() - fed_at > self.watchdog_s:
             daemon.stopped = True
             self.barked += 1
             daemon.process.send_signal(signal.SIGABRT)
