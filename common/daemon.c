@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -154,6 +155,16 @@ static bool is_common_option(const char *word)
            strcmp(word, "--check-config") == 0;
 }
 
+/* Keys and passwords are in memory: no core of it. */
+static void write_no_core(const struct daemon_spec *spec)
+{
+    const struct rlimit none = {0};
+
+    if (setrlimit(RLIMIT_CORE, &none) != 0)
+        fprintf(stderr, "%s: warning: a crash may write a core, with keys in it: %s\n", spec->program,
+                strerror(errno));
+}
+
 enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char **argv, void *settings,
                                 int *option, int *exit_code)
 {
@@ -161,6 +172,7 @@ enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char *
     bool checking = word != NULL && strcmp(word, "--check-config") == 0;
     enum daemon_action action = DAEMON_RUN;
 
+    write_no_core(spec);
     if (word != NULL && !is_common_option(word)) {
         if (!read_options(spec, argc, argv, option))
             return leave(exit_code, DAEMON_EXIT_USAGE);

@@ -55,7 +55,7 @@ enum daemon_action {
 };
 
 /* Reads the command line and the environment. --help, --version and --check-config, and every mistake, are
- * done with here (DAEMON_EXIT). */
+ * done with here (DAEMON_EXIT). From here on a crash leaves no core. */
 enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char **argv, void *settings,
                                 int *option, int *exit_code);
 

@@ -1,8 +1,5 @@
 /* scheduld: wiring and nothing else. */
-#include <errno.h>
 #include <event2/event.h>
-#include <string.h>
-#include <sys/resource.h>
 
 #include "admin.h"
 #include "aws_client_check.h"
@@ -129,15 +126,6 @@ static int check_aws(const struct settings *settings)
     return aws_check(settings->ecs_cluster, stdout);
 }
 
-/* What is in memory are keys: no core of it. */
-static void write_no_core(void)
-{
-    const struct rlimit none = {0};
-
-    if (setrlimit(RLIMIT_CORE, &none) != 0)
-        log_warning("scheduld.core", "error=%s", LOGQ(strerror(errno)));
-}
-
 int main(int argc, char **argv)
 {
     const struct daemon_spec spec = {
@@ -153,7 +141,6 @@ int main(int argc, char **argv)
     struct settings settings = {0};
     int option, code = DAEMON_EXIT_FAILURE;
 
-    write_no_core();
     switch (daemon_begin(&spec, argc, argv, &settings, &option, &code)) {
     case DAEMON_EXIT:
         break;
