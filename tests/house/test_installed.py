@@ -83,9 +83,12 @@ class Manuals(unittest.TestCase):
 
 
 class Install(unittest.TestCase):
+    def install(self, folder):
+        subprocess.run(["cmake", "--install", BUILD], env={**os.environ, "DESTDIR": folder}, check=True, capture_output=True)
+
     def test_all_goes_where_it_was_told_to_below_DESTDIR(self):
         with tempfile.TemporaryDirectory(prefix="ecss-install-") as folder:
-            subprocess.run(["cmake", "--install", BUILD], env={**os.environ, "DESTDIR": folder}, check=True, capture_output=True)
+            self.install(folder)
             # This build has CMake's own prefix; GNUInstallDirs puts its settings below that.
             root = pathlib.Path(folder, "usr", "local")
             for path in ("sbin/webapid", "sbin/scheduld", "lib/systemd/system/webapid.service", "lib/systemd/system/webapid.socket",
@@ -99,6 +102,19 @@ class Install(unittest.TestCase):
             unit = (root / "lib/systemd/system/webapid.service").read_text()
             self.assertIn("ExecStart=/usr/local/sbin/webapid\n", unit)
             self.assertIn("EnvironmentFile=-/usr/local/etc/ecs-scheduler/webapid.env\n", unit)
+
+    def test_settings_that_are_there_are_kept(self):
+        with tempfile.TemporaryDirectory(prefix="ecss-install-") as folder:
+            self.install(folder)
+            settings = pathlib.Path(folder, "usr/local/etc/ecs-scheduler")
+            (settings / "webapid.env").write_text("mine")
+            (settings / "scheduld.aws").unlink()
+            (settings / "scheduld.aws").symlink_to("/nowhere/mine")
+            (settings / "scheduld.env").unlink()
+            self.install(folder)
+            self.assertEqual((settings / "webapid.env").read_text(), "mine")
+            self.assertEqual(os.readlink(settings / "scheduld.aws"), "/nowhere/mine")
+            self.assertEqual((settings / "scheduld.env").read_bytes(), (ROOT / "packaging/etc/scheduld.env").read_bytes())
 
 
 if __name__ == "__main__":
