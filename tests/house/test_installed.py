@@ -81,6 +81,13 @@ class Manuals(unittest.TestCase):
             codes = set(re.findall(r"\b(\d+) ", said.partition("Exit status:")[2]))
             self.assertLessEqual(set(re.findall(r"^\.It (\d+)$", page, re.M)), codes | {"69"}, daemon)
 
+    def test_each_signal_that_is_handled_is_in_both_manuals(self):
+        signals = set(re.findall(r"signal_event\(base, (SIG\w+)", (ROOT / "common" / "daemon.c").read_text()))
+        self.assertIn("SIGUSR1", signals)
+        for daemon in DAEMONS:
+            page = (ROOT / "docs" / "man" / f"{daemon}.8").read_text()
+            self.assertEqual(set(re.findall(r"SIG\w+", "".join(re.findall(r"^\.It Dv .*", page, re.M)))), signals, daemon)
+
 
 class Install(unittest.TestCase):
     def install(self, folder):
