@@ -9,7 +9,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "packages"
-SECTIONS = ("build", "run", "test")
+SECTIONS = ("build", "run", "package", "test")
 
 
 class PackagesFile(unittest.TestCase):
@@ -21,7 +21,7 @@ class PackagesFile(unittest.TestCase):
             elif line and not line.startswith("#"):
                 here.append(line)
 
-    def test_has_the_three_sections(self):
+    def test_has_these_sections(self):
         self.assertEqual(tuple(self.sections), SECTIONS)
 
     def test_names_are_sorted_valid_and_there_once(self):
