@@ -11,7 +11,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-
     cmake dpkg-dev file gcc libc6-dev libcurl4-openssl-dev libevent-dev libevhtp-dev libjson-c-dev libpq-dev libssl-dev libsystemd-dev \
     ninja-build pkg-config && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY CMakeLists.txt CMakePresets.json LICENSE README.md ./
+COPY CHANGELOG.md CMakeLists.txt CMakePresets.json LICENSE README.md ./
 COPY cmake cmake
 COPY common common
 COPY docs docs
@@ -38,10 +38,12 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
 ENTRYPOINT ["/usr/sbin/webapid"]
 
 FROM runtime AS scheduld
+# A volume there, for who asks from another container, is begun with this owner.
+RUN install -d -o scheduld -g scheduld /run/scheduld
 USER scheduld
-ENV ECSS_ADMIN_LISTEN=unix:/tmp/scheduld.sock
+ENV ECSS_ADMIN_LISTEN=unix:/run/scheduld/admin.sock
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["/usr/bin/curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", "/tmp/scheduld.sock", "http://localhost/health/ready"]
+    CMD ["/usr/bin/curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", "/run/scheduld/admin.sock", "http://admin/health/ready"]
 ENTRYPOINT ["/usr/sbin/scheduld"]
 
 # For the demo only: it answers like ECS, SQS and STS, and starts nothing.

@@ -1,10 +1,12 @@
 """docker-compose.yml and the Dockerfile: valid by the schema of the compose specification, and each daemon starts with the
 command and environment that they give it. What needs an engine is done by hand: docs/operations.md.
 """
+import itertools
 import os
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 import yaml
@@ -12,6 +14,8 @@ import yaml
 ROOT = pathlib.Path(os.environ.get("ECSS_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("ECSS_BUILD_DIR", ROOT / "build" / "dev"))
 EXAMPLE = ROOT / ".env.example"
+# Of the API inside of its container, where nobody else could set them right.
+FIXED = {"ECSS_LISTEN", "ECSS_TLS_CERT", "ECSS_TLS_KEY", "ECSS_TLS_CLIENT_CA"}
 
 
 def config(env_file):
@@ -27,6 +31,11 @@ class Compose(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.services = config(EXAMPLE)["services"]
+        plain, _, demo = EXAMPLE.read_text().partition("# For the demo")
+        with tempfile.NamedTemporaryFile("w", suffix=".env") as env:
+            env.write(plain + re.sub(r"^#(?=\w+=)", "", "#" + demo, flags=re.M))
+            env.flush()
+            cls.demo = config(env.name)["services"]
         cls.targets = dict(re.findall(r"^FROM \S+ AS (\S+)\n((?:(?!^FROM ).*\n)*)", (ROOT / "Dockerfile").read_text(), re.M))
 
     def test_each_service_is_there(self):
@@ -46,14 +55,35 @@ class Compose(unittest.TestCase):
         for name in ("webapid", "scheduld-a", "scheduld-b"):
             self.assertEqual(self.services[name]["stop_grace_period"], "20s")
 
+    def test_the_example_is_for_AWS_and_its_demo_is_not(self):
+        self.assertNotIn("COMPOSE_PROFILES=", re.sub("^#.*", "", EXAMPLE.read_text(), flags=re.M))
+        self.assertIsNone(self.services["scheduld-a"]["environment"]["AWS_ENDPOINT_URL"])
+        demo = self.demo
+        self.assertEqual(demo["scheduld-a"]["environment"]["AWS_ENDPOINT_URL"], "http://stand-in:8004")
+        self.assertIn(demo["scheduld-a"]["environment"]["AWS_SECRET_ACCESS_KEY"], demo["stand-in"]["command"])
+
+    def test_each_setting_can_be_set(self):
+        for name in ("webapid", "scheduld-a", "scheduld-b"):
+            target = self.services[name]["build"]["target"]
+            said = subprocess.run([BUILD / target / target, "--help"], capture_output=True, text=True, check=True).stdout
+            env = dict(re.findall(r"^ENV (\w+)=(\S+)$", self.targets[target], re.M)) | self.services[name]["environment"]
+            self.assertLessEqual(set(re.findall(r"^  (ECSS_\w+)$", said, re.M)) - FIXED, set(env), name)
+
+    def test_who_is_outside_of_a_container_can_ask_scheduld(self):
+        listen = re.search(r"^ENV ECSS_ADMIN_LISTEN=unix:(\S+)$", self.targets["scheduld"], re.M)[1]
+        self.assertIn(f'"--unix-socket", "{listen}"', self.targets["scheduld"])
+        mounts = {name: self.services[name]["volumes"][0].split(":")[:2] for name in ("scheduld-a", "scheduld-b")}
+        self.assertEqual({folder for _, folder in mounts.values()}, {str(pathlib.Path(listen).parent)})
+        self.assertEqual(len({volume for volume, _ in mounts.values()}), 2)
+
     def test_each_daemon_takes_its_environment(self):
-        for name in ("migrate", "webapid", "scheduld-a", "scheduld-b"):
-            service = self.services[name]
+        for services, name in itertools.product((self.services, self.demo), ("migrate", "webapid", "scheduld-a", "scheduld-b")):
+            service = services[name]
             target = service["build"]["target"]
             env = dict(re.findall(r"^ENV (\w+)=(\S+)$", self.targets[target], re.M)) | service["environment"]
             kept = {key: os.environ[key] for key in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if key in os.environ}
             run = subprocess.run([BUILD / target / target, "--check-config"], capture_output=True, text=True,
-                                 env={**kept, **{key: str(value) for key, value in env.items()}})
+                                 env={**kept, **{key: str(value) for key, value in env.items() if value is not None}})
             self.assertEqual(run.returncode, 0, f"{name}: {run.stderr}")
             self.assertIn("@postgres/scheduler\n", run.stdout)
 
@@ -64,7 +94,8 @@ class Compose(unittest.TestCase):
 
     def test_the_build_installs_what_the_project_needs(self):
         text = (ROOT / "Dockerfile").read_text()
-        needed = re.search(r"^\[build\]\n((?:.+\n)+)", (ROOT / "packages.txt").read_text(), re.M)[1].split()
+        sections = dict(re.findall(r"^\[(\w+)\]\n((?:.+\n)+)", (ROOT / "packages.txt").read_text(), re.M))
+        needed = (sections["build"] + sections["package"]).split()
         for name in set(needed) - {"ccache"}:
             self.assertRegex(text, rf"[\s]{re.escape(name)}[\s]", name)
 
