@@ -101,8 +101,12 @@ class Install(unittest.TestCase):
             for path in ("sbin/webapid", "sbin/scheduld", "lib/systemd/system/webapid.service", "lib/systemd/system/webapid.socket",
                          "lib/systemd/system/scheduld.service", "share/man/man8/webapid.8.gz", "share/man/man8/scheduld.8.gz",
                          "share/man/man5/ecs-scheduler.conf.5.gz", "share/ecs-scheduler/sql/0001_init.sql",
-                         "share/doc/ecs-scheduler/configuration.md"):
+                         "share/doc/ecs-scheduler/configuration.md", "share/doc/ecs-scheduler/CHANGELOG.md",
+                         "share/doc/ecs-scheduler/monitoring/alerts.yml", "share/doc/ecs-scheduler/monitoring/dashboard.json"):
                 self.assertTrue((root / path).is_file(), path)
+            for document in (root / "share/doc/ecs-scheduler").rglob("*.md"):
+                for target in re.findall(r"\]\((?![a-z]+:|#)([^)\s#]+)", document.read_text()):
+                    self.assertTrue((document.parent / target).exists(), f"{document.name} links to {target}")
             self.assertEqual({path.name for path in (root / "etc/ecs-scheduler").iterdir()}, SETTINGS)
             for path in (root / "etc/ecs-scheduler").iterdir():
                 self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path.name)
