@@ -85,7 +85,7 @@ class Unit:
     def watch(self):
         """WatchdogSec=: what does not say WATCHDOG=1 in time is ended, by the signal that leaves a core."""
         daemon, fed_at = self.daemon, self.fed_at
-        if self.watchdog_s and fed_at and not daemon.stopped and time.monotonic() - fed_at > self.watchdog_s:
+        if self.watchdog_s and fed_at and daemon and not daemon.stopped and time.monotonic() - fed_at > self.watchdog_s:
             daemon.stopped = True
             self.barked += 1
             daemon.process.send_signal(signal.SIGABRT)
