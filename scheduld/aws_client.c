@@ -73,8 +73,9 @@ struct aws_call {
     int attempts;          /* requests that were tried */
     int extra;             /* those among them that came after a refresh or a look at the clock */
     bool may_have_acted;
-    bool refreshed, reset; /* credentials were looked up again; the clock was */
-    uint64_t keys_serial;  /* what the request was signed with, and for which clock */
+    bool refreshed, reset;   /* credentials were looked up again; the clock was */
+    uint64_t keys_serial;    /* what the request was signed with, and for which clock */
+    uint64_t refused_serial; /* keys that AWS did not take from it; 0: none */
     int64_t signed_skew_s;
     TAILQ_ENTRY(aws_call) entry; /* of all calls */
     struct aws_turn turn;        /* QUEUED only */
@@ -358,8 +359,8 @@ static bool mend(struct aws_call *call, const struct aws_error *error, int64_t o
     }
     if (error->expired && !call->refreshed) {
         call->refreshed = true;
-        aws_creds_reject(call->client->creds, call->keys_serial);
-        return true;
+        call->refused_serial = call->keys_serial;
+        return aws_creds_refused(call->client->creds, call->keys_serial);
     }
     return false;
 }
@@ -537,7 +538,7 @@ static void on_keys(void *arg, const struct err *err)
         return;
     }
     aws_error_set(&error, AWS_AUTH, "no credentials", "%s",
-                  err != NULL ? err->text : "the credentials that were found have expired or were rejected");
+                  err != NULL ? err->text : "the credentials that were found have expired");
     finish(call, &error);
 }
 
@@ -549,10 +550,18 @@ static void await_keys(struct aws_call *call)
     aws_creds_wait(call->client->creds, &call->waiter);
 }
 
+/* Those at hand, but for the ones that AWS refused the call with. */
+static const struct aws_keys *keys_for(const struct aws_call *call)
+{
+    const struct aws_keys *keys = aws_creds_keys(call->client->creds, now_s(call->client, call->place));
+
+    return keys != NULL && keys->serial != call->refused_serial ? keys : NULL;
+}
+
 /* Has a slot: sends as soon as there are keys. */
 static void prepare(struct aws_call *call)
 {
-    const struct aws_keys *keys = aws_creds_keys(call->client->creds, now_s(call->client, call->place));
+    const struct aws_keys *keys = keys_for(call);
 
     if (keys != NULL)
         send_request(call, keys);

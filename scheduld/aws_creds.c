@@ -11,8 +11,9 @@
 #include <string.h>
 
 enum {
-    FILES_CHECK_MS = 5000,  /* how often files are looked at for changes */
-    FAILED_PAUSE_MS = 1000, /* from a search that failed to the next */
+    FILES_CHECK_MS = 5000,   /* how often files are looked at for changes */
+    FAILED_PAUSE_MS = 1000,  /* from a search that failed to the next */
+    REFUSED_PAUSE_MS = 5000, /* from a search for other keys than those that AWS refused to the next */
     SPARE_S = 1, /* so long before they expire keys are not used any more: a request takes its time */
 };
 
@@ -25,9 +26,8 @@ struct aws_creds {
     const char *source;                          /* lent: name of the provider that found them */
     int64_t use_until_s;                         /* wall time as AWS sees it; 0: for ever */
     uint64_t serial;                             /* of the last finding */
-    bool rejected;
-    int64_t files_checked_ms; /* monotonic, as the one below */
-    int64_t search_after_ms;
+    int64_t files_checked_ms;                    /* monotonic, as the two below */
+    int64_t search_after_ms, refused_until_ms;
     struct aws_chain chain; /* while searching */
     bool searching;
     struct err failure;
@@ -150,7 +150,6 @@ static void adopt(struct aws_creds *creds, struct aws_keys *keys)
     creds->keys.serial = ++creds->serial;
     creds->use_until_s = use_until(&creds->keys, left_s);
     creds->source = source;
-    creds->rejected = false;
     creds->failed = false;
 }
 
@@ -239,7 +238,7 @@ const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s)
     check_files(creds);
     if (llabs(skew_s) > 1) /* less is nothing, or the second that has just begun */
         creds->means.skew_s = skew_s;
-    if (creds->rejected || (creds->use_until_s != 0 && aws_means_now_s(&creds->means) >= creds->use_until_s))
+    if (creds->use_until_s != 0 && aws_means_now_s(&creds->means) >= creds->use_until_s)
         return NULL;
     return &creds->keys;
 }
@@ -254,10 +253,16 @@ const char *aws_creds_source(const struct aws_creds *creds)
     return creds->source;
 }
 
-void aws_creds_reject(struct aws_creds *creds, uint64_t serial)
+bool aws_creds_refused(struct aws_creds *creds, uint64_t serial)
 {
-    if (creds->keys.serial == serial)
-        creds->rejected = true;
+    int64_t now = now_ms(creds);
+
+    if (creds->keys.serial != serial || creds->searching || creds->failed)
+        return true;
+    if (now < creds->refused_until_ms)
+        return false;
+    creds->refused_until_ms = now + REFUSED_PAUSE_MS;
+    return true;
 }
 
 void aws_creds_wait(struct aws_creds *creds, struct aws_creds_waiter *waiter)

@@ -34,8 +34,8 @@ struct aws_creds *aws_creds_new(const struct aws_creds_options *options) RETURNS
 /* Nobody may be waiting any more. NULL is fine. */
 void aws_creds_free(struct aws_creds *creds);
 
-/* The keys at hand, lent until the loop goes on; NULL: there are none, or they have expired or were rejected:
- * wait. now_s is the wall time as AWS sees it. Looks at the files now and then. */
+/* The keys at hand, lent until the loop goes on; NULL: there are none, or they have expired: wait. now_s is
+ * the wall time as AWS sees it. Looks at the files now and then. */
 const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s);
 
 /* What its providers work with, lent: to ask STS as they do. */
@@ -44,8 +44,10 @@ struct aws_means *aws_creds_means(struct aws_creds *creds);
 /* Which provider found them; NULL: nobody has. */
 const char *aws_creds_source(const struct aws_creds *creds);
 
-/* AWS did not take the keys of this serial. If they are still the ones at hand, others are looked for. */
-void aws_creds_reject(struct aws_creds *creds, uint64_t serial);
+/* AWS did not take the keys of this serial. True: there are others, or who waits may get others. False: these
+ * have just been looked up again, so that it is no use. For other requests they stay at hand: they may be
+ * good, and refused only where that one went (a region that the account has not enabled). */
+bool aws_creds_refused(struct aws_creds *creds, uint64_t serial);
 
 /* Called once, from the loop, when a search has ended: err NULL, keys are at hand; else why there are none.
  * Embedded in who waits. */

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import unittest
 from pathlib import Path
@@ -106,6 +107,36 @@ class Credentials(Case):
         self.assertIn("ExpiredTokenException", self.listed(driver))
         self.write("credentials", {"default": self.temporary_keys("ASIALONG")})
         self.aws.wait_until(lambda: self.listed(driver) == [], "the new token")
+
+    def test_good_keys_that_are_refused_somewhere(self) -> None:
+        """As in a region that the account has not enabled: others go on with them while new ones are looked for,
+        whatever comes of that; and who is refused again and again does not have them looked up each time."""
+        keys, runs, bad, go = self.temporary_keys("ASIAGOOD"), *(self.folder / name for name in ("runs", "bad", "go"))
+        made = {"Version": 1, "AccessKeyId": "ASIAGOOD", "SecretAccessKey": keys["aws_secret_access_key"],
+                "SessionToken": keys["aws_session_token"]}
+        program = self.folder / "get"
+        program.write_text(f"#!/bin/sh\necho x >>{runs}\n"
+                           f"if [ -e {bad} ]; then while [ ! -e {go} ]; do sleep 0.05; done; exit 3; fi\n"
+                           f"echo '{json.dumps(made)}'\n")
+        program.chmod(0o700)
+        driver = self.drive_with({}, {"default": {"credential_process": str(program)}})
+        self.assertEqual(self.listed(driver), [])
+        self.aws.fault("GetQueueAttributes", "unknown_token")
+        bad.touch()
+        refused = driver.start("depth", queue="q")
+        self.aws.wait_until(lambda: runs.read_text().count("x") == 2, "a search for others")
+        self.assertEqual(self.listed(driver), [])
+        go.touch()
+        self.assertIn("ended with status 3", driver.answer(refused)["error"]["text"])
+        self.assertEqual(self.listed(driver), [])
+        bad.unlink()
+        self.aws.wait_until(lambda: driver.do("depth", queue="q")["error"]["code"] == "UnrecognizedClientException",
+                            "a search that finds them again")
+        before = runs.read_text().count("x")
+        for _ in range(20):
+            self.assertEqual(driver.do("depth", queue="q")["error"]["code"], "UnrecognizedClientException")
+        self.assertEqual(self.listed(driver), [])
+        self.assertLessEqual(runs.read_text().count("x"), before + 1)
 
     def test_what_is_missing_is_said(self) -> None:
         key = {"AWS_ACCESS_KEY_ID": "AKIDX"}
