@@ -172,7 +172,7 @@ struct aws_creds *aws_client_creds(struct aws_client *client)
 /* Credentials that have expired are not at hand: then it is still said when they did. */
 static void measure_credentials(struct aws_client *client)
 {
-    const struct aws_keys *keys = aws_creds_keys(client->creds, clock_wall_s(client->clock));
+    const struct aws_keys *keys = aws_creds_keys(client->creds);
 
     if (keys != NULL)
         metrics_set(client->metrics, METER_CREDENTIALS, 0, 0,
@@ -344,6 +344,13 @@ static double random_fraction(void)
     return (double)arc4random() / 4294967296.0;
 }
 
+/* The credentials' clock is the same: when they expire is told by AWS. */
+static void set_skew(struct aws_call *call, int64_t skew_s)
+{
+    call->place->skew_s = skew_s;
+    aws_creds_set_skew(call->client->creds, skew_s);
+}
+
 /* Whether the request is to be sent again at once, since what was wrong with it has been put right. */
 static bool mend(struct aws_call *call, const struct aws_error *error, int64_t offset_s)
 {
@@ -352,7 +359,7 @@ static bool mend(struct aws_call *call, const struct aws_error *error, int64_t o
     if (error->skewed && !call->reset) {
         if (llabs(offset_s) > SKEW_MIN_S && offset_s != place->skew_s) {
             log_warning("aws.clock", "service=%s off_by_s=%lld", place->service->name, (long long)offset_s);
-            place->skew_s = offset_s;
+            set_skew(call, offset_s);
         }
         call->reset = place->skew_s != call->signed_skew_s; /* by us, or by another call meanwhile */
         return call->reset;
@@ -447,7 +454,7 @@ static int64_t offset_of(struct aws_call *call, const struct http_answer *answer
     offset_s = theirs - clock_wall_s(call->client->clock);
     if (call->place->skew_s != 0 && llabs(offset_s) <= SKEW_MIN_S) {
         log_info("aws.clock", "service=%s off_by_s=0", call->place->service->name);
-        call->place->skew_s = 0;
+        set_skew(call, 0);
     }
     return offset_s;
 }
@@ -529,8 +536,7 @@ static void send_request(struct aws_call *call, const struct aws_keys *keys)
 static void on_keys(void *arg, const struct err *err)
 {
     struct aws_call *call = arg;
-    const struct aws_keys *keys =
-        err != NULL ? NULL : aws_creds_keys(call->client->creds, now_s(call->client, call->place));
+    const struct aws_keys *keys = err != NULL ? NULL : aws_creds_keys(call->client->creds);
     struct aws_error error;
 
     if (keys != NULL) {
@@ -553,7 +559,7 @@ static void await_keys(struct aws_call *call)
 /* Those at hand, but for the ones that AWS refused the call with. */
 static const struct aws_keys *keys_for(const struct aws_call *call)
 {
-    const struct aws_keys *keys = aws_creds_keys(call->client->creds, now_s(call->client, call->place));
+    const struct aws_keys *keys = aws_creds_keys(call->client->creds);
 
     return keys != NULL && keys->serial != call->refused_serial ? keys : NULL;
 }

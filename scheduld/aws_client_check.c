@@ -91,7 +91,7 @@ static bool judge(struct check *check, const char *action, const struct aws_erro
 static void say_credentials(struct check *check)
 {
     const struct aws_means *means = aws_creds_means(check->creds);
-    const struct aws_keys *keys = aws_creds_keys(check->creds, aws_means_now_s(means));
+    const struct aws_keys *keys = aws_creds_keys(check->creds);
     AUTO_BUF struct buf text = {0};
     int64_t left_s;
 
@@ -152,7 +152,7 @@ static void ask_identity(struct check *check)
     struct aws_means *means = aws_creds_means(check->creds);
 
     check->sts = aws_sts_start(means, "Action=GetCallerIdentity&Version=2011-06-15",
-                               aws_creds_keys(check->creds, aws_means_now_s(means)), on_identity, check);
+                               aws_creds_keys(check->creds), on_identity, check);
 }
 
 /* The calls. */

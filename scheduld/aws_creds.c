@@ -229,15 +229,16 @@ static void check_files(struct aws_creds *creds)
         search(creds);
 }
 
-const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s)
+void aws_creds_set_skew(struct aws_creds *creds, int64_t skew_s)
 {
-    int64_t skew_s = now_s - clock_wall_s(creds->means.clock);
+    creds->means.skew_s = skew_s;
+}
 
+const struct aws_keys *aws_creds_keys(struct aws_creds *creds)
+{
     if (creds->keys.access_key_id == NULL)
         return NULL;
     check_files(creds);
-    if (llabs(skew_s) > 1) /* less is nothing, or the second that has just begun */
-        creds->means.skew_s = skew_s;
     if (creds->use_until_s != 0 && aws_means_now_s(&creds->means) >= creds->use_until_s)
         return NULL;
     return &creds->keys;

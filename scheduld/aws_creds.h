@@ -34,9 +34,12 @@ struct aws_creds *aws_creds_new(const struct aws_creds_options *options) RETURNS
 /* Nobody may be waiting any more. NULL is fine. */
 void aws_creds_free(struct aws_creds *creds);
 
-/* The keys at hand, lent until the loop goes on; NULL: there are none, or they have expired: wait. now_s is
- * the wall time as AWS sees it. Looks at the files now and then. */
-const struct aws_keys *aws_creds_keys(struct aws_creds *creds, int64_t now_s);
+/* By how much AWS's clock is ahead of ours, as an answer says; 0: by so little that it does not matter. */
+void aws_creds_set_skew(struct aws_creds *creds, int64_t skew_s);
+
+/* The keys at hand, lent until the loop goes on; NULL: there are none, or they have expired by AWS's clock:
+ * wait. Looks at the files now and then. */
+const struct aws_keys *aws_creds_keys(struct aws_creds *creds);
 
 /* What its providers work with, lent: to ask STS as they do. */
 struct aws_means *aws_creds_means(struct aws_creds *creds);

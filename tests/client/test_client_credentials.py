@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 import unittest
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,25 @@ class Credentials(Case):
             self.assertEqual(driver.do("depth", queue="q")["error"]["code"], "UnrecognizedClientException")
         self.assertEqual(self.listed(driver), [])
         self.assertLessEqual(runs.read_text().count("x"), before + 1)
+
+    def test_a_clock_that_is_put_right(self) -> None:
+        """Keys are judged by AWS's clock, and by our own again when that is right."""
+        made = self.folder / "made"
+
+        def make(ident: str, **more: str) -> None:
+            keys = self.temporary_keys(ident)
+            made.write_text(json.dumps({"Version": 1, "AccessKeyId": ident, "SessionToken": keys["aws_session_token"],
+                                        "SecretAccessKey": keys["aws_secret_access_key"], **more}))
+
+        make("ASIAOLD")
+        driver = self.drive_with({}, {"default": {"credential_process": f"cat {made}"}})
+        for offset_s in (3600, 0):
+            self.aws.clock(offset_s=offset_s)
+            self.assertEqual(self.listed(driver), [])
+        make("ASIANEW", Expiration=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1800)))
+        self.aws.post("keys/delete", {"accessKeyId": "ASIAOLD"})
+        self.assertEqual(self.listed(driver), [])
+        self.assertEqual(self.key_ids()[-1], "ASIANEW")
 
     def test_what_is_missing_is_said(self) -> None:
         key = {"AWS_ACCESS_KEY_ID": "AKIDX"}
