@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { BUCKETS = 256, REQUEST_MAX = 65536 };
+enum { BUCKETS = 256, REQUEST_MAX = 65536, READ_TIMEOUT_MS = 10000 };
 
 static const struct aws_service service = {
     .name = "sqs", .target = "AmazonSQS", .content_type = "application/x-amz-json-1.0"};
@@ -161,6 +161,7 @@ static void ask_depth(struct depth_op *op, const char *url)
                                      .region = op->queue_name == NULL && sqs_url_region(url, region) ? region
                                                                                                      : NULL,
                                      .lane = AWS_QUEUES,
+                                     .timeout_ms = READ_TIMEOUT_MS,
                                      .body = body.data,
                                      .body_len = body.len,
                                      .decode = decode_depth,
@@ -211,6 +212,7 @@ static struct queue *queue_new(struct sqs *sqs, const char *name)
     aws_call(sqs->client, &(struct aws_call_spec){.service = &service,
                                                   .operation = "GetQueueUrl",
                                                   .lane = AWS_QUEUES,
+                                                  .timeout_ms = READ_TIMEOUT_MS,
                                                   .body = body.data,
                                                   .body_len = body.len,
                                                   .decode = decode_url,
