@@ -19,7 +19,8 @@
 
 enum {
     ERR_MAX = 4096,
-    REAP_MS = 10, /* how often a child that has closed its output is asked whether it has ended */
+    REAP_MS = 10,     /* how often a child that has closed its output is asked whether it has ended */
+    KILLED_MS = 1000, /* how long one that was killed may take to end */
     WHY_SIZE = 64,
 };
 
@@ -38,6 +39,9 @@ struct child {
     struct stream streams[STREAMS];
     struct event *deadline, *reap; /* owned */
     int64_t timeout_ms;
+    bool killed;
+    int looks;          /* after that */
+    char why[WHY_SIZE]; /* "" so far: it is good */
     child_fn *done;
     void *arg;
 };
@@ -52,76 +56,101 @@ static void close_stream(struct stream *stream)
     stream->fd = -1;
 }
 
-static void child_free(struct child *child)
+static void unwatch(struct child *child)
 {
-    for (int i = 0; i < STREAMS; i++) {
-        struct stream *stream = &child->streams[i];
-
-        close_stream(stream);
-        OPENSSL_cleanse(stream->text.data, stream->text.len);
-        buf_done(&stream->text);
-    }
+    for (int i = 0; i < STREAMS; i++)
+        close_stream(&child->streams[i]);
     if (child->deadline != NULL)
         event_free(child->deadline);
     if (child->reap != NULL)
         event_free(child->reap);
+    child->deadline = child->reap = NULL;
+}
+
+static void wipe(struct child *child)
+{
+    for (int i = 0; i < STREAMS; i++) {
+        struct buf *text = &child->streams[i].text;
+
+        OPENSSL_cleanse(text->data, text->len);
+        buf_done(text);
+    }
+}
+
+static void child_free(struct child *child)
+{
+    unwatch(child);
+    wipe(child);
     free(child);
 }
 
-/* The whole group; then the child is gone within a moment. */
-static int kill_group(const struct child *child)
+/* The whole group. False: it belongs to another user by now (sudo, say). */
+static bool kill_group(const struct child *child)
 {
-    int status = 0;
-
-    kill(-child->pid, SIGKILL);
-    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
+    return kill(-child->pid, SIGKILL) == 0;
 }
 
 void child_cancel(struct child *child)
 {
     kill_group(child);
+    waitpid(child->pid, NULL, WNOHANG);
     child_free(child);
 }
 
-static void finish(struct child *child, const char *why)
+static void finish(struct child *child)
 {
-    struct child_end end = {.good = why == NULL,
-                            .why = why,
-                            .out = child->streams[OUT].text.data,
-                            .out_len = child->streams[OUT].text.len,
-                            .err = child->streams[ERR].text.data};
+    struct child last;
+    struct child_end end;
 
-    child->done(child->arg, &end);
-    child_free(child);
+    unwatch(child);
+    last = *child;
+    free(child);
+    end = (struct child_end){.good = last.why[0] == '\0',
+                             .why = last.why,
+                             .out = last.streams[OUT].text.data,
+                             .out_len = last.streams[OUT].text.len,
+                             .err = last.streams[ERR].text.data};
+    last.done(last.arg, &end);
+    wipe(&last);
 }
 
-static void kill_and_finish(struct child *child, const char *why)
+static void tell_status(struct child *child, int status)
 {
-    kill_group(child);
-    finish(child, why);
+    if (WIFSIGNALED(status))
+        snprintf(child->why, sizeof child->why, "was ended by signal %d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        snprintf(child->why, sizeof child->why, "ended with status %d", WEXITSTATUS(status));
 }
 
-/* Both ends of its output are closed: it has ended, or will. */
+/* Both ends of its output are closed, or it was killed: it has ended, or will. */
 static void reap(struct child *child)
 {
     const struct timeval soon = {.tv_usec = (suseconds_t)REAP_MS * 1000};
-    char why[WHY_SIZE];
     int status = 0;
     pid_t pid = waitpid(child->pid, &status, WNOHANG);
+    bool lives = pid == 0 || (pid < 0 && errno == EINTR);
 
-    if (pid == 0 || (pid < 0 && errno == EINTR)) {
+    if (lives && (!child->killed || child->looks++ < KILLED_MS / REAP_MS)) {
         event_add(child->reap, &soon);
         return;
     }
-    if (pid < 0)
-        snprintf(why, sizeof why, "ended, nobody knows how: %s", strerror(errno));
-    else if (WIFSIGNALED(status))
-        snprintf(why, sizeof why, "was ended by signal %d", WTERMSIG(status));
-    else
-        snprintf(why, sizeof why, "ended with status %d", WEXITSTATUS(status));
-    finish(child, pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? NULL : why);
+    if (!child->killed && pid < 0)
+        snprintf(child->why, sizeof child->why, "ended, nobody knows how: %s", strerror(errno));
+    else if (!child->killed)
+        tell_status(child, status);
+    finish(child);
+}
+
+/* It is reaped in a moment; one that cannot be killed is left alone, as waiting for it might take for ever.
+ */
+static void put_down(struct child *child, const char *why)
+{
+    child->killed = true;
+    snprintf(child->why, sizeof child->why, "%s%s", why, kill_group(child) ? "" : ", and cannot be killed");
+    event_del(child->deadline);
+    for (int i = 0; i < STREAMS; i++)
+        close_stream(&child->streams[i]);
+    reap(child);
 }
 
 static void on_reap(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -135,7 +164,7 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     char why[WHY_SIZE];
 
     snprintf(why, sizeof why, "took longer than %lld s", (long long)(child->timeout_ms / 1000));
-    kill_and_finish(child, why);
+    put_down(child, why);
 }
 
 static void on_output(evutil_socket_t fd, short what UNUSED, void *arg)
@@ -148,8 +177,10 @@ static void on_output(evutil_socket_t fd, short what UNUSED, void *arg)
     if (n > 0)
         buf_put(&stream->text, part, (size_t)n);
     OPENSSL_cleanse(part, sizeof part);
-    if (n > 0 && buf_full(&child->streams[OUT].text))
-        kill_and_finish(child, "writes more than credentials can be");
+    if (n > 0 && buf_full(&child->streams[OUT].text)) {
+        put_down(child, "writes more than credentials can be");
+        return;
+    }
     if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
         return;
     close_stream(stream);
@@ -178,6 +209,7 @@ static int spawn(char *const *argv, const int *fds, pid_t *pid)
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, fds[OUT], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, fds[ERR], STDERR_FILENO);
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1); /* libcurl's sockets, say */
     code = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);

@@ -20,18 +20,19 @@ struct child_spec {
 };
 
 struct child_end {
-    bool good;       /* it ended with 0 in time, and its output was not too long */
-    const char *why; /* not good: "ended with status 1", "took longer than 60 s"... Lent, as all here */
+    bool good; /* it ended with 0 in time, and its output was not too long */
+    const char
+        *why; /* not good, else "": "ended with status 1", "took longer than 60 s"... Lent, as all here */
     const char *out; /* standard output, NUL-terminated; wiped afterwards */
     size_t out_len;
     const char *err; /* standard error, NUL-terminated; what fits */
 };
 
-/* Exactly once, from the loop. */
+/* Exactly once, from the loop; the child is gone when it is called. */
 typedef void child_fn(void *arg, const struct child_end *end);
 
 /* NULL: it cannot be started, err says why. */
 struct child *child_start(struct event_base *base, const struct child_spec *spec, child_fn *done, void *arg,
                           struct err *err);
-/* Kills it; `done` does not come. */
+/* Kills it and does not wait for its end, for the loop is about to end itself; `done` does not come. */
 void child_cancel(struct child *child);

@@ -111,12 +111,14 @@ class Credentials(Case):
 
     def test_good_keys_that_are_refused_somewhere(self) -> None:
         """As in a region that the account has not enabled: others go on with them while new ones are looked for,
-        whatever comes of that; and who is refused again and again does not have them looked up each time."""
+        whatever comes of that; and who is refused again and again does not have them looked up each time. (The
+        program that has them sees none of our connections.)"""
         keys, runs, bad, go = self.temporary_keys("ASIAGOOD"), *(self.folder / name for name in ("runs", "bad", "go"))
         made = {"Version": 1, "AccessKeyId": "ASIAGOOD", "SecretAccessKey": keys["aws_secret_access_key"],
                 "SessionToken": keys["aws_session_token"]}
         program = self.folder / "get"
         program.write_text(f"#!/bin/sh\necho x >>{runs}\n"
+                           "if ls -l /proc/$$/fd | grep -q socket: ; then exit 4; fi\n"
                            f"if [ -e {bad} ]; then while [ ! -e {go} ]; do sleep 0.05; done; exit 3; fi\n"
                            f"echo '{json.dumps(made)}'\n")
         program.chmod(0o700)
