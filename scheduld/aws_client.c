@@ -40,6 +40,7 @@ enum {
     MAX_IN_FLIGHT = 64,
     SKEW_MIN_S = 240, /* AWS allows 300 */
     HEADERS = 6,
+    PLACES_MAX = 64,
     US_PER_MS = 1000,
 };
 
@@ -50,6 +51,7 @@ struct place {
     char *region; /* owned */
     struct aws_endpoint endpoint;
     int64_t skew_s; /* its time less ours, if that is too much; else 0 */
+    size_t calls;   /* that it is lent to */
 };
 
 enum call_state {
@@ -90,7 +92,8 @@ struct aws_client {
     struct http *http;
     struct aws_creds *creds;
     struct sigv4 *signer;
-    SLIST_HEAD(, place) places; /* few: one for each region that a job names */
+    SLIST_HEAD(, place) places; /* one for each region that a job names, as far as there is room */
+    size_t place_count;
     int64_t connect_timeout_ms, timeout_ms;
     size_t pending;
     struct call_list calls;
@@ -194,6 +197,30 @@ void aws_client_measure(struct aws_client *client)
     measure_credentials(client);
 }
 
+static void place_free(struct place *place)
+{
+    aws_endpoint_done(&place->endpoint);
+    free(place->region);
+    free(place);
+}
+
+/* Makes room for another, as whoever writes jobs may name any number of regions. Those of ours stay, and
+ * those in use; they are as few as the calls. */
+static void forget_a_place(struct aws_client *client)
+{
+    const char *home = aws_config_region(client->config);
+    struct place *place;
+
+    SLIST_FOREACH(place, &client->places, entry)
+    if (place->calls == 0 && strcmp(place->region, home) != 0)
+        break;
+    if (place == NULL)
+        return;
+    SLIST_REMOVE(&client->places, place, place, entry);
+    client->place_count--;
+    place_free(place);
+}
+
 static struct place *place_of(struct aws_client *client, const struct aws_service *service,
                               const char *region)
 {
@@ -204,12 +231,15 @@ static struct place *place_of(struct aws_client *client, const struct aws_servic
     SLIST_FOREACH(place, &client->places, entry)
     if (place->service == service && strcmp(place->region, where) == 0)
         return place;
+    if (client->place_count >= PLACES_MAX)
+        forget_a_place(client);
     place = mem_alloc(sizeof *place);
     place->service = service;
     place->region = mem_strdup(where);
     if (!aws_config_endpoint_in(client->config, service->name, where, &place->endpoint, &err))
         abort(); /* aws_config_new() has checked it */
     SLIST_INSERT_HEAD(&client->places, place, entry);
+    client->place_count++;
     return place;
 }
 
@@ -219,9 +249,7 @@ static void drop_places(struct aws_client *client)
 
     while ((place = SLIST_FIRST(&client->places)) != NULL) {
         SLIST_REMOVE_HEAD(&client->places, entry);
-        aws_endpoint_done(&place->endpoint);
-        free(place->region);
-        free(place);
+        place_free(place);
     }
 }
 
@@ -281,6 +309,8 @@ static void call_free(struct aws_call *call)
     TAILQ_REMOVE(&call->client->calls, call, entry);
     assert(TAILQ_FIRST(&call->client->calls) != call); /* it was in there once */
     call->client->pending--;
+    if (call->place != NULL)
+        call->place->calls--;
     if (call->timer != NULL)
         event_free(call->timer);
     aws_error_done(&call->last);
@@ -598,6 +628,7 @@ struct aws_call *aws_call(struct aws_client *client, const struct aws_call_spec 
 
     call->body = mem_strndup(spec->body, spec->body_len);
     call->place = place_of(client, spec->service, spec->region);
+    call->place->calls++;
     queue(call);
     return call;
 }

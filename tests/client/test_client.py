@@ -184,6 +184,17 @@ class Queues(Case):
         self.assertEqual(self.operations().count("GetQueueUrl"), 1)
         self.assert_signed()
 
+    def test_any_number_of_regions(self) -> None:
+        """They are forgotten again. Each has an endpoint of its own, and no proxy leads there."""
+        driver = self.drive({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"})
+        self.assertIn("visible", driver.do("depth", queue="q"))
+        asked = [driver.start("depth", url=f"https://sqs.eu-west-{number}.amazonaws.com/1/q") for number in range(150)]
+        again = [driver.do("depth", url=f"https://sqs.eu-east-{number}.amazonaws.com/1/q") for number in (1, 2, 1)]
+        for answer in driver.all(asked) + again:
+            self.assertEqual(says(answer["error"]), ("retryable", "not sent", False, 3))
+        self.assertIn("visible", driver.do("depth", queue="q"))
+        self.assert_signed()
+
     def test_an_answer_without_a_count_is_none(self) -> None:
         self.aws.fault("GetQueueAttributes", "garbage", body='{"Attributes":{"ApproximateNumberOfMessages":"many"}}')
         error = self.drive().do("depth", queue="q")["error"]
