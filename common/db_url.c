@@ -126,13 +126,24 @@ static bool read_hosts(struct db_target *target, struct err *err)
                            "the database URL names different numbers of hosts, host addresses and ports");
 }
 
+/* Whether what libpq took for the name of a parameter can be one: letters, and no piece of a password, which
+ * would come after that word, or have an @ behind it. */
+static bool is_name_of_a_parameter(const char *url, const char *name, size_t len)
+{
+    const char *at = memmem(url, strlen(url), name, len);
+    const char *password = strstr(url, "password");
+
+    return len > 0 && strspn(name, "abcdefghijklmnopqrstuvwxyz_") == len && at != NULL &&
+           strchr(at, '@') == NULL && (password == NULL || password > at);
+}
+
 /* libpq's complaints quote the part of the text that is wrong, which may be the password. */
-static bool not_a_url(struct err *err, char *complaint)
+static bool not_a_url(struct err *err, const char *url, char *complaint)
 {
     char *open = complaint == NULL ? NULL : strchr(complaint, '"');
     char *shut = complaint == NULL ? NULL : strrchr(complaint, '"');
 
-    if (open != NULL && shut > open)
+    if (open != NULL && shut > open && !is_name_of_a_parameter(url, open + 1, (size_t)(shut - open - 1)))
         memmove(open + 1, shut, strlen(shut) + 1);
     err_set(err, ERR_INVALID, "the database URL is neither a PostgreSQL URI nor a conninfo string: %s",
             complaint == NULL ? "out of memory" : complaint);
@@ -168,7 +179,7 @@ struct db_target *db_target_new(const struct db_options *options, struct err *er
 
     target->given = PQconninfoParse(options->url == NULL ? "" : options->url, &complaint);
     if (target->given == NULL) {
-        not_a_url(err, complaint);
+        not_a_url(err, options->url == NULL ? "" : options->url, complaint);
         db_target_free(target);
         return NULL;
     }

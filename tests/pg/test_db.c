@@ -757,7 +757,11 @@ struct url_case {
 static struct url_case urls[] = {
     {"a wrong escape", "postgresql://u:hush%zz@h/d", "neither a PostgreSQL URI nor a conninfo"},
     {"a conninfo without =", "host=x hush", "neither a PostgreSQL URI nor a conninfo"},
-    {"an unknown parameter", "postgresql:///d?hushhush=1", "neither a PostgreSQL URI nor a conninfo"},
+    {"a misspelt parameter", "postgresql:///d?sslmod=hush", "URI query parameter: \"sslmod\""},
+    {"a misspelt word", "host=h sslmod=require password=hush", "connection option \"sslmod\""},
+    {"a password with odd characters", "postgresql://u:a/b?hush=c@h/d", "URI query parameter: \"\""},
+    {"a password with an ampersand", "postgresql:///d?password=a&hush=b", "URI query parameter: \"\""},
+    {"a password with a blank", "host=h password=a hush=b", "connection option \"\""},
     {"two hosts and three ports", "host=a,b port=1,2,3 password=hush", "different numbers of hosts"},
     {"two hosts and one address", "host=a,b hostaddr=127.0.0.1 password=hush", "different numbers of hosts"},
 };
