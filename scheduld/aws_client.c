@@ -130,7 +130,7 @@ static bool start_parts(struct aws_client *client, const struct aws_client_optio
         return false;
     http.ca_bundle = aws_config_ca_bundle(client->config);
     if (!http_new(&http, &client->http, err))
-        return err_wrap(err, "AWS_CA_BUNDLE");
+        return false;
     client->creds = aws_creds_new(&(struct aws_creds_options){
         .base = client->base, .clock = client->clock, .config = client->config, .http = client->http});
     client->signer = sigv4_new();

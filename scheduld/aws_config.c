@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 struct aws_config {
     config_getenv_fn *getenv_fn;
@@ -157,6 +158,9 @@ static bool load(struct aws_config *config, struct err *err)
     config->ignore_endpoints =
         is_true(config, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls");
     config->ca_bundle = mem_strdup_or_null(value_of(config, "AWS_CA_BUNDLE", "ca_bundle"));
+    if (config->ca_bundle != NULL && access(config->ca_bundle, R_OK) != 0)
+        return err_errno(err, ERR_INVALID, "AWS_CA_BUNDLE: the CA bundle %s cannot be read",
+                         config->ca_bundle);
     for (size_t i = 0; i < ARRAY_LEN(services); i++) {
         struct aws_endpoint endpoint = {0};
 

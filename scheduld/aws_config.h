@@ -19,8 +19,9 @@
 
 struct aws_config;
 
-/* Reads the files, and checks all that it knows of. ERR_INVALID: no region, a bad value, a broken file. That
- * there is no region is no mistake if only an EC2 instance can have the credentials: it knows the region. */
+/* Reads the files, and checks all that it knows of. ERR_INVALID: no region, a bad value, a broken file, a
+ * CA bundle that cannot be read. That there is no region is no mistake if only an EC2 instance can have the
+ * credentials: it knows the region. */
 bool aws_config_new(config_getenv_fn *getenv_fn, void *getenv_arg, struct aws_config **ret, struct err *err);
 void aws_config_free(struct aws_config *config); /* NULL is fine */
 

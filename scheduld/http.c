@@ -16,7 +16,6 @@
 #include <strings.h>
 #include <sys/queue.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
     IDLE_MAX_S = 15,       /* AWS closes idle connections after some 20 s */
@@ -136,8 +135,6 @@ bool http_new(const struct http_options *options, struct http **ret, struct err 
 {
     struct http *http;
 
-    if (options->ca_bundle != NULL && access(options->ca_bundle, R_OK) != 0)
-        return err_errno(err, ERR_INVALID, "the CA bundle %s cannot be read", options->ca_bundle);
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_INTERNAL, "libcurl does not start");
     http = mem_alloc(sizeof *http);

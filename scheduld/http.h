@@ -27,7 +27,7 @@ struct http_options {
     const char *ca_bundle;   /* copied; file of CA certificates, NULL: the system's */
 };
 
-/* Fails if the CA bundle cannot be read. */
+/* Fails if libcurl does. */
 bool http_new(const struct http_options *options, struct http **ret, struct err *err);
 /* Drops what is under way without calling back. Not from inside a callback. NULL is fine. */
 void http_free(struct http *http);

@@ -57,6 +57,9 @@ class Settings(unittest.TestCase):
         said = run("scheduld", "--check-config", ECSS_ECS_CLUSTER="c", **AWS, AWS_ENDPOINT_URL="nonsense")
         self.assertEqual(said.returncode, 78)
         self.assertIn("AWS_ENDPOINT_URL", said.stderr)
+        said = run("scheduld", "--check-config", ECSS_ECS_CLUSTER="c", **AWS, AWS_CA_BUNDLE="/no/such/ca.pem")
+        self.assertEqual(said.returncode, 78)
+        self.assertIn("AWS_CA_BUNDLE: the CA bundle /no/such/ca.pem cannot be read: No such file", said.stderr)
 
     def test_a_value_may_name_another_variable(self):
         said = run("scheduld", "--check-config", **AWS, STAGE="test", ECSS_ECS_CLUSTER="main-{STAGE}", ECSS_NAME="sched-{AWS_REGION}")

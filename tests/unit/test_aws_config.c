@@ -431,24 +431,33 @@ static void another_region_has_its_own_endpoint(void **state)
 
 static void a_ca_bundle(void **state)
 {
-    static const char *const env[] = {"AWS_REGION=us-east-1", "AWS_CA_BUNDLE=/a.pem", "AWS_EMPTY=", NULL};
     struct aws_config *config = NULL;
     struct place place;
     struct err err;
 
     (void)state;
     place_begin(&place);
-    write_file(place.config, "[default]\nregion = x\nca_bundle = /b.pem\n");
+    write_file(place.credentials, "[default]\n");
+    AUTO_FREE char *text = mem_printf("[default]\nregion = x\nca_bundle = %s\n", place.config);
+    AUTO_FREE char *bundle = mem_printf("AWS_CA_BUNDLE=%s", place.credentials);
+    const char *const env[] = {"AWS_REGION=us-east-1", bundle, "AWS_EMPTY=", NULL};
+    const char *const gone[] = {"AWS_CA_BUNDLE=/no/such/ca.pem", NULL};
+
+    write_file(place.config, text);
     place.env = env;
     assert_true(aws_config_new(place_getenv, &place, &config, &err));
-    assert_string_equal(aws_config_ca_bundle(config), "/a.pem");
+    assert_string_equal(aws_config_ca_bundle(config), place.credentials);
     assert_null(aws_config_getenv(config, "AWS_EMPTY"));
     assert_string_equal(aws_profiles_name(aws_config_profiles(config)), "default");
     aws_config_free(config);
     place.env = NULL;
     assert_true(aws_config_new(place_getenv, &place, &config, &err));
-    assert_string_equal(aws_config_ca_bundle(config), "/b.pem");
+    assert_string_equal(aws_config_ca_bundle(config), place.config);
     aws_config_free(config);
+    place.env = gone;
+    assert_false(aws_config_new(place_getenv, &place, &config, &err));
+    assert_non_null(
+        strstr(err.text, "AWS_CA_BUNDLE: the CA bundle /no/such/ca.pem cannot be read: No such file"));
     place_end(&place);
 }
 
