@@ -141,8 +141,7 @@ static void reap(struct child *child)
     finish(child);
 }
 
-/* It is reaped in a moment; one that cannot be killed is left alone, as waiting for it might take for ever.
- */
+/* It is reaped in a moment; one that cannot be killed is left alone, as it may run for ever. */
 static void put_down(struct child *child, const char *why)
 {
     child->killed = true;
