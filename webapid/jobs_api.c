@@ -25,6 +25,7 @@
 
 enum {
     SHOWN_MAX = 8 * 1024 * 1024, /* of one job; its row has less than 100 kB */
+    LINKS_MAX = 64 * 1024,       /* next and prev have what the query had, percent-encoded */
     REVISIONS_MAX = HTTP_HEADER_BLOCK_MAX,
     TRIES_MAX = 50,
 };
@@ -97,51 +98,84 @@ void job_show(struct request *rq)
     job_store_get(request_worker(rq)->db, request_param(rq), on_shown, rq);
 }
 
+/* What GET /jobs asks of the database. Its answers come in any order: a list that was cancelled, say, is
+ * answered before a count that is run once more. */
 struct listing {
     struct job_list list;
+    int awaited;            /* answers that are to come; the last one is answered by ours */
+    struct err err;         /* of the first of them that failed; kind ERR_NONE: none has */
+    struct buf jobs, links; /* owned: the answer's beginning, and its end */
     int64_t counted;
-    struct err err; /* why it could not be counted; kind ERR_NONE: it could */
 };
 
-/* Comes before on_listed(), which answers. */
+static void listing_free(void *state)
+{
+    struct listing *listing = state;
+
+    buf_done(&listing->jobs);
+    buf_done(&listing->links);
+    free(listing);
+}
+
+static void answer_listing(struct request *rq)
+{
+    struct listing *listing = request_kept(rq);
+    struct buf *body = &listing->jobs;
+
+    if (listing->err.kind != ERR_NONE) {
+        reply_err(rq, &listing->err);
+        return;
+    }
+    if (listing->list.total)
+        job_list_put_total(body, listing->counted);
+    buf_put(body, listing->links.data, listing->links.len);
+    buf_putc(body, '}');
+    reply_json(rq, 200, body);
+}
+
+static void note_answer(struct request *rq, const struct err *err)
+{
+    struct listing *listing = request_kept(rq);
+
+    if (err != NULL && listing->err.kind == ERR_NONE)
+        listing->err = *err;
+    if (--listing->awaited == 0)
+        answer_listing(rq);
+}
+
 static void on_counted(void *arg, const struct db_result *result, const struct err *err)
 {
     struct listing *listing = request_kept(arg);
 
-    if (err != NULL)
-        listing->err = *err;
-    else
+    if (err == NULL)
         listing->counted = job_store_counted(result);
+    note_answer(arg, err);
+}
+
+static void put_listed(struct listing *listing, const struct db_result *result, struct zones *zones)
+{
+    const struct job_list *list = &listing->list;
+    struct job_row row = {0};
+
+    buf_init(&listing->jobs, SHOWN_MAX * (size_t)PAGE_COUNT_MAX);
+    buf_puts(&listing->jobs, "{\"jobs\":[");
+    for (int i = 0; i < db_rows(result) && i < list->page.count; i++) {
+        row = job_store_row(result, i);
+        if (i > 0)
+            buf_putc(&listing->jobs, ',');
+        job_json_put(&listing->jobs, &row, zones);
+    }
+    buf_putc(&listing->jobs, ']');
+    buf_init(&listing->links, LINKS_MAX);
+    job_list_put_links(&listing->links, list, db_rows(result) > list->page.count, row.ordinal,
+                       row.text[JOB_ID]);
 }
 
 static void on_listed(void *arg, const struct db_result *result, const struct err *err)
 {
-    struct request *rq = arg;
-    const struct listing *listing = request_kept(rq);
-    const struct job_list *list = &listing->list;
-    AUTO_BUF struct buf body = {0};
-    struct job_row row = {0};
-
-    if (err == NULL && listing->err.kind != ERR_NONE)
-        err = &listing->err;
-    if (err != NULL) {
-        reply_err(rq, err);
-        return;
-    }
-    buf_init(&body, SHOWN_MAX * (size_t)PAGE_COUNT_MAX);
-    buf_puts(&body, "{\"jobs\":[");
-    for (int i = 0; i < db_rows(result) && i < list->page.count; i++) {
-        row = job_store_row(result, i);
-        if (i > 0)
-            buf_putc(&body, ',');
-        job_json_put(&body, &row, api_zones(rq));
-    }
-    buf_putc(&body, ']');
-    if (list->total)
-        job_list_put_total(&body, listing->counted);
-    job_list_put_links(&body, list, db_rows(result) > list->page.count, row.ordinal, row.text[JOB_ID]);
-    buf_putc(&body, '}');
-    reply_json(rq, 200, &body);
+    if (err == NULL)
+        put_listed(request_kept(arg), result, api_zones(arg));
+    note_answer(arg, err);
 }
 
 void jobs_list(struct request *rq)
@@ -159,11 +193,12 @@ void jobs_list(struct request *rq)
     struct listing *listing = mem_alloc(sizeof *listing);
     struct db *db = request_worker(rq)->db;
 
-    request_keep(rq, listing, free);
+    request_keep(rq, listing, listing_free);
     if (!job_list_read(&query, &listing->list, &report)) {
         reply_report(rq, &report);
         return;
     }
+    listing->awaited = listing->list.total ? 2 : 1;
     if (listing->list.total)
         job_store_count(db, &listing->list, on_counted, rq);
     job_store_list(db, &listing->list, on_listed, rq);

@@ -1,5 +1,6 @@
 """docs/api.md, sentence by sentence, against a real webapid and PostgreSQL. No scheduler runs: the tests write what it
 would write."""
+import contextlib
 import http.client
 import json
 import threading
@@ -7,7 +8,8 @@ import time
 import unittest
 from urllib.parse import quote
 
-from stack import DEADLINE_S, Stack, wait_until
+import psycopg2
+from stack import DATABASE, DEADLINE_S, Stack, wait_until
 from transcript import take_request_id
 
 LATER = "0 0 0 * * 1 1 2099"
@@ -753,6 +755,20 @@ class Pages(Api):
         self.assertNotIn("total", self.call(200, "GET", "/jobs").json)
         for query in ("prefix=", "prefix=%25", "taskDefinition=a.b", "suspended=yes", "total="):
             self.assertEqual(self.messages("GET", "/jobs?" + query, None).keys(), {query.split("=")[0]})
+
+    def test_a_list_that_is_answered_before_its_count(self):
+        self.create()
+        with contextlib.closing(psycopg2.connect(stack.cluster.url(DATABASE))) as other:
+            other.cursor().execute("LOCK TABLE job_state")  # the list reads it, the count does not
+            answers = []
+            thread = threading.Thread(target=lambda: answers.append(call("GET", "/jobs?total=true")))
+            thread.start()
+            wait_until("the list waits, and is cancelled", lambda: stack.sql(
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid' AND wait_event_type = 'Lock'"))
+            thread.join()
+        self.assertEqual(answers[0].status, 503)
+        stack.check()
+        self.assertEqual(self.call(200, "GET", "/jobs?total=true").json["total"], 1)
 
     def test_a_thousand_at_most(self):
         stack.sql("INSERT INTO jobs (id, task_definition, schedule) SELECT 'n' || n, 'x', '0' FROM generate_series(1, 1001) n")
