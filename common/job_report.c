@@ -9,7 +9,7 @@
 
 #include "json.h"
 
-enum { TEXT_SIZE = 1536, KEY_SHOWN_MAX = 64 };
+enum { TEXT_SIZE = 1536, KEY_SHOWN_MAX = 64, KEY_SIZE = KEY_SHOWN_MAX + sizeof "..." };
 
 void job_report_done(struct job_report *report)
 {
@@ -18,12 +18,31 @@ void job_report_done(struct job_report *report)
     *report = (struct job_report){0};
 }
 
+/* A name as it is shown: cut, where a character ends, so that a client cannot make us write its megabyte
+ * back. */
+static void show_key(const char *key, char ret[static KEY_SIZE])
+{
+    size_t len = strlen(key);
+
+    if (len <= KEY_SHOWN_MAX) {
+        memcpy(ret, key, len + 1);
+        return;
+    }
+    len = KEY_SHOWN_MAX;
+    while (len > 0 && ((unsigned char)key[len] & 0xC0) == 0x80)
+        len--;
+    memcpy(ret, key, len);
+    memcpy(ret + len, "...", sizeof "...");
+}
+
 /* The member of parent by this name, made by make() if it is not there. */
-static struct json_object *child(struct json_object *parent, const char *key,
+static struct json_object *child(struct json_object *parent, const char *name,
                                  struct json_object *(*make)(void))
 {
     struct json_object *found = NULL;
+    char key[KEY_SIZE];
 
+    show_key(name, key);
     if (json_object_object_get_ex(parent, key, &found))
         return found;
     found = make();
@@ -55,6 +74,16 @@ static PRINTF(3, 0) void print(char *text, size_t size, const char *fmt, va_list
     }
 }
 
+/* Once. */
+static void say_more(const struct job_report *report)
+{
+    struct json_object *texts = child(report->messages, "...", json_object_new_array);
+
+    if (json_object_array_length(texts) == 0)
+        json_object_array_add(texts,
+                              json_object_new_string("There is more that is wrong than is shown here."));
+}
+
 bool job_complain(const struct job_at *at, const char *fmt, ...)
 {
     char text[TEXT_SIZE];
@@ -64,32 +93,30 @@ bool job_complain(const struct job_at *at, const char *fmt, ...)
     va_start(ap, fmt);
     print(text, sizeof text, fmt, ap);
     va_end(ap);
+    if (at->report->complaints == JOB_COMPLAINTS_MAX) {
+        say_more(at->report);
+        return false;
+    }
     texts = child(siblings(at), at->key, json_object_new_array);
     for (size_t i = 0; i < json_object_array_length(texts); i++)
         if (strcmp(json_object_get_string(json_object_array_get_idx(texts, i)), text) == 0)
             return false;
     json_object_array_add(texts, json_object_new_string(text));
+    at->report->complaints++;
     return false;
 }
 
-/* "overrides.0.environment", each name cut so that a client cannot make us write its megabyte back. */
+/* "overrides.0.environment" */
 static void put_path(struct buf *buf, const struct job_at *at)
 {
-    size_t len = strlen(at->key);
+    char key[KEY_SIZE];
 
     if (at->up != NULL) {
         put_path(buf, at->up);
         buf_putc(buf, '.');
     }
-    if (len <= KEY_SHOWN_MAX) {
-        buf_puts(buf, at->key);
-        return;
-    }
-    len = KEY_SHOWN_MAX;
-    while (len > 0 && ((unsigned char)at->key[len] & 0xC0) == 0x80)
-        len--;
-    buf_put(buf, at->key, len);
-    buf_puts(buf, "...");
+    show_key(at->key, key);
+    buf_puts(buf, key);
 }
 
 void job_warn(const struct job_at *at, const char *fmt, ...)

@@ -4,7 +4,9 @@
  *
  *     {"taskCount": ["Must be between 1 and 50."], "overrides": {"0": {"containerName": ["..."]}}}
  *
- * Warnings are sentences about what was accepted but probably not meant; they begin with the field's path.
+ * A name that a client chose is cut, and complaints are counted, so that what is said is bounded whatever was
+ * sent. Warnings are sentences about what was accepted but probably not meant; they begin with the field's
+ * path.
  *
  * A place in what was sent is a chain of struct job_at on the stack of whoever walks it, so that nothing is
  * allocated as long as nothing is wrong:
@@ -23,10 +25,14 @@
 
 struct json_object;
 
-enum { JOB_WARNINGS_MAX = 20 }; /* the rest is counted, not listed */
+enum {
+    JOB_WARNINGS_MAX = 20,    /* the rest is counted, not listed */
+    JOB_COMPLAINTS_MAX = 100, /* of the rest it is only said that there is one, under "..." */
+};
 
 struct job_report {
     struct json_object *messages; /* owned; NULL as long as nothing is wrong */
+    int complaints;               /* in messages */
     struct json_object *warnings; /* owned; array of sentences, NULL as long as there are none */
     int more_warnings;            /* beyond JOB_WARNINGS_MAX */
 };

@@ -252,7 +252,10 @@ class Create(Api):
         for body in (b'{"' + b"k" * 500000 + b'":1}', b"[" * 1000000, b'{"a":' * 200000,
                      b"{" + b",".join(b'"%d":0' % n for n in range(80000)) + b"}", b'{"schedule":"' + b"," * 900000 + b'"}',
                      json.dumps({"taskDefinition": "x", "schedule": LATER, "overrides": [{"containerName": "c", "environment": {
-                         f"V{n}": "" for n in range(60000)}}]}).encode()):
+                         f"V{n}": "" for n in range(60000)}}]}).encode(),
+                     *(json.dumps({"taskDefinition": "x", "schedule": LATER, "overrides": [
+                         {"containerName": "c", "environment": names}] * count}).encode() for names, count in (
+                             ({"=" * 1040000: ""}, 1), ({f"{n}=" + "k" * 1000: "" for n in range(100)}, 10)))):
             begun = time.monotonic()
             answer = self.call(400, "POST", "/jobs", body)
             self.assertLess(len(answer.text), 100000)
