@@ -2,6 +2,11 @@
 #include "access.h"
 
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include "clock.h"
 #include "guard.h"
@@ -10,42 +15,106 @@
 #include "request_internal.h"
 #include "token_cache.h"
 
-static bool refuse(struct request *rq, int status, const char *challenge, enum token_verdict verdict,
-                   const struct token *token, const char *message)
+/* What is answered to who may not go on. */
+struct denial {
+    int status; /* 0: may go on */
+    const char *challenge, *message;
+};
+
+static struct denial deny(const struct guard *guard, enum token_verdict verdict, const struct token *token,
+                          struct denial denial)
 {
     log_info("http.denied", "why=%s token=%s remote=%s request=%s",
-             status == 403 ? "scope" : token_verdict_name(verdict), token == NULL ? "-" : token->name,
-             guard_remote(rq->guard), rq->id);
-    reply_header(rq, "WWW-Authenticate", challenge);
-    reply_message(rq, status, "%s", message);
-    return false;
+             denial.status == 403 ? "scope" : token_verdict_name(verdict), token == NULL ? "-" : token->name,
+             guard_remote(guard), guard_request_id(guard));
+    return denial;
 }
 
-bool access_admit(struct request *rq, enum token_scope scope)
+/* *who: the token, if it may go on; NULL: none is asked for. */
+static struct denial judge(const struct request_env *env, const struct guard *guard,
+                           const char *authorization, enum token_scope scope, const struct token **who)
 {
     const struct token_set *tokens;
     const struct token *token = NULL;
     enum token_verdict verdict;
 
-    if (!guard_asks_for_token(rq->guard))
-        return true;
-    tokens = token_cache_tokens(rq->env->tokens);
-    if (tokens == NULL) {
-        reply_message(rq, 503, "The database cannot be reached; try again later.");
-        return false;
-    }
-    verdict = token_set_check(tokens, token_of_header(request_header(rq, "Authorization")),
-                              clock_wall_s(&clock_system), &token);
+    *who = NULL;
+    if (!guard_asks_for_token(guard))
+        return (struct denial){0};
+    tokens = token_cache_tokens(env->tokens);
+    if (tokens == NULL)
+        return (struct denial){503, NULL, "The database cannot be reached; try again later."};
+    verdict = token_set_check(tokens, token_of_header(authorization), clock_wall_s(&clock_system), &token);
     if (verdict == TOKEN_MISSING)
-        return refuse(rq, 401, "Bearer realm=\"ecs-scheduler\"", verdict, token,
-                      "A token is required: Authorization: Bearer ecss_...");
+        return deny(guard, verdict, token,
+                    (struct denial){401, "Bearer realm=\"ecs-scheduler\"",
+                                    "A token is required: Authorization: Bearer ecss_..."});
     if (verdict != TOKEN_GOOD)
-        return refuse(rq, 401, "Bearer realm=\"ecs-scheduler\", error=\"invalid_token\"", verdict, token,
-                      "The token is not known, expired or revoked.");
+        return deny(guard, verdict, token,
+                    (struct denial){401, "Bearer realm=\"ecs-scheduler\", error=\"invalid_token\"",
+                                    "The token is not known, expired or revoked."});
     if (scope == TOKEN_WRITE && token->scope != TOKEN_WRITE)
-        return refuse(
-            rq, 403, "Bearer realm=\"ecs-scheduler\", error=\"insufficient_scope\", scope=\"write\"", verdict,
-            token, "This takes a token with the scope write; this one has the scope read.");
-    request_set_by(rq, token->name);
-    return true;
+        return deny(guard, verdict, token,
+                    (struct denial){
+                        403, "Bearer realm=\"ecs-scheduler\", error=\"insufficient_scope\", scope=\"write\"",
+                        "This takes a token with the scope write; this one has the scope read."});
+    *who = token;
+    return (struct denial){0};
+}
+
+bool access_check(const struct request_env *env, const struct guard *guard, struct framing *framing,
+                  enum token_scope scope, const char **challenge)
+{
+    size_t next = 0;
+    const char *authorization = framing_header(framing, "Authorization", 0, &next);
+    const struct token *who;
+    struct denial denial;
+
+    if (authorization != NULL && framing_header(framing, "Authorization", next, NULL) != NULL)
+        authorization = "Bearer "; /* two are as good as a wrong one */
+    denial = judge(env, guard, authorization, scope, &who);
+    if (denial.status == 0)
+        return true;
+    *challenge = denial.challenge;
+    framing_refuse(framing, denial.status, denial.message);
+    return false;
+}
+
+bool access_admit(struct request *rq, enum token_scope scope)
+{
+    const struct token *who;
+    struct denial denial = judge(rq->env, rq->guard, request_header(rq, "Authorization"), scope, &who);
+
+    if (who != NULL)
+        request_set_by(rq, who->name);
+    if (denial.status == 0)
+        return true;
+    if (denial.challenge != NULL)
+        reply_header(rq, "WWW-Authenticate", denial.challenge);
+    reply_message(rq, denial.status, "%s", denial.message);
+    return false;
+}
+
+static bool is_loopback(const char *name)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (strcasecmp(name, "localhost") == 0)
+        return true;
+    if (inet_pton(AF_INET, name, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, name, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+bool access_host_is_local(const char *host)
+{
+    const bool bracketed = host[0] == '[';
+    const size_t len = bracketed ? strcspn(host, "]") - 1 : strcspn(host, ":");
+    char name[INET6_ADDRSTRLEN] = "";
+
+    if (len >= sizeof name)
+        return false;
+    memcpy(name, host + bracketed, len);
+    return is_loopback(name);
 }

@@ -53,6 +53,16 @@ static bool refuse(struct framing *framing, int status, const char *why)
     return false;
 }
 
+void framing_refuse(struct framing *framing, int status, const char *why)
+{
+    (void)refuse(framing, status, why);
+}
+
+bool framing_has_body(const struct framing *framing)
+{
+    return framing->chunked || framing->length > 0;
+}
+
 /* ---- The request line ---- */
 
 /* http://host/path: the path alone counts, as nothing here depends on the host. */
@@ -233,6 +243,8 @@ static bool refuse_body(struct framing *framing)
 static bool take_limit(struct framing *framing)
 {
     framing->body_max = framing->limit == NULL ? HTTP_BODY_MAX : framing->limit(framing->limit_arg, framing);
+    if (framing->state == FRAMING_REFUSED)
+        return false;
     if (framing->body_max == 0)
         return refuse(framing, 503, "Another large body is being received; try again later.");
     framing->body.max = framing->body_max;

@@ -37,15 +37,15 @@ struct framing_header {
 struct framing;
 
 /* How many bytes the body may have, HTTP_LARGE_BODY_MAX at most, of a request whose head is read; 0: there is
- * no room for a large one right now. */
-typedef size_t framing_limit_fn(void *arg, const struct framing *framing);
+ * no room for a large one right now, unless it was refused by framing_refuse(). */
+typedef size_t framing_limit_fn(void *arg, struct framing *framing);
 
 struct framing {
     framing_limit_fn *limit; /* NULL: HTTP_BODY_MAX. Stays, as its arg, when the framing is reset */
     void *limit_arg;
     enum framing_state state;
 
-    int status;      /* REFUSED: 400, 413, 414, 417, 431, 501, 503 or 505 */
+    int status;      /* REFUSED: 400, 413, 414, 417, 431, 501, 503, 505, or framing_refuse()'s */
     const char *why; /* REFUSED: a sentence */
 
     struct buf head;            /* owned: request line and headers, cut into strings */
@@ -77,6 +77,11 @@ void framing_reset(struct framing *framing);
 /* Takes bytes up to the end of the request, and says how many those were. Takes none once it is DONE or
  * REFUSED. */
 size_t framing_feed(struct framing *framing, const char *data, size_t len);
+
+/* Whether there is a body, when the head has been read. */
+bool framing_has_body(const struct framing *framing);
+/* For a framing_limit_fn: what to answer to this head. why must stay. */
+void framing_refuse(struct framing *framing, int status, const char *why);
 
 /* Whether anything of a request has arrived; empty lines before it do not count. */
 bool framing_begun(const struct framing *framing);

@@ -54,7 +54,9 @@ struct guard {
     bool eof;                 /* the client sends nothing more */
     bool continued;           /* 100 was sent for this request */
     bool closing;             /* after this answer */
+    const char *challenge;    /* lent: of the request that is refused; NULL: none */
     int64_t since_us;
+    bool named;                       /* request_id is that of this request */
     char request_id[REQUEST_ID_SIZE]; /* of the request that is answered, or was last */
     char remote[REMOTE_SIZE];
     struct peer peer;
@@ -94,6 +96,7 @@ static void set_state(struct guard *guard, enum guard_state state)
 
 static void forget_request(struct guard *guard)
 {
+    guard->named = false;
     framing_reset(guard->framing);
     if (guard->guards->large == guard)
         guard->guards->large = NULL;
@@ -105,10 +108,14 @@ static void close_connection(struct guard *guard)
     evhtp_connection_free(guard->conn);
 }
 
+/* At its end, or when it is refused; once. */
 static void name_request(struct guard *guard)
 {
     const char *given = framing_header(guard->framing, "X-Request-Id", 0, NULL);
 
+    if (guard->named)
+        return;
+    guard->named = true;
     if (given != NULL && request_id_is_valid(given))
         memcpy(guard->request_id, given, strlen(given) + 1);
     else
@@ -131,6 +138,7 @@ static void refuse(struct guard *guard, int status, const char *why)
                     .why = why,
                     .request_id = guard->request_id,
                     .origin = cors_allow(guard->guards->origins, framing_header(framing, "Origin", 0, NULL)),
+                    .challenge = guard->challenge,
                     .is_head = strcmp(framing_method(framing), "HEAD") == 0,
                 });
     bufferevent_write(guard->bev, text.data, text.len);
@@ -382,12 +390,16 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
     return EVHTP_RES_OK;
 }
 
-/* Anybody may announce a large body: so there is room for one of them, and the others wait. */
-static size_t limit_of(void *arg, const struct framing *framing)
+/* The head has been read. Anybody may announce a large body: so there is room for one of them, and the others
+ * wait; and who may not send this request at all has no part in that. */
+static size_t limit_of(void *arg, struct framing *framing)
 {
     struct guard *guard = arg;
     struct guards *guards = guard->guards;
 
+    name_request(guard);
+    if (guards->admit != NULL && !guards->admit(guards->arg, guard, framing, &guard->challenge))
+        return 0;
     if (guards->is_large == NULL || !guards->is_large(guards->arg, framing))
         return HTTP_BODY_MAX;
     if (guards->large != NULL)
@@ -597,6 +609,11 @@ void guard_stream_end(struct guard *guard, bool whole)
 bool guard_asks_for_token(const struct guard *guard)
 {
     return guard->door->asks_for_token;
+}
+
+bool guard_local_only(const struct guard *guard)
+{
+    return guard->door->local_only;
 }
 
 const char *guard_remote(const struct guard *guard)

@@ -44,6 +44,10 @@ struct guards {
     int max_connections;
     struct peers *peers; /* lent: of all workers */
 
+    /* Whether a request may go on, by its head, before anything of its body is taken; if not,
+     * framing_refuse() says why, and *challenge may be set to what WWW-Authenticate is to be. NULL: every one
+     * may. */
+    bool (*admit)(void *arg, const struct guard *guard, struct framing *framing, const char **challenge);
     /* Whether a body larger than others' is fine for this request; one such a time is received. NULL: never.
      */
     bool (*is_large)(void *arg, const struct framing *framing);
@@ -73,6 +77,7 @@ struct guards {
 struct guard_door {
     struct guards *guards; /* lent */
     bool asks_for_token;   /* access.h */
+    bool local_only;       /* access_host_is_local() */
     bool has_tls;          /* tls.h */
 };
 
@@ -109,6 +114,7 @@ void guard_stream_put(struct guard *guard, const char *data, size_t len);
 void guard_stream_end(struct guard *guard, bool whole);
 
 bool guard_asks_for_token(const struct guard *guard);
+bool guard_local_only(const struct guard *guard);
 const char *guard_remote(const struct guard *guard);     /* the client's address, for logs */
 const char *guard_request_id(const struct guard *guard); /* request_id.h */
 int64_t guard_since_us(const struct guard *guard);       /* monotonic: when the request was whole */

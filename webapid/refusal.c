@@ -15,9 +15,10 @@ static const char *reason_of(int status)
         int status;
         const char *reason;
     } reasons[] = {
-        {400, "Bad Request"},     {408, "Request Timeout"},     {413, "Content Too Large"},
-        {414, "URI Too Long"},    {417, "Expectation Failed"},  {431, "Request Header Fields Too Large"},
-        {501, "Not Implemented"}, {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {400, "Bad Request"},        {401, "Unauthorized"},        {403, "Forbidden"},
+        {408, "Request Timeout"},    {413, "Content Too Large"},   {414, "URI Too Long"},
+        {417, "Expectation Failed"}, {421, "Misdirected Request"}, {431, "Request Header Fields Too Large"},
+        {501, "Not Implemented"},    {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
@@ -40,6 +41,8 @@ void refusal_put(struct buf *text, const struct refusal *refusal)
     buf_printf(text, "X-Request-Id: %s\r\n", refusal->request_id);
     if (refusal->status == 503)
         buf_printf(text, "Retry-After: %d\r\n", RETRY_AFTER_S);
+    if (refusal->challenge != NULL)
+        buf_printf(text, "WWW-Authenticate: %s\r\n", refusal->challenge);
     if (refusal->origin != NULL)
         buf_printf(text, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", refusal->origin);
     buf_puts(text, "Connection: close\r\n\r\n");

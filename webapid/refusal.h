@@ -12,8 +12,9 @@ struct refusal {
     int status;
     const char *why; /* a sentence */
     const char *request_id;
-    const char *origin; /* NULL, or what Access-Control-Allow-Origin is to be */
-    bool is_head;       /* no body, then */
+    const char *origin;    /* NULL, or what Access-Control-Allow-Origin is to be */
+    const char *challenge; /* NULL, or what WWW-Authenticate is to be */
+    bool is_head;          /* no body, then */
 };
 
 void refusal_put(struct buf *text, const struct refusal *refusal);

@@ -46,15 +46,42 @@ static void answer_other(const struct router *router, struct request *rq)
     reply_message(rq, 405, "The method is not allowed for the requested URL.");
 }
 
+/* A browser asks by OPTIONS without a token, and learns nothing that is not in the documents. */
+static bool is_open(const struct route *route, const char *method)
+{
+    return (route != NULL && (route->flags & ROUTE_OPEN)) || strcmp(method, "OPTIONS") == 0;
+}
+
+/* No route: reading, as all that is answered is that there is none. */
+static enum token_scope scope_of(const struct route *route)
+{
+    bool reads = route == NULL || route->method == METHOD_GET || (route->flags & ROUTE_READ);
+
+    return reads ? TOKEN_READ : TOKEN_WRITE;
+}
+
 static bool admit(struct request *rq, const struct route *route)
 {
-    unsigned flags = route == NULL ? 0 : route->flags;
-    bool reads = route == NULL || route->method == METHOD_GET || (flags & ROUTE_READ);
+    return is_open(route, request_method_text(rq)) || access_admit(rq, scope_of(route));
+}
 
-    /* A browser asks by OPTIONS without a token, and learns nothing that is not in the documents. */
-    if ((flags & ROUTE_OPEN) || strcmp(request_method_text(rq), "OPTIONS") == 0)
+/* Without a body the request is there, and router_dispatch() answers on a connection that goes on. */
+bool router_admit(const struct request_env *env, const struct guard *guard, struct framing *framing,
+                  const char **challenge)
+{
+    const char *host = framing_header(framing, "Host", 0, NULL), *method = framing_method(framing);
+    struct route_match match = {0};
+
+    if (guard_local_only(guard) && host != NULL && !access_host_is_local(host)) {
+        framing_refuse(framing, 421,
+                       "Without tokens this address answers only to Host: localhost, 127.0.0.1 or [::1].");
+        return false;
+    }
+    if (!framing_has_body(framing))
         return true;
-    return access_admit(rq, reads ? TOKEN_READ : TOKEN_WRITE);
+    (void)route_find(&env->router, method, framing_path(framing), &match);
+    return is_open(match.route, method) ||
+           access_check(env, guard, framing, scope_of(match.route), challenge);
 }
 
 void router_dispatch(const struct router *router, struct request *rq)

@@ -15,6 +15,7 @@
 
 #include "request.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef void route_fn(struct request *rq);
@@ -39,6 +40,15 @@ struct router {
     const struct route *routes; /* lent */
     size_t count;
 };
+
+struct framing;
+struct guard;
+struct request_env;
+
+/* Whether a request may go on, by its head, before its body is taken: the host that it means, and the token.
+ * If not it has been refused (framing.h), with *challenge for WWW-Authenticate. */
+bool router_admit(const struct request_env *env, const struct guard *guard, struct framing *framing,
+                  const char **challenge);
 
 /* Calls the handler, or answers itself. */
 void router_dispatch(const struct router *router, struct request *rq);

@@ -59,6 +59,13 @@ bool server_address_is_public(const char *address)
     return listen_parse(address, &parsed, NULL) && listen_is_public(&parsed);
 }
 
+bool server_address_is_loopback(const char *address)
+{
+    struct listen_address parsed;
+
+    return listen_parse(address, &parsed, NULL) && !parsed.is_unix && !listen_is_public(&parsed);
+}
+
 /* ---- TLS ---- */
 
 void server_set_tls(struct server *server, struct ssl_ctx_st *tls)

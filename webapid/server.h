@@ -40,6 +40,7 @@ struct server_options {
     struct ssl_ctx_st
         *tls; /* tls.h; the server's own share is made. TCP addresses speak it. NULL: none does */
     enum server_tokens tokens;
+    bool checks_hosts; /* a loopback address without tokens takes no request to the host of another name */
     const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
 
     /* All in milliseconds. */
@@ -66,6 +67,8 @@ struct server_options {
 bool server_check_address(const char *address, struct err *err);
 /* Whether it can be reached from another host. */
 bool server_address_is_public(const char *address);
+/* Whether it is one of this host's loopback. */
+bool server_address_is_loopback(const char *address);
 
 /* Binds every address and starts the workers. Options are copied, but for what they point to, which is lent.
  * Fails, naming the address, if one cannot be had, also when another process of ours already listens there.

@@ -68,6 +68,13 @@ static void on_refused(void *arg, int status)
     meters_refused(sw->worker.meters, status);
 }
 
+static bool admit(void *arg, const struct guard *guard, struct framing *framing, const char **challenge)
+{
+    struct server_worker *sw = arg;
+
+    return router_admit(&sw->env, guard, framing, challenge);
+}
+
 static bool is_large(void *arg, const struct framing *framing)
 {
     struct server_worker *sw = arg;
@@ -126,6 +133,14 @@ static bool asks_for_token(const struct server_worker *sw, size_t number)
     return true;
 }
 
+/* A page of any site can have its name mean 127.0.0.1, and is then of one origin with what listens there.
+ * Where no token stops it, the name does. */
+static bool is_local_only(const struct server_worker *sw, size_t number)
+{
+    return sw->options->checks_hosts && !asks_for_token(sw, number) &&
+           server_address_is_loopback(sw->options->listen[number]);
+}
+
 /* ---- TLS ---- */
 
 /* libevhtp makes each new connection's TLS of what it finds here. It owns none of it. */
@@ -180,6 +195,7 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
     evhtp_set_pre_accept_cb(htp, on_pre_accept, &sw->guards);
     *door = (struct guard_door){.guards = &sw->guards,
                                 .asks_for_token = asks_for_token(sw, sw->listener_count),
+                                .local_only = is_local_only(sw, sw->listener_count),
                                 .has_tls = speaks_tls(sw, sw->listener_count)};
     evhtp_set_post_accept_cb(htp, on_post_accept, door);
     evhtp_set_gencb(htp, on_request, &sw->guards);
@@ -370,6 +386,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections, struc
         .connections = connections,
         .max_connections = options->max_connections,
         .peers = peers,
+        .admit = admit,
         .is_large = is_large,
         .on_request = on_guard_request,
         .on_refused = on_refused,

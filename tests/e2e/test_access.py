@@ -89,6 +89,43 @@ class Access(unittest.TestCase):
             both = (f"Authorization: Bearer {self.writer}",) * 2
             self.assertEqual(client.ask(head("GET", "/", *both)).status, 401)
 
+    def test_who_has_no_token_sends_no_body(self):
+        def begin(token, target="/jobs/import", *headers):
+            client = self.enterContext(Client(self.address))
+            client.send(head("POST", target, *bearer(token), "Content-Type: application/x-ndjson", "Expect: 100-continue", *headers))
+            return client, client.answer()
+
+        for token, status in ((None, 401), ("ecss_" + "0" * 64, 401), (self.reader, 403)):
+            for headers in (("Content-Length: 60000000",), ("Content-Length: 80000000",), ("Transfer-Encoding: chunked",)):
+                client, answer = begin(token, "/jobs/import", *headers)
+                self.assertEqual((answer.status, answer["Connection"]), (status, "close"))
+                self.assertIn("Bearer realm=", answer["WWW-Authenticate"])
+                self.assertIn("oken", answer.error()["message"])
+                self.assertEqual(client.rest(), b"")
+                self.assertIn(f"request={answer['X-Request-Id']}", self.closed.log())
+        self.assertEqual(begin(self.reader, "/schedule/preview", "Content-Length: 2")[1].status, 100)
+        self.assertEqual(begin(self.writer, "/jobs/import", "Content-Length: 80000000")[1].status, 413)
+        self.assertEqual(begin(self.writer, "/jobs/import", "Content-Length: 60000000")[1].status, 100)
+
+    def test_names_of_others_mean_nothing_at_a_loopback_address_without_tokens(self):
+        def status(host, address=self.port):
+            with Client(address) as client:
+                return client.ask(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).status
+
+        port = self.port[1]
+        for host in ("localhost", f"localhost:{port}", "LOCALHOST:1", f"127.0.0.1:{port}", "127.0.0.1", "127.9.9.9", "[::1]", "[::1]:80"):
+            self.assertEqual(status(host), 200, host)
+        for host in ("evil.example", f"evil.example:{port}", "localhost.evil.example", "127.0.0.1.evil.example", "", "10.0.0.1", "[::2]",
+                     "0.0.0.0", "webapid:8080", "a" * 300):
+            self.assertEqual(status(host), 421, host)
+        with Client(self.port) as client:
+            answer = client.ask(head("POST", "/jobs", body=b"{}").replace(b"Host: x", b"Host: evil.example"))
+            self.assertIn("answers only to Host: localhost", answer.error()["message"])
+            self.assertEqual(client.rest(), b"")
+        with Client(self.port) as client:  # nor is it asked for where HTTP has no Host
+            self.assertEqual(client.ask(b"GET / HTTP/1.0\r\n\r\n").status, 200)
+        self.assertEqual(status("evil.example", self.address), 401)  # a unix socket is no browser's
+
     def test_a_browser_asks_before_it_sends_a_token(self):
         answer = self.ask("OPTIONS", "/jobs", None, None, "Origin: https://a.example", "Access-Control-Request-Method: POST")
         self.assertEqual(answer.status, 200)

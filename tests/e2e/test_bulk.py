@@ -87,7 +87,7 @@ class BigExport(Bulk):
         clients = [socket.create_connection(stack.address, timeout=DEADLINE_S) for _ in range(4)]
         for client in clients:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.sendall(b"GET /jobs/export HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /jobs/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
             client.recv(100)
         for _ in range(20):
             self.assertEqual(self.get("/jobs/n1")[0].status, 200)
@@ -103,7 +103,7 @@ class BigExport(Bulk):
         client = socket.create_connection(stack.address, timeout=DEADLINE_S)
         self.addCleanup(client.close)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.sendall(b"GET /jobs/export HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /jobs/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
         text = client.recv(1000)
         stack.cluster.restart()
         try:
@@ -184,7 +184,7 @@ class Import(Bulk):
         def begin(length):
             client = socket.create_connection(stack.address, timeout=DEADLINE_S)
             self.addCleanup(client.close)
-            client.sendall(b"POST /jobs/import HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+            client.sendall(b"POST /jobs/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
                            b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length)
             return client, client.recv(1000).split()[1]
         self.assertEqual(begin((64 << 20) + 1)[1], b"413")

@@ -51,7 +51,7 @@ class Systemd(unittest.TestCase):
         wait_until("it answers", lambda: unit.daemon.check() and answers(address))
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(path)
-            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200 "))
         self.assertIn(f"ECSS_LISTEN does not count: systemd passes sockets on 127.0.0.1:{address[1]},unix:{path}", unit.daemon.log())
         self.assertEqual(unit.status(), "serves")
