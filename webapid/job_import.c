@@ -13,7 +13,7 @@
 #include "json.h"
 #include "limits.h"
 
-enum { RESULTS_MAX = 8 * 1024 * 1024, BATCH_BYTES = 4 * 1024 * 1024, SPACES = 3 };
+enum { RESULTS_MAX = 8 * 1024 * 1024, BATCH_BYTES = 4 * 1024 * 1024, TURN_BYTES = 256 * 1024, SPACES = 3 };
 
 static const char blank[] = " \t\r";
 
@@ -148,7 +148,9 @@ static size_t batch_bytes(const struct job_import *im)
 
 bool job_import_read(struct job_import *im, int lines, struct zones *zones, int64_t now_s)
 {
-    for (; lines > 0 && im->at < im->end; lines--) {
+    const char *const begun = im->at;
+
+    for (; lines > 0 && im->at < im->end && im->at - begun < TURN_BYTES; lines--) {
         const char *text = im->at, *lf = memchr(text, '\n', (size_t)(im->end - text));
         size_t len = (size_t)((lf == NULL ? im->end : lf) - text);
 

@@ -36,8 +36,8 @@ struct job_import {
 void job_import_init(struct job_import *im, const char *body, size_t len);
 void job_import_done(struct job_import *im);
 
-/* Reads at most so many lines. True: the batch is to be written, being full or the last one, which may be
- * empty. */
+/* Reads at most so many lines, and no further than a quarter of a MiB but for the end of a line. True: the
+ * batch is to be written, being full or the last one, which may be empty. */
 bool job_import_read(struct job_import *im, int lines, struct zones *zones, int64_t now_s);
 bool job_import_at_end(const struct job_import *im);
 /* After the batch has been written. */

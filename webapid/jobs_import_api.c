@@ -28,7 +28,7 @@
 enum {
     LINES_A_TURN = 200, /* a few milliseconds */
     CONNECT_S = 5,
-    STATEMENT_MS = 60000,
+    STATEMENT_MS = 12000, /* less than the time for an answer: who hears 503 has heard the last word */
     ANSWER_MAX = 16 * 1024 * 1024,
 };
 
@@ -123,19 +123,43 @@ static bool went_well(struct importing *i, const struct err *err)
 
 static void on_committed(void *arg, const struct db_result *result UNUSED, const struct err *err)
 {
-    if (went_well(arg, err))
-        reply_imported(arg);
+    struct importing *i = arg;
+
+    if (err == NULL && !i->lost) {
+        reply_imported(i);
+        return;
+    }
+    log_warning("http.import_unknown", "error=%s request=%s",
+                LOGQ(err == NULL ? "the connection of the import was lost" : err->text), request_id(i->rq));
+    reply_message(
+        i->rq, 503,
+        "The database did not say whether it has committed: the jobs may have been imported, all or none."
+        " Look before you send them again.");
+}
+
+/* Nobody hears the answer: what is not committed yet is not going to be. */
+static bool give_up(struct importing *i)
+{
+    struct err err = {0};
+
+    if (request_is_awaited(i->rq))
+        return false;
+    err_set(&err, ERR_UNAVAILABLE, "the client has gone");
+    fail(i, &err);
+    return true;
 }
 
 /* All has been read and written. */
 static void finish(struct importing *i)
 {
-    if (i->all_or_nothing && i->import.failed > 0)
-        reply_refused(i); /* and the connection goes, with all that was not committed */
-    else if (i->all_or_nothing)
-        job_import_store_commit(i->db, on_committed, i);
-    else
+    if (!i->all_or_nothing) {
         reply_imported(i);
+    } else if (i->import.failed > 0) {
+        reply_refused(i); /* and the connection goes, with all that was not committed */
+    } else if (!give_up(i)) {
+        request_more_time(i->rq);
+        job_import_store_commit(i->db, on_committed, i);
+    }
 }
 
 static void on_batch(void *arg, const struct db_result *result, const struct err *err)
@@ -153,18 +177,6 @@ static void on_batch(void *arg, const struct db_result *result, const struct err
         finish(i);
     else
         again(i);
-}
-
-/* Nobody hears the answer: what is not committed yet is not going to be. */
-static bool give_up(struct importing *i)
-{
-    struct err err = {0};
-
-    if (request_is_awaited(i->rq))
-        return false;
-    err_set(&err, ERR_UNAVAILABLE, "the client has gone");
-    fail(i, &err);
-    return true;
 }
 
 static void write_batch(struct importing *i)
@@ -194,6 +206,7 @@ static void on_step(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     }
     if (!went_well(i, NULL) || give_up(i))
         return;
+    request_more_time(i->rq);
     if (job_import_read(&i->import, LINES_A_TURN, api_zones(i->rq), clock_wall_s(&clock_system)))
         write_batch(i);
     else
@@ -221,6 +234,7 @@ static void on_up(void *arg)
         return; /* another one: i->lost says so */
     i->up = true;
     event_del(i->step);
+    request_more_time(i->rq);
     if (i->all_or_nothing)
         job_import_store_begin(i->db, on_begun, i);
     else

@@ -82,6 +82,26 @@ static void a_batch_is_bounded(void **state)
     job_import_done(&im);
 }
 
+static void a_turn_is_bounded(void **state UNUSED)
+{
+    enum { LINE = 1000, LINES = 1000 };
+    AUTO_FREE char *body = mem_array(LINE * LINES, 1);
+    struct zones *zones = zones_new(NULL);
+    struct job_import im;
+    int turns = 1;
+
+    memset(body, ' ', LINE * LINES);
+    for (size_t i = 0; i < LINES; i++)
+        body[i * LINE + LINE - 1] = '\n';
+    job_import_init(&im, body, LINE * LINES);
+    for (; !job_import_read(&im, LINES, zones, 0); turns++)
+        assert_true(im.at - body <= turns * (256 * 1024 + LINE));
+    assert_int_equal(turns, 4);
+    assert_int_equal(im.line, LINES);
+    job_import_done(&im);
+    zones_free(zones);
+}
+
 static void results_are_bounded(void **state)
 {
     AUTO_BUF struct buf buf = {0};
@@ -114,7 +134,7 @@ static void a_line_is_no_longer_than_a_body(void **state)
 
 int main(void)
 {
-    enum { MORE = 3 };
+    enum { MORE = 4 };
     struct CMUnitTest tests[ARRAY_LEN(cases) + MORE];
     const size_t count = ARRAY_LEN(cases);
 
@@ -123,5 +143,6 @@ int main(void)
     tests[count] = (struct CMUnitTest)cmocka_unit_test(a_batch_is_bounded);
     tests[count + 1] = (struct CMUnitTest)cmocka_unit_test(results_are_bounded);
     tests[count + 2] = (struct CMUnitTest)cmocka_unit_test(a_line_is_no_longer_than_a_body);
+    tests[count + 3] = (struct CMUnitTest)cmocka_unit_test(a_turn_is_bounded);
     return cmocka_run_group_tests_name("job_import", tests, NULL, NULL);
 }
