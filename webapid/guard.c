@@ -102,9 +102,21 @@ static void forget_request(struct guard *guard)
         guard->guards->large = NULL;
 }
 
+/* Of an answer that is not all there the client is to notice: to HTTP/1.0 a stream ends as the connection
+ * does, so it is reset. */
+static void reset_if_cut(const struct guard *guard)
+{
+    const struct linger none = {.l_onoff = 1};
+    bool written = evbuffer_get_length(bufferevent_get_output(guard->bev)) == 0;
+
+    if (guard->state == GUARD_STREAMING || (guard->state == GUARD_FLUSHING && !written))
+        setsockopt(bufferevent_getfd(guard->bev), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
 /* Frees the guard, too. */
 static void close_connection(struct guard *guard)
 {
+    reset_if_cut(guard);
     evhtp_connection_free(guard->conn);
 }
 

@@ -80,9 +80,9 @@ void reply_account(const struct request *rq, const struct guard *guard, int stat
 
     meters_answered(rq->env->worker->meters, rq->route, status, us);
     log_info("http.request",
-             "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s request=%s by=%s",
+             "method=%s path=%s status=%d bytes=%zu ms=%" PRId64 ".%03d remote=%s request=%s by=%s%s",
              LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), status, bytes, us / 1000,
-             (int)(us % 1000), guard_remote(guard), rq->id, rq->by);
+             (int)(us % 1000), guard_remote(guard), rq->id, rq->by, rq->cut ? " cut=1" : "");
 }
 
 /* Answers to the guard, which may be the request's no more. */

@@ -61,11 +61,18 @@ void reply_stream_put(struct request *rq, const struct buf *piece)
         request_room(rq);
 }
 
+void reply_stream_cut(struct request *rq)
+{
+    rq->cut = true;
+    reply_account(rq, rq->guard, 200, rq->streamed);
+}
+
 void reply_stream_end(struct request *rq, bool whole)
 {
     struct guard *guard = rq->guard;
 
-    if (guard != NULL) {
+    if (guard != NULL) { /* else it has been accounted for when the client went */
+        rq->cut = !whole;
         reply_account(rq, guard, 200, rq->streamed);
         guard_stream_end(guard, whole);
     }

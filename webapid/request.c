@@ -45,6 +45,8 @@ void request_gone(void *arg, struct framing *framing)
 {
     struct request *rq = arg;
 
+    if (rq->room_fn != NULL)
+        reply_stream_cut(rq);
     rq->guard = NULL;
     rq->own_framing = framing;
     request_room(rq); /* who waits for room is to hear of it */

@@ -54,6 +54,7 @@ struct request {
     reply_room_fn *on_room; /* of a stream; NULL: none, or no piece has been put since the last call */
     reply_room_fn *room_fn;
     size_t streamed; /* bytes */
+    bool cut;        /* a stream that ends before it is whole */
 
     void *kept; /* owned, by free_kept */
     void (*free_kept)(void *kept);
@@ -78,6 +79,9 @@ void request_set_by(struct request *rq, const char *token_name);
 
 /* Answers 503 in the handler's place; what the handler answers later goes nowhere. */
 void reply_late(struct request *rq);
+
+/* The client has gone in the middle of a stream: what reply_stream_end() says later has been said by this. */
+void reply_stream_cut(struct request *rq);
 
 /* Counts an answer, and writes its line into the access log. */
 void reply_account(const struct request *rq, const struct guard *guard, int status, size_t bytes);
