@@ -80,7 +80,7 @@ static void on_shown(void *arg, const struct db_result *result, const struct err
     struct job_row row;
 
     if (err != NULL) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     if (db_rows(result) == 0) {
@@ -123,7 +123,7 @@ static void answer_listing(struct request *rq)
     struct buf *body = &listing->jobs;
 
     if (listing->err.kind != ERR_NONE) {
-        reply_err(rq, &listing->err);
+        reply_db_err(rq, &listing->err);
         return;
     }
     if (listing->list.total)
@@ -215,7 +215,7 @@ static void on_changed(void *arg, const struct db_result *result, const struct e
     struct job_write write;
 
     if (err != NULL) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     write = job_store_written(result);
@@ -248,7 +248,7 @@ static void on_looked(void *arg, const struct db_result *result, const struct er
     struct job_row row;
 
     if (err != NULL) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     if (db_rows(result) == 0) {
@@ -319,7 +319,7 @@ static void on_deleted(void *arg, const struct db_result *result, const struct e
     enum job_outcome outcome;
 
     if (err != NULL) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     outcome = job_store_written(result).outcome;

@@ -55,7 +55,7 @@ static void on_created(void *arg, const struct db_result *result, const struct e
     struct job_write write;
 
     if (err != NULL) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     write = job_store_written(result);
@@ -75,7 +75,7 @@ static void on_created_once(void *arg, const struct db_result *result, const str
     struct job_once once;
 
     if (err != NULL) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     once = job_store_once(result);

@@ -53,7 +53,7 @@ static void fail(struct request *rq, const struct err *err)
     const struct exporting *e = request_kept(rq);
 
     if (!e->begun) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     log_warning("http.export_cut", "error=%s", LOGQ(err->text));

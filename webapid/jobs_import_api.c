@@ -67,7 +67,7 @@ static void fail(struct importing *i, const struct err *err)
     struct request *rq = i->rq;
 
     if (i->all_or_nothing || i->created == 0) {
-        reply_err(rq, err);
+        reply_db_err(rq, err);
         return;
     }
     log_warning("http.import_cut", "created=%" PRId64 " error=%s", i->created, LOGQ(err->text));

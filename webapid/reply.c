@@ -197,6 +197,15 @@ void reply_err(struct request *rq, const struct err *err)
     }
 }
 
+void reply_db_err(struct request *rq, const struct err *err)
+{
+    struct err ours = *err;
+
+    if (err->kind != ERR_UNAVAILABLE)
+        ours.kind = ERR_INTERNAL;
+    reply_err(rq, &ours);
+}
+
 void reply_late(struct request *rq)
 {
     AUTO_BUF struct buf body = {0};

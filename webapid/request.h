@@ -12,7 +12,7 @@
  *         struct request *rq = arg;
  *
  *         if (err != NULL)
- *             return reply_err(rq, err);
+ *             return reply_db_err(rq, err);
  *         ...
  *     }
  */

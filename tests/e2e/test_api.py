@@ -204,6 +204,18 @@ class Create(Api):
         self.call(400, "POST", "/jobs", b"")
         self.call(201, "POST", "/jobs", b"\xef\xbb\xbf" + start + b"}")
 
+    def test_what_the_database_says_is_for_the_log(self):
+        self.create()
+        stack.sql("ALTER TABLE jobs ADD CONSTRAINT of_the_house CHECK (task_count < 7)")
+        try:
+            for method, path, body in (("POST", "/jobs", {"taskDefinition": "b", "schedule": LATER, "taskCount": 7}),
+                                       ("PUT", "/jobs/a", {"taskCount": 7})):
+                said = stack.daemons[0].log().count("of_the_house")
+                self.assertEqual(self.call(500, method, path, body).json, {"message": "An error occurred on the server; its log says more."})
+                self.assertEqual(stack.daemons[0].log().count("of_the_house"), said + 1)
+        finally:
+            stack.sql("ALTER TABLE jobs DROP CONSTRAINT of_the_house")
+
     def test_media_types(self):
         self.create()
         body = json.dumps({"taskDefinition": "m", "schedule": LATER}).encode()
