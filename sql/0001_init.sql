@@ -299,15 +299,18 @@ CREATE TRIGGER jobs_truncated AFTER TRUNCATE ON jobs FOR EACH STATEMENT EXECUTE 
 
 -- A request that creates a job may carry a key, so that it can be repeated by who did not hear the answer.
 CREATE TABLE idempotency_keys (
-    key text COLLATE "C" PRIMARY KEY CHECK (octet_length(key) BETWEEN 1 AND 512),
+    caller text COLLATE "C" NOT NULL CHECK (octet_length(caller) BETWEEN 1 AND 512),
+    key text COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 512),
     request text NOT NULL,
     job_id text COLLATE "C" NOT NULL,
     revision bigint,
     answer text NOT NULL,
-    expires_at timestamptz NOT NULL DEFAULT now() + interval '24 hours'
+    expires_at timestamptz NOT NULL DEFAULT now() + interval '24 hours',
+    PRIMARY KEY (caller, key)
 );
 CREATE INDEX idempotency_keys_expires_at ON idempotency_keys (expires_at);
 COMMENT ON TABLE idempotency_keys IS 'What POST /jobs with an Idempotency-Key was answered, for 24 hours: a repeat is answered the same and does nothing. Written by webapid only.';
+COMMENT ON COLUMN idempotency_keys.caller IS 'Whose key it is, as jobs.updated_by has it: the same key of two tokens is two keys.';
 COMMENT ON COLUMN idempotency_keys.key IS 'The key that the client chose.';
 COMMENT ON COLUMN idempotency_keys.request IS 'SHA-256 of the body that came with it: another body with the same key is refused.';
 COMMENT ON COLUMN idempotency_keys.job_id IS 'Id of the job that was to be created.';
@@ -326,14 +329,14 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     kept idempotency_keys;
 BEGIN
-    DELETE FROM idempotency_keys WHERE expires_at <= now() AND (key = given_key OR key IN (
-        SELECT key FROM idempotency_keys WHERE expires_at <= now() ORDER BY expires_at LIMIT 5
+    DELETE FROM idempotency_keys WHERE expires_at <= now() AND ((caller, key) = (given_asked_by, given_key) OR (caller, key) IN (
+        SELECT caller, key FROM idempotency_keys WHERE expires_at <= now() ORDER BY expires_at LIMIT 5
         FOR UPDATE SKIP LOCKED));
     LOOP
-        INSERT INTO idempotency_keys (key, request, job_id, answer)
-        VALUES (given_key, given_request, given_id, given_answer) ON CONFLICT DO NOTHING;
+        INSERT INTO idempotency_keys (caller, key, request, job_id, answer)
+        VALUES (given_asked_by, given_key, given_request, given_id, given_answer) ON CONFLICT DO NOTHING;
         EXIT WHEN FOUND;
-        SELECT * INTO kept FROM idempotency_keys WHERE key = given_key;
+        SELECT * INTO kept FROM idempotency_keys WHERE caller = given_asked_by AND key = given_key;
         IF FOUND THEN
             RETURN kept;
         END IF;
@@ -345,7 +348,8 @@ BEGIN
             given_timezone, given_task_count, given_max_count, given_suspended, given_trigger, given_overrides,
             given_misfire_grace_seconds, given_ecs, given_asked_by)
         ON CONFLICT (id) DO NOTHING RETURNING revision)
-    UPDATE idempotency_keys SET revision = (SELECT made.revision FROM made) WHERE key = given_key
+    UPDATE idempotency_keys SET revision = (SELECT made.revision FROM made)
+    WHERE caller = given_asked_by AND key = given_key
     RETURNING * INTO kept;
     RETURN kept;
 END

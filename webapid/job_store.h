@@ -47,8 +47,9 @@ struct job_once {
 /* The draft is a whole job: job_json_read_new() made it. */
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg);
 
-/* The same, once for each key (idempotency.h): whoever comes with a key that is known gets what its first
- * request got, in a job_once. request stands for what was asked, answer is the body to keep. */
+/* The same, once for each key (idempotency.h) of each job->by: whoever comes with a key that is known gets
+ * what its first request got, in a job_once. request stands for what was asked, answer is the body to keep.
+ */
 void job_store_insert_once(struct db *db, const struct job_draft *job, const char *key, const char *request,
                            const char *answer, db_fn *done, void *arg);
 

@@ -159,6 +159,9 @@ void job_create(struct request *rq)
                       "If-None-Match of a PUT can only be *, which creates the job unless it is there.");
     else if (request_header(rq, "If-Match") != NULL)
         reply_message(rq, 412, "If-Match wants a job that is there, If-None-Match: * one that is not.");
+    else if (request_header(rq, "Idempotency-Key") != NULL)
+        reply_message(rq, 400,
+                      "A PUT takes no Idempotency-Key: with If-None-Match: * it can be repeated as it is.");
     else
         create(rq, creating_new(412), request_param(rq));
 }

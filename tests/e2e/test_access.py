@@ -186,6 +186,15 @@ class Access(unittest.TestCase):
         self.assertEqual(self.stack.sql("INSERT INTO jobs (id, task_definition, schedule) VALUES ('b', 'b', '0') RETURNING updated_by",
                                         user="web"), [("role:web",)])
 
+    def test_each_token_has_its_own_idempotency_keys(self):
+        other = self.make("other", "write")
+        wait_until("the token is known", lambda: self.status("GET", "/", other) == 200)
+        key = "Idempotency-Key: shared"
+        self.assertEqual(self.status("POST", "/jobs", self.writer, JOB, key), 201)
+        self.assertEqual(self.status("POST", "/jobs", other, {**JOB, "taskDefinition": "b"}, key), 201)
+        self.assertEqual(self.status("POST", "/jobs", other, JOB, key), 422)
+        self.assertEqual(self.status("POST", "/jobs", self.writer, JOB, key), 201)
+
     def test_nothing_leaks(self):
         texts = [self.ask("GET", "/jobs", token).body.decode() for token in (None, self.reader[:-1] + "x", "ecss_secret" * 9)]
         texts += [self.ask("POST", "/jobs", self.reader, JOB).body.decode(), self.closed.log()]

@@ -358,6 +358,7 @@ class CreateAt(Api):
         for value in ('"x"', "", "*, *"):
             self.assertIn("can only be *", self.call(400, "PUT", "/jobs/a", {"schedule": LATER}, If_None_Match=value).json["message"])
         self.call(412, "PUT", "/jobs/a", {"schedule": LATER}, If_None_Match="*", If_Match="*")
+        self.call(400, "PUT", "/jobs/a", {"schedule": LATER}, If_None_Match="*", Idempotency_Key="k")
         self.create()
         self.call(400, "DELETE", "/jobs/a", If_None_Match="*")
         self.get()

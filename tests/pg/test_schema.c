@@ -84,7 +84,7 @@ static const struct {
     {"UPDATE schema_migrations SET version = 9", 0},
     {"DELETE FROM schema_migrations", 0},
     {"SELECT * FROM idempotency_keys", W},
-    {"INSERT INTO idempotency_keys VALUES ('g', 'r', 'g', 1, '{}')", W},
+    {"INSERT INTO idempotency_keys VALUES ('api', 'g', 'r', 'g', 1, '{}')", W},
     {"UPDATE idempotency_keys SET revision = 2", W},
     {"DELETE FROM idempotency_keys", W},
     {"SELECT * FROM api_tokens", W},
