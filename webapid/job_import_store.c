@@ -22,6 +22,8 @@ const struct db_stmt job_import_statement = {
     .params = JOB_FIELDS + 2,
 };
 
+static const struct db_stmt lock = {
+    .sql = "SELECT pg_advisory_lock(1701016435, 'jobs'::regclass::oid::integer)"};
 static const struct db_stmt begin = {.sql = "BEGIN"};
 static const struct db_stmt commit = {.sql = "COMMIT"};
 
@@ -44,6 +46,11 @@ int64_t job_import_store_line(const struct db_result *result, int row)
 const char *job_import_store_id(const struct db_result *result, int row)
 {
     return db_text(result, row, 1);
+}
+
+void job_import_store_lock(struct db *db, db_fn *done, void *arg)
+{
+    db_query(db, &lock, NULL, done, arg);
 }
 
 void job_import_store_begin(struct db *db, db_fn *done, void *arg)

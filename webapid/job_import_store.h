@@ -11,6 +11,9 @@ void job_import_store_batch(struct db *db, struct job_import *im, const char *by
 int64_t job_import_store_line(const struct db_result *result, int row);
 const char *job_import_store_id(const struct db_result *result, int row);
 
+/* One import at a time: until the connection ends. Else two with the same jobs in other orders would wait for
+ * each other. */
+void job_import_store_lock(struct db *db, db_fn *done, void *arg);
 void job_import_store_begin(struct db *db, db_fn *done, void *arg);
 void job_import_store_commit(struct db *db, db_fn *done, void *arg);
 

@@ -4,7 +4,8 @@
  * An import has a connection of its own, so that its transaction holds up nobody, and reads a few lines a
  * turn of the loop. All or nothing is one transaction over all batches, which ends with the connection unless
  * it is committed: so a lost connection is the end of the import, never a new beginning, as what followed
- * would be on its own. With mode=best-effort each batch is a transaction.
+ * would be on its own. With mode=best-effort each batch is a transaction. One import at a time is written: a
+ * lock of the connection's sees to that.
  */
 #include "jobs_api.h"
 
@@ -219,6 +220,23 @@ static void on_begun(void *arg, const struct db_result *result UNUSED, const str
         again(arg);
 }
 
+static void on_locked(void *arg, const struct db_result *result UNUSED, const struct err *err)
+{
+    struct importing *i = arg;
+
+    if (err != NULL && err->kind == ERR_UNAVAILABLE && !i->lost) {
+        log_warning("http.import_waited", "error=%s request=%s", LOGQ(err->text), request_id(i->rq));
+        reply_message(i->rq, 503, "Another import is being written; try again later.");
+        return;
+    }
+    if (!went_well(i, err))
+        return;
+    if (i->all_or_nothing)
+        job_import_store_begin(i->db, on_begun, i);
+    else
+        again(i);
+}
+
 static void on_down(void *arg, const struct err *err UNUSED)
 {
     struct importing *i = arg;
@@ -235,10 +253,7 @@ static void on_up(void *arg)
     i->up = true;
     event_del(i->step);
     request_more_time(i->rq);
-    if (i->all_or_nothing)
-        job_import_store_begin(i->db, on_begun, i);
-    else
-        again(i);
+    job_import_store_lock(i->db, on_locked, i);
 }
 
 static bool connect_to_database(struct importing *i, struct err *err)
@@ -280,7 +295,9 @@ void jobs_import(struct request *rq)
     body = request_body(rq, &len);
     job_import_init(&i->import, body, len);
     request_keep(rq, i, importing_free);
-    if (!read_mode(rq, &i->all_or_nothing))
+    if (request_header(rq, "Idempotency-Key") != NULL)
+        reply_message(rq, 400, "An import takes no Idempotency-Key: it creates no job twice.");
+    else if (!read_mode(rq, &i->all_or_nothing))
         reply_message(rq, 400, "mode must be all-or-nothing or best-effort.");
     else if (!connect_to_database(i, &err))
         reply_err(rq, &err);

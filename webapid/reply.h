@@ -24,8 +24,8 @@ void reply_report(struct request *rq, const struct job_report *report);
 /* A message with the status that the error's kind stands for: 400, 404, 409, 403, 503 or 500. A 500 is
  * logged with the error's text, and tells the client nothing of it. */
 void reply_err(struct request *rq, const struct err *err);
-/* The same of the database's error, in none of its words: 503, or 500, as what is to be expected is an answer and no
- * error (job_store.h). Logged in any case. */
+/* The same of the database's error, in none of its words: 503, or 500, as what is to be expected is an answer
+ * and no error (job_store.h). Logged in any case. */
 void reply_db_err(struct request *rq, const struct err *err);
 /* 200 with a text of another media type, which is lent for ever. */
 void reply_text(struct request *rq, const char *media_type, const struct buf *body);

@@ -1,10 +1,12 @@
 """All jobs at once: out of the database and into it, and what happens when a client is slow or leaves."""
+import contextlib
 import http.client
 import json
 import socket
 import threading
 import unittest
 
+import psycopg2
 from stack import DATABASE, DEADLINE_S, Stack, sanitized, wait_until
 
 LATER = "0 0 0 * * 1 1 2099"
@@ -109,11 +111,14 @@ class BigExport(Bulk):
             self.assertIn(b" 200 ", client.recv(1000))
             clients.append(client)
         cuts = stack.daemons[0].log().count(" cut=1")
-        stack.cluster.restart()
-        for client in clients:
-            with self.assertRaises(ConnectionResetError):
-                while client.recv(1 << 20):
-                    pass
+        stack.cluster.shut_down()
+        try:
+            for client in clients:
+                with self.assertRaises(ConnectionResetError):
+                    while client.recv(1 << 20):
+                        pass
+        finally:
+            stack.cluster.start()
         wait_until("both are in the log", lambda: stack.daemons[0].log().count(" cut=1") >= cuts + 2)
         wait_until("it answers again", lambda: self.get("/jobs?count=1")[0].status == 200)
 
@@ -181,6 +186,32 @@ class Import(Bulk):
         self.assertIn("schedule", results[3]["messages"])
         self.assertIn("stranger", results[7]["warnings"][0])
 
+    def test_one_at_a_time(self):
+        with contextlib.closing(psycopg2.connect(stack.cluster.url(DATABASE))) as other:
+            other.cursor().execute("SELECT pg_advisory_lock(1701016435, 'jobs'::regclass::oid::integer)")
+            statuses = []
+            line = json.dumps(self.LINES[0]).encode()
+            thread = threading.Thread(target=lambda: statuses.append(self.try_post(line)))
+            thread.start()
+            wait_until("it waits", lambda: stack.sql(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name = 'webapid import' AND wait_event_type = 'Lock'"))
+        thread.join()
+        self.assertEqual((statuses, self.ids()), ([200], ["a"]))
+
+    def test_a_commit_without_an_answer(self):
+        stack.sql("CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$")
+        stack.sql("CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()")
+        try:
+            answers = []
+            thread = threading.Thread(target=lambda: answers.append(self.post(503, self.LINES[:1])))
+            thread.start()
+            wait_until("it commits, and is ended", lambda: stack.sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid import' AND query = 'COMMIT'"))
+            thread.join()
+        finally:
+            stack.sql("DROP FUNCTION dawdle CASCADE")
+        self.assertIn("may have been imported", answers[0]["message"])
+
     def test_many_mistakes_are_counted(self):
         answer = self.post(400, b"{}\n" * 5000)
         self.assertEqual((answer["failed"], len(answer["results"]), answer["resultsOmitted"]), (5000, 1000, 4000))
@@ -188,6 +219,7 @@ class Import(Bulk):
     def test_what_is_no_import(self):
         self.post(415, [], **{"Content-Type": "application/json"})
         self.post(400, [], "?mode=x")
+        self.assertIn("Idempotency-Key", self.post(400, [], **{"Idempotency-Key": "k"})["message"])
         self.assertEqual(self.post(200, []), {"created": 0, "failed": 0, "results": []})
         self.assertEqual(self.get("/jobs/import")[0].status, 405)
 
