@@ -6,8 +6,9 @@
  *        |                | none: done     | may help: WAITING
  *        +---timer--------------------------+
  *
+ * Instead of SENT it is DECIDED if the caller does not allow it any more.
  * A call holds one of its lane's slots in KEYS and SENT. Each change of state is in one of the functions
- * queue(), prepare(), await_keys(), send_request() and wait_a_while(); finish() is the only end.
+ * queue(), await_keys(), send_request(), give_up() and wait_a_while(); finish() is the only end.
  */
 #include "aws_client.h"
 
@@ -518,6 +519,16 @@ static void on_answer(void *arg, const struct http_answer *answer)
         decide(call, &error, offset_s);
 }
 
+/* It may not be sent any more. The answer comes from the loop, as its turn may have come with the call. */
+static void give_up(struct aws_call *call)
+{
+    aws_error_done(&call->last);
+    aws_error_set(&call->last, AWS_RETRYABLE, "not sent", "it may not be sent now");
+    call->state = CALL_DECIDED;
+    set_timer(call, 0);
+    aws_lane_leave(lane_of(call));
+}
+
 static void send_request(struct aws_call *call, const struct aws_keys *keys)
 {
     struct aws_client *client = call->client;
@@ -563,6 +574,14 @@ static void send_request(struct aws_call *call, const struct aws_keys *keys)
                    on_answer, call);
 }
 
+static void go(struct aws_call *call, const struct aws_keys *keys)
+{
+    if (call->spec.may_send == NULL || call->spec.may_send(call->spec.may_send_arg))
+        send_request(call, keys);
+    else
+        give_up(call);
+}
+
 static void on_keys(void *arg, const struct err *err)
 {
     struct aws_call *call = arg;
@@ -570,7 +589,7 @@ static void on_keys(void *arg, const struct err *err)
     struct aws_error error;
 
     if (keys != NULL) {
-        send_request(call, keys);
+        go(call, keys);
         return;
     }
     aws_error_set(&error, AWS_AUTH, "no credentials", "%s",
@@ -600,7 +619,7 @@ static void prepare(struct aws_call *call)
     const struct aws_keys *keys = keys_for(call);
 
     if (keys != NULL)
-        send_request(call, keys);
+        go(call, keys);
     else
         await_keys(call);
 }

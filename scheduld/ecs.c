@@ -43,12 +43,10 @@ typedef void done_fn(void *arg, const struct aws_error *error);
 static void call(struct ecs *ecs, const char *operation, const struct buf *body, decode_fn *decode,
                  done_fn *done, void *arg)
 {
-    bool launches = strcmp(operation, "RunTask") == 0;
-
     aws_call(ecs->client, &(struct aws_call_spec){.service = &service,
                                                   .operation = operation,
-                                                  .lane = launches ? AWS_LAUNCHES : AWS_READS,
-                                                  .timeout_ms = launches ? 0 : READ_TIMEOUT_MS,
+                                                  .lane = AWS_READS,
+                                                  .timeout_ms = READ_TIMEOUT_MS,
                                                   .body = body->data,
                                                   .body_len = body->len,
                                                   .decode = decode,
@@ -248,6 +246,20 @@ static void describe_tasks(void *arg, const char *cluster, const char *const *ar
         describe_batch(op);
 }
 
+static void launch(struct tasks_op *op, const struct buf *body, const struct ecs_run_task *request)
+{
+    aws_call(op->ecs->client, &(struct aws_call_spec){.service = &service,
+                                                      .operation = "RunTask",
+                                                      .lane = AWS_LAUNCHES,
+                                                      .body = body->data,
+                                                      .body_len = body->len,
+                                                      .decode = tasks_decode,
+                                                      .may_send = request->may_send,
+                                                      .may_send_arg = request->may_send_arg,
+                                                      .done = tasks_done,
+                                                      .arg = op});
+}
+
 static void run_task(void *arg, const struct ecs_run_task *request, ecs_tasks_fn *done, void *done_arg)
 {
     struct tasks_op *op = tasks_begin(arg, done, done_arg);
@@ -263,7 +275,7 @@ static void run_task(void *arg, const struct ecs_run_task *request, ecs_tasks_fn
         aws_error_set(&error, AWS_REFUSED, "not sent", "the request is longer than %d bytes", REQUEST_MAX);
         tasks_decided(op, &error);
     } else {
-        call(op->ecs, "RunTask", &body, tasks_decode, tasks_done, op);
+        launch(op, &body, request);
     }
 }
 

@@ -68,6 +68,9 @@ struct ecs_run_task {
     int count;                /* 1 to RUN_TASK_COUNT_MAX */
     const char *client_token; /* 1 to CLIENT_TOKEN_MAX characters, ASCII 33 to 126 */
     struct job_placeholders values;
+    /* Not of the body: asked right before each request is sent, see aws_client.h. NULL: always. */
+    bool (*may_send)(void *arg);
+    void *may_send_arg;
 };
 
 /* RunTask's body: the plan with its placeholders replaced, count and clientToken added, members in

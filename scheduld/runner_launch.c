@@ -79,6 +79,19 @@ static void on_answer(void *arg, const struct ecs_tasks *tasks, const struct aws
         run_take_answer(fire->run, call.chunk, &identity, clock_wall_s(runner->options.clock), tasks, error));
 }
 
+/* Right before it is on the wire, which may be long after the call: the run is ours still, and we lead. */
+static bool may_go(void *arg)
+{
+    const struct call *call = arg;
+    struct run *run = call->fire->run;
+
+    if (call->fire->dead || !call->runner->options.may_launch(call->runner->options.arg))
+        return false;
+    if (run->launched_us == 0)
+        run->launched_us = clock_wall_us(call->runner->options.clock);
+    return true;
+}
+
 static void send(struct runner *runner, struct fire *fire)
 {
     struct run *run = fire->run;
@@ -94,8 +107,6 @@ static void send(struct runner *runner, struct fire *fire)
     *call = (struct call){.runner = runner, .fire = fire, .chunk = (size_t)chunk};
     fire->holds++;
     runner->calls++;
-    if (run->launched_us == 0)
-        run->launched_us = clock_wall_us(runner->options.clock);
     snprintf(run_id, sizeof run_id, "%" PRId64, run->id);
     snprintf(attempt, sizeof attempt, "%d", run->chunks[chunk].attempt);
     runner->options.ecs_ops->run_task(runner->options.ecs,
@@ -105,7 +116,9 @@ static void send(struct runner *runner, struct fire *fire)
                                                              .values = {.job_id = fire->job_id,
                                                                         .fire_time = STAMP(fire->main.fire_s),
                                                                         .run_id = run_id,
-                                                                        .attempt = attempt}},
+                                                                        .attempt = attempt},
+                                                             .may_send = may_go,
+                                                             .may_send_arg = call},
                                       on_answer, call);
 }
 
@@ -115,7 +128,7 @@ static bool end_if_late(struct runner *runner, struct fire *fire)
 {
     if (!runner_over_grace(runner, fire) || run_is_unsure(fire->run))
         return false;
-    if (fire->run->launched_us == 0) {
+    if (fire->run->launched_us == 0 && fire->run->error[0] == '\0') {
         run_set_error(fire->run,
                       "its turn to be launched came %" PRId64 " s late, beyond the grace of %" PRId64 " s",
                       clock_wall_s(runner->options.clock) - fire->main.fire_s, fire->main.grace_s);

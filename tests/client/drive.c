@@ -7,6 +7,7 @@
  *     {"id": 3, "op": "run", "plan": "{...}", "count": 2, "token": "..."}
  *     {"id": 4, "op": "depth", "queue": "q"} or with "url": "https://..."
  *     {"id": 5, "op": "pending"}
+ *     {"op": "lease", "holds": false}    from now on no RunTask may be sent
  *     {"op": "stop"}    frees the client at once; so does the end of the input, when all is answered
  *
  * In the environment: AWS's own variables, DRIVE_TIMEOUT_MS, DRIVE_CONNECT_TIMEOUT_MS, DRIVE_MAX_IN_FLIGHT,
@@ -36,7 +37,7 @@ static struct {
     struct sqs *sqs;
     struct buf text; /* input that is no whole line yet */
     size_t open;     /* commands without an answer */
-    bool ended;
+    bool ended, without_lease;
 } drive;
 
 struct command {
@@ -176,6 +177,11 @@ static const char *text_of(const struct json_object *obj, const char *key)
     return value;
 }
 
+static bool may_send(void *arg UNUSED)
+{
+    return !drive.without_lease;
+}
+
 static void run(const struct json_object *obj, struct command *command)
 {
     int64_t count = 1;
@@ -184,7 +190,8 @@ static void run(const struct json_object *obj, struct command *command)
     ecs_ops_aws.run_task(drive.ecs,
                          &(struct ecs_run_task){.plan = text_of(obj, "plan"),
                                                 .count = (int)count,
-                                                .client_token = text_of(obj, "token")},
+                                                .client_token = text_of(obj, "token"),
+                                                .may_send = may_send},
                          on_tasks, command);
 }
 
@@ -215,6 +222,10 @@ static void obey(const struct json_object *obj)
 
     if (strcmp(op, "stop") == 0) {
         event_base_loopbreak(drive.base);
+        return;
+    }
+    if (strcmp(op, "lease") == 0) {
+        drive.without_lease = !json_object_get_boolean(json_object_object_get(obj, "holds"));
         return;
     }
     command = mem_alloc(sizeof *command);

@@ -86,6 +86,24 @@ class Faults(Case):
         self.assert_started_once()
         self.assert_signed()
 
+    def test_what_may_not_be_sent_any_more_is_not(self) -> None:
+        driver = self.drive(launch_rate=1, launch_burst=1)
+        driver.answer(driver.run("sent"))
+        queued = driver.run("queued")  # its turn comes in a second
+        driver.start("lease", holds=False)
+        self.assertEqual(says(driver.answer(queued)["error"]), ("retryable", "not sent", False, 0))
+        self.assertEqual(says(driver.answer(driver.run("new"))["error"]), ("retryable", "not sent", False, 0))
+        self.assertEqual(len(self.calls("RunTask")), 1)
+
+    def test_a_repeat_that_may_not_be_sent_any_more_is_not(self) -> None:
+        self.aws.fault("RunTask", "hang")
+        driver = self.drive(timeout_ms=1000)
+        lost = driver.run("lost")
+        self.aws.wait_calls(1, "RunTask", after=self.mark)
+        driver.start("lease", holds=False)
+        self.assertEqual(says(driver.answer(lost)["error"]), ("retryable", "not sent", True, 1))
+        self.assertEqual(len(self.calls("RunTask")), 1)
+
     def test_a_fault_that_stays(self) -> None:
         tokens = self.inject()
         driver = self.drive(timeout_ms=TIMEOUT_MS)

@@ -271,6 +271,9 @@ static void run_task(void *ecs, const struct ecs_run_task *request, ecs_tasks_fn
         break;
     }
     fake->run_calls++;
+    fake->may_send = request->may_send;
+    fake->may_send_arg = request->may_send_arg;
+    assert_true(fake->may_send(fake->may_send_arg));
     fake->launch_room -= fake->limited;
     answer(fake, fake->hold_runs, tasks_answer, call);
 }

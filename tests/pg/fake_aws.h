@@ -52,8 +52,10 @@ struct fake_aws {
     size_t held_count;
     struct fake_start starts[FAKE_STARTS_MAX]; /* what was started, in order */
     size_t start_count;
-    struct fake_start last; /* the last RunTask, whatever came of it */
-    bool limited;           /* so many calls are taken until fake_make_room() is called again */
+    struct fake_start last;      /* the last RunTask, whatever came of it */
+    bool (*may_send)(void *arg); /* and whether it may be sent (once more) */
+    void *may_send_arg;
+    bool limited; /* so many calls are taken until fake_make_room() is called again */
     size_t launch_room, read_room;
     void (*on_room)(void *arg);
     void *on_room_arg;

@@ -635,6 +635,23 @@ static void without_a_lease_nothing_is_launched(void **state)
     wait_for(rig, RUNS, "a 0 started 1");
 }
 
+static void a_call_that_waits_is_not_sent_without_a_lease(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    assert_true(rig->aws.may_send(rig->aws.may_send_arg));
+    rig->lease = false;
+    assert_false(rig->aws.may_send(rig->aws.may_send_arg));
+    rig->lease = true;
+    runner_lead(rig->runner, 5, INSTALLATION); /* which asks for its own */
+    assert_false(rig->aws.may_send(rig->aws.may_send_arg));
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1");
+}
+
 static void who_was_replaced_writes_and_launches_nothing(void **state)
 {
     struct rig *rig = *state;
@@ -1087,6 +1104,7 @@ int main(void)
         FRESH(attempts_end_with_the_grace),
         FRESH(tasks_of_a_conflict_are_adopted),
         FRESH(without_a_lease_nothing_is_launched),
+        FRESH(a_call_that_waits_is_not_sent_without_a_lease),
         FRESH(who_was_replaced_writes_and_launches_nothing),
         FRESH(an_open_run_is_taken_over_as_it_was_planned),
         FRESH(a_run_that_is_taken_over_has_the_grace_of_its_job),
