@@ -48,7 +48,8 @@ static const struct rule {
     {"ServerException", AWS_RETRYABLE, NULL},
     {"ServiceUnavailable", AWS_RETRYABLE, NULL},
     {"ServiceUnavailableException", AWS_RETRYABLE, NULL},
-    /* The cluster is empty now; and the limit on tasks that wait for its managed scaling. */
+    /* The cluster is empty now; and the limit on tasks that wait for its managed scaling. Their words say
+     * that nothing was started: see may_have_acted(). */
     {"InvalidParameterException", AWS_RETRYABLE, "No Container Instances were found in your cluster"},
     {"ClientException", AWS_RETRYABLE, "PROVISIONING"},
 
@@ -90,17 +91,45 @@ static bool is_among(const char *code, const char *const *codes)
     return false;
 }
 
-static enum aws_error_kind kind_of(int status, const char *code, const char *message)
+/* NULL: none fits. */
+static const struct rule *rule_of(const struct aws_error *error)
 {
-    if (status < 300) /* a success that no call of ours has: somebody between us and AWS answers */
-        return AWS_UNKNOWN;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++)
-        if (strcmp(rules[i].code, code) == 0 &&
-            (rules[i].text == NULL || strcasestr(message, rules[i].text) != NULL))
-            return rules[i].kind;
-    if (status == 429)
+        if (strcmp(rules[i].code, error->code) == 0 &&
+            (rules[i].text == NULL || strcasestr(error->message, rules[i].text) != NULL))
+            return &rules[i];
+    return NULL;
+}
+
+static enum aws_error_kind kind_of(const struct aws_error *error, const struct rule *rule)
+{
+    if (error->status < 300) /* a success that no call of ours has: somebody between us and AWS answers */
+        return AWS_UNKNOWN;
+    if (rule != NULL)
+        return rule->kind;
+    if (error->status == 429)
         return AWS_THROTTLED;
-    return status >= 500 || status == 408 ? AWS_RETRYABLE : AWS_REFUSED;
+    return error->status >= 500 || error->status == 408 ? AWS_RETRYABLE : AWS_REFUSED;
+}
+
+/* A name alone ("RequestTimeout", "InternalError") or a 408 does not say that nothing was done, whatever the
+ * status; words that name what is missing do. */
+static bool may_have_acted(const struct aws_error *error, const struct rule *rule)
+{
+    switch (error->kind) {
+    case AWS_CONFLICT:
+    case AWS_UNKNOWN:
+        return true;
+    case AWS_RETRYABLE:
+        return error->status >= 500 || rule == NULL || rule->text == NULL;
+    case AWS_OK:
+    case AWS_THROTTLED:
+    case AWS_REFUSED:
+    case AWS_AUTH:
+    case AWS_CANCELLED:
+        break;
+    }
+    return error->status >= 500;
 }
 
 /* Copies what can be shown and stored: UTF-8, one line, cut at a character. */
@@ -209,6 +238,7 @@ static int64_t read_retry_after(const char *value)
 
 void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
 {
+    const struct rule *rule;
     bool json;
 
     *ret =
@@ -230,10 +260,11 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
     else if (!json)
         put_clean(ret->message, AWS_MESSAGE_SIZE / 4, answer->body, answer->body_len);
     drop_secrets(ret->message);
-    ret->kind = kind_of(ret->status, ret->code, ret->message);
+    rule = rule_of(ret);
+    ret->kind = kind_of(ret, rule);
     ret->expired = ret->kind == AWS_AUTH && is_among(ret->code, expired_codes);
     ret->skewed = ret->kind == AWS_AUTH && is_among(ret->code, skew_codes);
-    ret->may_have_acted = ret->status >= 500 || ret->kind == AWS_CONFLICT || ret->kind == AWS_UNKNOWN;
+    ret->may_have_acted = may_have_acted(ret, rule);
 }
 
 void aws_error_set(struct aws_error *ret, enum aws_error_kind kind, const char *code, const char *fmt, ...)

@@ -95,8 +95,9 @@ enum run_verdict run_take_answer(struct run *run, size_t chunk, const struct run
         at->outcome = RUN_CHUNK_FAILED;
         return RUN_GIVES_UP;
     }
-    /* It was looked at and turned down: ECS may remember that with the token. Where it was not looked at, or
-     * nobody knows, the token is still good, and the only safe one. */
+    /* It was looked at and turned down for a reason that it names, and nothing was started: ECS may remember
+     * that with the token. Where it was not looked at, or nobody knows, the token is still good, and the only
+     * safe one. */
     if (error->kind == AWS_RETRYABLE && error->status != 0 && !at->unsure)
         next_attempt(run, chunk, identity, now_s);
     return RUN_PAUSES;
