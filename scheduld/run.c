@@ -69,6 +69,14 @@ int run_next_chunk(const struct run *run, size_t from)
     return -1;
 }
 
+int run_next_unsure(const struct run *run, size_t from)
+{
+    for (size_t i = from; i < run->chunk_count; i++)
+        if (run->chunks[i].outcome == RUN_CHUNK_PENDING && run->chunks[i].unsure)
+            return (int)i;
+    return -1;
+}
+
 int run_chunk_ask(const struct run_chunk *chunk)
 {
     return chunk->count - chunk->started;

@@ -65,6 +65,8 @@ void run_divide(struct run *run, const struct run_identity *identity, int64_t no
 
 /* First chunk at or after `from` that is to be sent; -1: none. */
 int run_next_chunk(const struct run *run, size_t from);
+/* Likewise, that is to be asked for only because it may have started tasks. */
+int run_next_unsure(const struct run *run, size_t from);
 int run_chunk_ask(const struct run_chunk *chunk); /* RunTask's count */
 bool run_all_started(const struct run *run);
 

@@ -22,6 +22,14 @@ struct call {
     size_t chunk;
 };
 
+/* After the grace only what may have started tasks is asked for: nothing else tells, and its row is to say
+ * what became of it. */
+static int next_chunk(const struct runner *runner, const struct fire *fire, size_t from)
+{
+    return runner_over_grace(runner, fire) ? run_next_unsure(fire->run, from)
+                                           : run_next_chunk(fire->run, from);
+}
+
 static void pass_over(struct runner *runner, struct fire *fire)
 {
     struct run *run = fire->run;
@@ -29,7 +37,7 @@ static void pass_over(struct runner *runner, struct fire *fire)
     if (run_all_started(run)) {
         run->error[0] = '\0';
         runner_apply(runner, fire, RUN_EV_LAUNCHED);
-    } else if (runner_over_grace(runner, fire)) {
+    } else if (runner_over_grace(runner, fire) && run_next_unsure(run, 0) < 0) {
         runner_end_launch_late(runner, fire, RUN_EV_FAILED);
     } else {
         runner_apply(runner, fire, RUN_EV_AGAIN);
@@ -38,7 +46,7 @@ static void pass_over(struct runner *runner, struct fire *fire)
 
 static void take_verdict(struct runner *runner, struct fire *fire, size_t chunk, enum run_verdict verdict)
 {
-    int next = run_next_chunk(fire->run, chunk + 1);
+    int next = next_chunk(runner, fire, chunk + 1);
 
     switch (verdict) {
     case RUN_GOES_ON:
@@ -95,11 +103,11 @@ static bool may_go(void *arg)
 static void send(struct runner *runner, struct fire *fire)
 {
     struct run *run = fire->run;
-    int chunk = run_next_chunk(run, fire->next_chunk);
+    int chunk = next_chunk(runner, fire, fire->next_chunk);
     char run_id[NUMBER_SIZE], attempt[NUMBER_SIZE];
     struct call *call;
 
-    if (chunk < 0) { /* taken over when all had been started */
+    if (chunk < 0) { /* taken over when all had been started; or the grace has ended meanwhile */
         pass_over(runner, fire);
         return;
     }

@@ -272,8 +272,8 @@ void runner_begin_some(struct runner *runner)
     runner_check_some(runner);
 }
 
-/* Its time to be tried again has come. A run that may have started tasks is asked for once more even when the
- * grace is over, for nothing else tells. */
+/* Its time to be tried again has come. A run that may have started tasks is asked for even when the grace is
+ * over, as long as ECS remembers its token, for nothing else tells. */
 static void wake(struct runner *runner, struct fire *fire)
 {
     int64_t now_s = clock_wall_s(runner->options.clock);

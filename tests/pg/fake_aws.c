@@ -254,6 +254,9 @@ static void run_task(void *ecs, const struct ecs_run_task *request, ecs_tasks_fn
     case FAKE_THROTTLED:
         refuse(call, AWS_THROTTLED, 400, false, "ThrottlingException");
         break;
+    case FAKE_FAILS:
+        refuse(call, AWS_RETRYABLE, 500, true, "ServerException");
+        break;
     case FAKE_LOST:
         start(fake, call, run, request->count);
         refuse(call, AWS_UNKNOWN, 0, true, "timeout");

@@ -20,6 +20,7 @@ enum fake_answer {
     FAKE_STARTS_NONE, /* for want of memory */
     FAKE_NEVER_FITS,  /* none, and never will */
     FAKE_THROTTLED,
+    FAKE_FAILS, /* a 500: who knows */
     FAKE_LOST,  /* it starts all of it, and the answer is lost */
     FAKE_EMPTY, /* there are no instances (a 400 that time mends) */
     FAKE_REFUSED,

@@ -697,7 +697,7 @@ static void a_run_that_is_taken_over_has_the_grace_of_its_job(void **state)
     struct rig *rig = *state;
 
     pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 60 WHERE id = 'a'");
-    fake_script(&rig->aws, (enum fake_answer[]){FAKE_THROTTLED, FAKE_THROTTLED}, 2);
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_THROTTLED, FAKE_THROTTLED, FAKE_STARTS_NONE}, 3);
     rig->aws.hold_runs = true;
     due(rig, "a", NOW);
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
@@ -761,6 +761,27 @@ static void an_answer_that_was_lost_long_ago_is_not_asked_for(void **state)
     wait_for(rig, RUNS, "a 0 launch_failed 0");
     check_error("cannot be told; 0 tasks of fa run now");
     assert_int_equal(rig->aws.run_calls, 1);
+}
+
+/* After the grace: until ECS says what became of it, and nothing else of the run is sent. */
+static void an_answer_that_was_lost_is_asked_for_until_it_is_known(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_count = 12 WHERE id = 'a'");
+    fake_script(&rig->aws,
+                (enum fake_answer[]){FAKE_LOST, FAKE_THROTTLED, FAKE_THROTTLED, FAKE_FAILS, FAKE_THROTTLED},
+                5);
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    rig->wall_us += (GRACE_S + 1) * INT64_C(1000000);
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 launch_failed 10");
+    check_error("not all of it could be started within the grace of 3600 s");
+    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nRunTask fa 10\nRunTask fa 10\nRunTask fa 10\n"
+                                             "RunTask fa 10\nRunTask fa 10\nRunTask fa 10\n");
+    assert_int_equal(fake_started(&rig->aws), 10);
 }
 
 static void a_run_edited_by_hand_is_given_up(void **state)
@@ -1111,6 +1132,7 @@ int main(void)
         FRESH(what_is_due_of_a_job_that_is_taken_over_comes_next),
         FRESH(a_run_of_long_ago_is_not_launched_blindly),
         FRESH(an_answer_that_was_lost_long_ago_is_not_asked_for),
+        FRESH(an_answer_that_was_lost_is_asked_for_until_it_is_known),
         FRESH(a_run_edited_by_hand_is_given_up),
         FRESH(results_wait_for_the_database),
         FRESH(who_locks_a_run_holds_up_that_run_alone),
