@@ -123,7 +123,7 @@ static void drop_lines(struct runner *runner)
 
     while ((fire = fire_line_take(&runner->ask)) != NULL)
         runner_drop_asking(runner, fire);
-    while ((fire = fire_line_take(&runner->launch)) != NULL)
+    while ((fire = runner_take_launch(runner)) != NULL)
         runner_drop_launching(runner, fire);
 }
 
@@ -221,7 +221,7 @@ void runner_stand_by(struct runner *runner)
     runner->mode = RUNNER_STAND_BY;
     runner->reign++;
     while (fire_line_take(&runner->due) != NULL || fire_line_take(&runner->ask) != NULL ||
-           fire_line_take(&runner->launch) != NULL)
+           runner_take_launch(runner) != NULL)
         ;
     while ((fire = fire_heap_first(&runner->retry)) != NULL)
         runner_unpark(runner, fire);
@@ -282,6 +282,6 @@ struct runner_counts runner_count(const struct runner *runner)
 {
     return (struct runner_counts){.waiting = fire_line_count(&runner->due),
                                   .active = runner->active,
-                                  .retrying = runner->retry.count,
+                                  .retrying = runner->retry.count + runner->in_line,
                                   .writes_fail = runner->db_tries > 0};
 }

@@ -54,7 +54,8 @@ struct runner_options {
 
     struct metrics *metrics; /* what is counted, see meters.h; NULL: nothing */
 
-    /* Asked right before each RunTask is on the wire, repeats as well: whether the lease of leadership holds (leader_may_launch). */
+    /* Asked right before each RunTask is on the wire, repeats as well: whether the lease of leadership holds
+     * (leader_may_launch). */
     bool (*may_launch)(void *arg);
     /* The epoch in the database is another: we do not lead any more. The runner has gone to stand-by already.
      * From the loop, once for each runner_lead(). */

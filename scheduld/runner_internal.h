@@ -22,7 +22,8 @@
  * What is scarce is handed out in three places, each with a line of those that wait (fire_line.h): a place
  * among the runs that are in memory (due), a ListTasks (ask) and a RunTask (launch). Few more runs are
  * checked and planned than ECS takes launches in the next seconds, so that what was counted is still so when
- * they are launched.
+ * they are launched. Repeats do not count there: however many runs wait for a full cluster, others begin, and
+ * have their share of the launches.
  */
 #pragma once
 
@@ -68,6 +69,7 @@ struct runner {
     size_t active;                       /* have a definition or a request in memory, and do not wait */
     size_t at_queues;                    /* those among them that wait for SQS */
     size_t parked;                       /* have a request in memory, and wait to be tried again */
+    size_t in_line;                      /* likewise, and wait for another RunTask in launch */
     size_t calls;                        /* RunTasks on the wire */
 
     bool taking, planning, recording;   /* a statement is on its way */
@@ -93,8 +95,11 @@ struct fire *runner_add(struct runner *runner, const char *job_id, bool indexed)
 void runner_take_slot(struct runner *runner, struct fire *fire, bool take);
 void runner_queue_due(struct runner *runner, struct fire *fire);
 void runner_queue_plan(struct runner *runner, struct fire *fire);
-void runner_begin_some(struct runner *runner); /* whose turn it is */
-void runner_wake_some(struct runner *runner);  /* whose time to be tried again has come */
+void runner_queue_launch(struct runner *runner, struct fire *fire);
+struct fire *runner_take_launch(struct runner *runner);       /* whose RunTask is next; NULL: nobody's */
+void runner_repeat(struct runner *runner, struct fire *fire); /* RETRYING: its RunTask once more */
+void runner_begin_some(struct runner *runner);                /* whose turn it is */
+void runner_wake_some(struct runner *runner);                 /* whose time to be tried again has come */
 
 /* Main is over, or does not count any more: what came later is next, or the entry goes. */
 void runner_main_over(struct runner *runner, struct fire *fire);

@@ -56,7 +56,7 @@ static void take_verdict(struct runner *runner, struct fire *fire, size_t chunk,
             break;
         }
         fire->next_chunk = (size_t)next;
-        fire_line_add(&runner->launch, fire);
+        runner_queue_launch(runner, fire);
         break;
     case RUN_PAUSES:
         pass_over(runner, fire);
@@ -171,7 +171,7 @@ void runner_launch_some(struct runner *runner)
             runner_set_timer(runner);
             return;
         }
-        fire = fire_line_take(&runner->launch);
+        fire = runner_take_launch(runner);
         if (!end_if_late(runner, fire))
             send(runner, fire);
     }

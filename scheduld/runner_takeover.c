@@ -136,7 +136,7 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
         runner_ask_what_runs(runner, fire);
     } else {
         fire->state = RUN_RETRYING;
-        runner_apply(runner, fire, RUN_EV_TIME);
+        runner_repeat(runner, fire);
     }
 }
 

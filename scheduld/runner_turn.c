@@ -115,6 +115,31 @@ void runner_queue_due(struct runner *runner, struct fire *fire)
     runner_kick(runner);
 }
 
+/* A repeat is outside of the slots, but while it is sent: those are for what begins. */
+void runner_queue_launch(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, !fire->repeats);
+    runner->in_line += fire->repeats;
+    fire_line_add(&runner->launch, fire);
+}
+
+struct fire *runner_take_launch(struct runner *runner)
+{
+    struct fire *fire = fire_line_take(&runner->launch);
+
+    if (fire != NULL) {
+        runner->in_line -= fire->repeats;
+        runner_take_slot(runner, fire, true);
+    }
+    return fire;
+}
+
+void runner_repeat(struct runner *runner, struct fire *fire)
+{
+    fire->repeats = true;
+    runner_apply(runner, fire, RUN_EV_TIME);
+}
+
 void runner_sweep(struct runner *runner, struct fire *fire)
 {
     if (fire_empty(fire) && !fire->plan_queued && !fire->in_plan)
@@ -158,6 +183,7 @@ static void do_plan(struct runner *runner, struct fire *fire)
 {
     runner_take_slot(runner, fire, true);
     fire->to_plan = true;
+    fire->repeats = false;
     fire->unsure = fire->looked = false;
     fire->tries = 0;
     runner_queue_plan(runner, fire);
@@ -165,9 +191,8 @@ static void do_plan(struct runner *runner, struct fire *fire)
 
 static void do_launch(struct runner *runner, struct fire *fire)
 {
-    runner_take_slot(runner, fire, true);
     fire->next_chunk = 0;
-    fire_line_add(&runner->launch, fire);
+    runner_queue_launch(runner, fire);
     if (fire_skip_later(fire))
         runner_queue_plan(runner, fire);
     runner_kick(runner);
@@ -251,7 +276,7 @@ static struct fire *next_to_begin(struct runner *runner)
     size_t busy = runner->active > runner->at_queues ? runner->active - runner->at_queues : 0;
     struct fire *fire;
 
-    if (runner->active >= runner->options.runs_max || runner->parked >= PARKED_MAX)
+    if (runner->active >= runner->options.runs_max || runner->parked + runner->in_line >= PARKED_MAX)
         return NULL;
     if (busy < window(runner))
         return fire_line_take(&runner->due);
@@ -287,7 +312,7 @@ static void wake(struct runner *runner, struct fire *fire)
     } else if (runner_over_grace(runner, fire) && !run_is_unsure(fire->run)) {
         runner_end_launch_late(runner, fire, RUN_EV_LATE);
     } else {
-        runner_apply(runner, fire, RUN_EV_TIME);
+        runner_repeat(runner, fire);
     }
 }
 

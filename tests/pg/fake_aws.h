@@ -56,7 +56,8 @@ struct fake_aws {
     struct fake_start last;      /* the last RunTask, whatever came of it */
     bool (*may_send)(void *arg); /* and whether it may be sent (once more) */
     void *may_send_arg;
-    bool limited; /* so many calls are taken until fake_make_room() is called again */
+    const char *full; /* RunTask of this family finds no room, ever; NULL: of none */
+    bool limited;     /* so many calls are taken until fake_make_room() is called again */
     size_t launch_room, read_room;
     void (*on_room)(void *arg);
     void *on_room_arg;

@@ -16,7 +16,7 @@
 #include "run.h"
 #include "runner.h"
 
-enum { NOW = 1700000000, GRACE_S = 3600 };
+enum { NOW = 1700000000, GRACE_S = 3600, RUNS_MAX = 200 };
 
 #define INSTALLATION "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 
@@ -76,7 +76,7 @@ static int done(void **state UNUSED)
     return 0;
 }
 
-static struct runner *make_runner(struct rig *rig)
+static struct runner *make_runner(struct rig *rig, size_t runs_max)
 {
     return runner_new(&(struct runner_options){
         .base = rig->pg->base,
@@ -96,10 +96,11 @@ static struct runner *make_runner(struct rig *rig)
         .retry_min_ms = 1,
         .retry_max_ms = 20,
         .drain_ms = 2000,
+        .runs_max = runs_max,
     });
 }
 
-static int fresh(void **state)
+static int fresh_with(void **state, size_t runs_max)
 {
     AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
     struct db_options options = {.url = url};
@@ -114,10 +115,20 @@ static int fresh(void **state)
     rig->wall_us = NOW * INT64_C(1000000) + 5000;
     rig->lease = true;
     fake_init(&rig->aws, rig->pg->base);
-    rig->runner = make_runner(rig);
+    rig->runner = make_runner(rig, runs_max);
     runner_lead(rig->runner, 5, INSTALLATION);
     *state = rig;
     return 0;
+}
+
+static int fresh(void **state)
+{
+    return fresh_with(state, 0);
+}
+
+static int fresh_with_few_places(void **state)
+{
+    return fresh_with(state, RUNS_MAX);
 }
 
 static int ends(void **state)
@@ -1071,7 +1082,7 @@ static void draining_does_not_wait_for_room(void **state)
 
 /* Many. */
 
-enum { MANY = 1000 };
+enum { MANY = 1000, RETRYING = 500, SECONDS = 20 };
 
 static void a_thousand_fires_of_one_second(void **state)
 {
@@ -1088,6 +1099,34 @@ static void a_thousand_fires_of_one_second(void **state)
     assert_int_equal(rig->aws.run_calls, MANY);
     assert_int_equal(fake_started(&rig->aws), MANY);
     assert_true(rig->aws.list_calls <= 40);
+}
+
+/* Their cluster has no room, and all of them are tried again and again: who comes each second is as punctual
+ * as ever. */
+static void retries_keep_no_other_from_beginning(void **state)
+{
+    struct rig *rig = *state;
+    char id[20];
+
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule)"
+                    " SELECT 'm' || i, 'full', '0' FROM generate_series(0, 499) AS i");
+    rig->aws.full = "full";
+    for (int i = 0; i < RETRYING; i++) {
+        snprintf(id, sizeof id, "m%d", i);
+        due(rig, id, NOW);
+    }
+    wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'launching'", "500");
+    fake_make_room(&rig->aws, 0, 0);
+    pg_turn(rig->pg, 50); /* all wait for a RunTask now */
+    for (int i = 0; i < SECONDS; i++) {
+        turn_seconds(rig, 1);
+        due(rig, "b", NOW + 1 + i);
+        fake_make_room(&rig->aws, 0, 1);
+        wait_for(rig, "SELECT count(*) FROM runs WHERE job_id = 'b' AND state = 'planned'", "1");
+        fake_make_room(&rig->aws, 2, 0); /* the oldest and the newest */
+        wait_for(rig, "SELECT count(*) FROM runs WHERE job_id = 'b' AND state = 'planned'", "0");
+    }
+    wait_for(rig, "SELECT count(*) FROM runs WHERE job_id = 'b' AND state = 'started'", "20");
 }
 
 int main(void)
@@ -1150,6 +1189,7 @@ int main(void)
         FRESH(what_waits_to_be_launched_beyond_the_grace_is_not_all_started),
         FRESH(draining_does_not_wait_for_room),
         FRESH(a_thousand_fires_of_one_second),
+        cmocka_unit_test_setup_teardown(retries_keep_no_other_from_beginning, fresh_with_few_places, ends),
     };
 
     pg_filter();
