@@ -455,6 +455,21 @@ static void record_undo(struct write *write)
     }
 }
 
+/* The only one of its statement. What it came to is known nowhere else: it is kept, and written when somebody
+ * has mended what is wrong. */
+static void record_refused(struct runner *runner, struct fire *fire, const struct err *err)
+{
+    log_error("run.not_recorded", RUN_LOG " state=%s error=%s", RUN_LOG_OF(fire), run_state_name(fire->state),
+              LOGQ(err->text));
+    if (runner->mode == RUNNER_DRAINING) { /* the row is open: the next leader takes it over */
+        runner_main_over(runner, fire);
+        return;
+    }
+    fire->refused = true;
+    runner_take_slot(runner, fire, false);
+    runner_park(runner, fire);
+}
+
 static void record_failed(struct write *write, const struct err *err)
 {
     struct runner *runner = write->runner;
@@ -465,11 +480,8 @@ static void record_failed(struct write *write, const struct err *err)
     } else if (write->fire_count > 1) {
         runner->record_alone = write->fire_count;
         record_undo(write);
-    } else {
-        /* The row stays open: the next leader takes it over. */
-        log_error("run.not_recorded", RUN_LOG " error=%s", RUN_LOG_OF(write->fires[0]), LOGQ(err->text));
-        if (!write->fires[0]->dead)
-            runner_main_over(runner, write->fires[0]);
+    } else if (!write->fires[0]->dead) {
+        record_refused(runner, write->fires[0], err);
     }
 }
 

@@ -297,6 +297,13 @@ void runner_begin_some(struct runner *runner)
     runner_check_some(runner);
 }
 
+static void record_again(struct runner *runner, struct fire *fire)
+{
+    fire->refused = false;
+    runner_take_slot(runner, fire, true);
+    do_record(runner, fire);
+}
+
 /* Its time to be tried again has come. A run that may have started tasks is asked for even when the grace is
  * over, as long as ECS remembers its token, for nothing else tells. */
 static void wake(struct runner *runner, struct fire *fire)
@@ -304,7 +311,9 @@ static void wake(struct runner *runner, struct fire *fire)
     int64_t now_s = clock_wall_s(runner->options.clock);
 
     runner_unpark(runner, fire);
-    if (fire->state == RUN_DUE) {
+    if (fire->refused) {
+        record_again(runner, fire);
+    } else if (fire->state == RUN_DUE) {
         runner_queue_due(runner, fire);
     } else if (run_is_unsure(fire->run) && run_token_expired(fire->run, now_s)) {
         runner_take_slot(runner, fire, true);

@@ -869,6 +869,23 @@ static void a_plan_that_the_database_refuses_is_told_of(void **state)
     wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
 }
 
+static void a_result_that_the_database_refuses_is_kept(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin,
+             "ALTER TABLE runs ADD CONSTRAINT not_a CHECK (job_id <> 'a' OR state <> 'started') NOT VALID");
+    due(rig, "a", NOW);
+    due(rig, "b", NOW);
+    wait_for(rig, RUNS, "a 0 planned 0, b 0 started 1");
+    while (runner_count(rig->runner).retrying == 0)
+        pg_turn(rig->pg, 5);
+    due(rig, "a", NOW + 60); /* its turn comes when the result is on record */
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT not_a");
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 1, a 60 started 1");
+    assert_int_equal(rig->aws.run_calls, 3);
+}
+
 static void a_plan_that_the_database_may_have_is_written_once(void **state)
 {
     struct rig *rig = *state;
@@ -1176,6 +1193,7 @@ int main(void)
         FRESH(results_wait_for_the_database),
         FRESH(who_locks_a_run_holds_up_that_run_alone),
         FRESH(a_plan_that_the_database_refuses_is_told_of),
+        FRESH(a_result_that_the_database_refuses_is_kept),
         FRESH(a_plan_that_the_database_may_have_is_written_once),
         FRESH(a_plan_that_the_server_has_yet_to_commit_is_ours),
         FRESH(draining_finishes_what_was_begun),
