@@ -19,16 +19,21 @@ enum {
     LOCK_WAIT_MS = 1000,
     PAUSE_FACTOR = 4,
     PAUSE_MIN_MS = 20,
-    NUMBER_SIZE = 16,
+    NUMBER_SIZE = 24,
     TIME_SIZE = 64,
 };
 
 enum prune_kind { PRUNE_RUNS, PRUNE_TOMBSTONES, PRUNE_KINDS };
 
+/* Of a leader that was replaced, and does not know it yet, nothing is deleted. The row is not locked: a step
+ * that has begun may end beside a take-over, which is not to wait for it, and deletes nothing that the next
+ * leader would keep. */
+#define FENCE "(SELECT count(*) FROM scheduler WHERE epoch = $4::bigint) = 1"
+
 /*
- * $1 days, $2 rows, $3 where to go on: what was deleted is still in the index, until VACUUM, and must not be
- * waded through again by each step. The time of the last change counts, too, as a run that was missed long
- * ago may have been put on record just now.
+ * $1 days, $2 rows, $3 where to go on, $4 the epoch: what was deleted is still in the index, until VACUUM,
+ * and must not be waded through again by each step. The time of the last change counts, too, as a run that
+ * was missed long ago may have been put on record just now.
  */
 static const struct db_stmt stmts[PRUNE_KINDS] = {
     [PRUNE_RUNS] =
@@ -37,20 +42,20 @@ static const struct db_stmt stmts[PRUNE_KINDS] = {
                    "  SELECT ctid FROM runs WHERE fire_at >= $3::timestamptz"
                    "   AND fire_at < now() - make_interval(days => $1::int)"
                    "   AND updated_at < now() - make_interval(days => $1::int)"
-                   "   AND state NOT IN ('planned', 'launching')"
+                   "   AND state NOT IN ('planned', 'launching') AND " FENCE
                    "  ORDER BY fire_at LIMIT $2::int FOR UPDATE SKIP LOCKED))"
                    " RETURNING fire_at)"
                    " SELECT count(*), max(fire_at) FROM gone",
-            .params = 3,
+            .params = 4,
         },
     [PRUNE_TOMBSTONES] =
         {
             .sql = "WITH gone AS (DELETE FROM job_tombstones WHERE ctid = ANY (ARRAY("
                    "  SELECT ctid FROM job_tombstones WHERE $3::timestamptz IS NOT NULL"
-                   "   AND deleted_at < now() - make_interval(days => $1::int) LIMIT $2::int))"
+                   "   AND deleted_at < now() - make_interval(days => $1::int) AND " FENCE "  LIMIT $2::int))"
                    " RETURNING deleted_at)"
                    " SELECT count(*), max(deleted_at) FROM gone",
-            .params = 3,
+            .params = 4,
         },
 };
 
@@ -59,7 +64,7 @@ struct pruner {
     struct event *timer; /* the next step, or the next pass */
     struct db *db;       /* owned; NULL: between two passes */
     enum prune_kind kind;
-    int64_t sent_ms;
+    int64_t sent_ms, epoch;
     int64_t deleted[PRUNE_KINDS]; /* in this pass */
     char from[TIME_SIZE];
     bool running;
@@ -122,12 +127,13 @@ static void on_step(void *arg, const struct db_result *result, const struct err 
 
 static void step(struct pruner *pruner)
 {
-    char days[NUMBER_SIZE], rows[NUMBER_SIZE];
-    const char *params[] = {days, rows, pruner->from};
+    char days[NUMBER_SIZE], rows[NUMBER_SIZE], epoch[NUMBER_SIZE];
+    const char *params[] = {days, rows, pruner->from, epoch};
 
     snprintf(days, sizeof days, "%d",
              pruner->kind == PRUNE_RUNS ? pruner->options.retention_days : PRUNER_TOMBSTONE_DAYS);
     snprintf(rows, sizeof rows, "%d", pruner->options.step_rows);
+    snprintf(epoch, sizeof epoch, "%" PRId64, pruner->epoch);
     pruner->sent_ms = clock_monotonic_ms(&clock_system);
     db_query(pruner->db, &stmts[pruner->kind], params, on_step, pruner);
 }
@@ -175,8 +181,9 @@ struct pruner *pruner_new(const struct pruner_options *options)
     return pruner;
 }
 
-void pruner_start(struct pruner *pruner)
+void pruner_start(struct pruner *pruner, int64_t epoch)
 {
+    pruner->epoch = epoch;
     if (pruner->running)
         return;
     pruner->running = true;

@@ -37,6 +37,7 @@ struct pruner_options {
 struct pruner *pruner_new(const struct pruner_options *options);
 void pruner_free(struct pruner *pruner); /* NULL is fine; not from on_pass */
 
-/* For the leader: passes from now on, the first one soon. */
-void pruner_start(struct pruner *pruner);
+/* For the leader: passes from now on, the first one soon. As soon as the epoch in the database is another,
+ * they delete nothing. */
+void pruner_start(struct pruner *pruner, int64_t epoch);
 void pruner_stop(struct pruner *pruner);

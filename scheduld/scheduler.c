@@ -40,7 +40,7 @@ static void on_lead(void *arg, int64_t epoch, const char *installation)
 
     runner_lead(scheduler->runner, epoch, installation); /* it is ready for what the agenda finds */
     agenda_lead(scheduler->agenda, epoch);
-    pruner_start(scheduler->pruner);
+    pruner_start(scheduler->pruner, epoch);
     status_changed(scheduler);
 }
 

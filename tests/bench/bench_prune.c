@@ -181,7 +181,7 @@ static double claim_while_pruning(struct bench *b, int keep_days)
                                                                 .arg = b});
     double rate;
 
-    pruner_start(pruner);
+    pruner_start(pruner, 1);
     rate = claim(b, 600000);
     pruner_stop(pruner);
     pruner_free(pruner);

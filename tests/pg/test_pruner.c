@@ -22,6 +22,8 @@ struct stage {
     char error[ERR_TEXT_SIZE];
 };
 
+enum { EPOCH = 5 };
+
 static void on_pass(void *arg, int64_t runs, int64_t tombstones, const struct err *err)
 {
     struct stage *stage = arg;
@@ -53,6 +55,7 @@ static int opens(void **state)
     stage->pg = pg_open(NULL);
     stage->url = pg_url_with("user=test_sched");
     pg_value(stage->pg, "TRUNCATE jobs, job_state, job_tombstones, runs");
+    pg_value(stage->pg, "UPDATE scheduler SET epoch = 5");
     *state = stage;
     return 0;
 }
@@ -112,7 +115,7 @@ static void old_runs_go_and_others_stay(void **state)
     pg_value(stage->pg, "INSERT INTO job_tombstones SELECT 'gone' || n, '3', now() - n * interval '7 hours'"
                         " FROM generate_series(1, 10) AS n");
     begin(stage, 10, 7); /* several steps, the last of which is not full */
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     pg_wait(stage->pg, &stage->passes, 1);
     assert_int_equal(stage->failures, 0);
     assert_int_equal(stage->runs, 70);
@@ -130,7 +133,7 @@ static void no_connection_is_left_open(void **state)
     struct stage *stage = *state;
 
     begin(stage, 60000, 0);
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     pg_wait(stage->pg, &stage->passes, 1);
     while (strcmp(pg_value(stage->pg, "SELECT count(*) FROM pg_stat_activity"
                                       " WHERE application_name = 'scheduld pruner'"),
@@ -144,17 +147,32 @@ static void stopped_it_does_nothing(void **state)
 
     old_runs(stage, "started", 31, 500);
     begin(stage, 10, 1);
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     while (strcmp(pg_value(stage->pg, "SELECT count(*) < 500 FROM runs"), "t") != 0)
         pg_turn(stage->pg, 5);
     pruner_stop(stage->pruner); /* in the middle of a pass */
     assert_int_equal(stage->passes, 0);
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     pruner_stop(stage->pruner);
     pruner_stop(stage->pruner);
     pg_turn(stage->pg, 100);
     assert_int_equal(stage->passes, 0);
     assert_string_equal(pg_value(stage->pg, "SELECT count(*) > 100 FROM runs"), "t");
+}
+
+static void who_was_replaced_deletes_nothing(void **state)
+{
+    struct stage *stage = *state;
+
+    old_runs(stage, "started", 31, 3);
+    pg_value(stage->pg, "INSERT INTO job_tombstones VALUES ('gone', '3', now() - interval '7 days')");
+    pg_value(stage->pg, "UPDATE scheduler SET epoch = 6");
+    begin(stage, 10, 0);
+    pruner_start(stage->pruner, EPOCH);
+    pg_wait(stage->pg, &stage->passes, 2);
+    assert_string_equal(pg_value(stage->pg, "SELECT count(*) FROM runs"), "3");
+    assert_string_equal(pg_value(stage->pg, "SELECT count(*) FROM job_tombstones"), "1");
+    assert_int_equal(stage->failures, 0);
 }
 
 /* What somebody else has locked is left for the next pass. */
@@ -174,7 +192,7 @@ static void it_waits_for_nobody(void **state)
                   "0") == 0)
         pg_turn(other, 5);
     begin(stage, 10, 0);
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     pg_wait(stage->pg, &stage->passes, 1);
     assert_int_equal(stage->failures, 0);
     assert_int_equal(stage->runs, 2);
@@ -188,7 +206,7 @@ static void an_error_ends_the_pass_and_the_next_one_works(void **state)
     old_runs(stage, "started", 31, 3);
     pg_value(stage->pg, "REVOKE DELETE ON runs FROM ecs_scheduler_scheduld");
     begin(stage, 10, 0);
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     pg_wait(stage->pg, &stage->failures, 1);
     assert_non_null(strstr(stage->error, "permission denied"));
     pg_value(stage->pg, "GRANT DELETE ON runs TO ecs_scheduler_scheduld");
@@ -205,7 +223,7 @@ static void many_go_in_small_steps_while_others_write(void **state)
 
     old_runs(stage, "started", 31, 50000);
     begin(stage, 60000, 1000);
-    pruner_start(stage->pruner);
+    pruner_start(stage->pruner, EPOCH);
     while (stage->passes == 0) {
         begun_ms = clock_monotonic_ms(&clock_system);
         pg_value(stage->pg, "INSERT INTO runs (job_id, fire_at, state, epoch)"
@@ -228,6 +246,7 @@ int main(void)
         TEST(old_runs_go_and_others_stay),
         TEST(no_connection_is_left_open),
         TEST(stopped_it_does_nothing),
+        TEST(who_was_replaced_deletes_nothing),
         TEST(it_waits_for_nobody),
         TEST(an_error_ends_the_pass_and_the_next_one_works),
         TEST(many_go_in_small_steps_while_others_write),
