@@ -76,12 +76,12 @@ static const struct db_stmt plan = {
 };
 
 /* Runs that are open, but for those that somebody has locked by hand: nobody else's result waits for him. */
-#define OPEN_RUNS(which)                                                                                     \
+#define OPEN_RUNS(which, order)                                                                              \
     "open AS MATERIALIZED ("                                                                                 \
     "  SELECT r.id FROM runs r WHERE r.state IN ('planned', 'launching') AND " which                         \
-    "  AND (SELECT held FROM fence) = 1 FOR NO KEY UPDATE SKIP LOCKED)"
-#define OPEN_OF_INPUT OPEN_RUNS("r.id IN (SELECT id FROM input)")
-#define OPEN_OF_OTHERS OPEN_RUNS("($2::boolean OR r.epoch < $1::bigint)")
+    "  AND (SELECT held FROM fence) = 1 " order " FOR NO KEY UPDATE SKIP LOCKED)"
+#define OPEN_OF_INPUT OPEN_RUNS("r.id IN (SELECT id FROM input)", "")
+#define OPEN_OF_OTHERS OPEN_RUNS("r.epoch <> $1::bigint", "ORDER BY r.fire_at LIMIT $2::integer")
 #define FREE_OF_WRITTEN FREE("written")
 
 static const struct db_stmt record = {
@@ -126,7 +126,7 @@ static const struct db_stmt take_over = {
                  "  t.running, t.needed, t.request, t.chunks, t.tasks,"
                  "  (extract(epoch FROM t.launched_at) * 1000000)::bigint, j.misfire_grace_seconds,"
                  "  (SELECT count(*) FROM runs r WHERE r.state IN ('planned', 'launching')"
-                 "    AND ($2::boolean OR r.epoch < $1::bigint) AND r.id NOT IN (SELECT id FROM open)) "
+                 "    AND r.epoch <> $1::bigint AND r.id NOT IN (SELECT id FROM open)) "
                  "FROM fence LEFT JOIN taken t ON true LEFT JOIN jobs j ON j.id = t.job_id"
                  " ORDER BY t.fire_at, t.id",
     .params = 2,
@@ -256,11 +256,11 @@ bool run_store_recorded(const struct db_result *result, int row, size_t *index, 
     return true;
 }
 
-void run_store_take_over(struct db *db, int64_t epoch, bool all, db_fn *done, void *arg)
+void run_store_take_over(struct db *db, int64_t epoch, int most, db_fn *done, void *arg)
 {
-    char epoch_text[NUMBER_SIZE];
+    char epoch_text[NUMBER_SIZE], most_text[NUMBER_SIZE];
 
-    db_query(db, &take_over, (const char *[]){number(epoch_text, epoch), all ? "t" : "f"}, done, arg);
+    db_query(db, &take_over, (const char *[]){number(epoch_text, epoch), number(most_text, most)}, done, arg);
 }
 
 int64_t run_store_left(const struct db_result *result)

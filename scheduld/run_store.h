@@ -59,11 +59,12 @@ void run_store_record(struct db *db, int64_t epoch, const struct run_record_row 
  * (a run that is not open has none). */
 bool run_store_recorded(const struct db_result *result, int row, size_t *index, bool *locked);
 
-/* Takes over runs that are open, all or those of earlier epochs: they are launching, and of this epoch. One
- * row each, oldest fire first. */
-void run_store_take_over(struct db *db, int64_t epoch, bool all, db_fn *done, void *arg);
-int64_t
-run_store_left(const struct db_result *result); /* how many somebody has locked; not of a fenced one */
+/* Takes over so many runs at most that other epochs left open: they are launching, and of this epoch. One row
+ * each, oldest fire first. */
+void run_store_take_over(struct db *db, int64_t epoch, int most, db_fn *done, void *arg);
+/* How many are left: where fewer were taken than might have been, somebody has locked them. Not of a fenced
+ * one. */
+int64_t run_store_left(const struct db_result *result);
 struct run_open {
     const char *job_id; /* lent by the result, as all texts */
     int64_t fire_s;

@@ -22,6 +22,7 @@ enum {
     DRAIN_MS = 10000,
     CALLS_MAX = 48, /* below aws_client's limit: what we send is on the wire at once, while the lease holds */
     RUNS_MAX = 4000,
+    TAKE_MAX = 500,
 };
 
 static void on_kick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg);
@@ -42,6 +43,8 @@ static void set_defaults(struct runner_options *options)
         options->calls_max = CALLS_MAX;
     if (options->runs_max == 0)
         options->runs_max = RUNS_MAX;
+    if (options->take_max == 0)
+        options->take_max = TAKE_MAX;
 }
 
 static void init_lists(struct runner *runner)

@@ -71,6 +71,7 @@ struct runner_options {
     int drain_ms;     /* how long runner_drain() waits at most */
     size_t calls_max; /* RunTasks on the wire at a time */
     size_t runs_max;  /* runs whose definition is in memory at a time */
+    int take_max;     /* open runs that are taken over by one statement */
 };
 
 /* Begins in stand-by. Options are copied. */

@@ -4,6 +4,9 @@
  * the grace, for only asking tells. Where a token is so old that ECS may have forgotten it, asking could
  * start the tasks twice: then ECS is asked what runs, and the run is given up with that for a reason.
  *
+ * They are taken some hundreds at a time, oldest first, and nothing begins before the last: after an outage
+ * there may be many, and the loop is not to stand still for them.
+ *
  * A job has one run in flight. Should the ledger have two open ones of a job, as somebody edited it, the
  * second is dealt with beside the first, without a place in by_job.
  */
@@ -140,6 +143,23 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
     }
 }
 
+/* How many there are. */
+static int resume_all(struct runner *runner, const struct db_result *result)
+{
+    struct run_open open;
+    int row;
+
+    for (row = 0;; row++) {
+        struct run *run = run_new();
+
+        if (!run_store_taken(result, row, run, &open)) {
+            run_free(run);
+            return row;
+        }
+        resume(runner, run, &open);
+    }
+}
+
 /* What somebody has locked by hand is taken over when he is done; all others go on. */
 static void wait_for_rest(struct runner *runner, int64_t left)
 {
@@ -156,8 +176,6 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
 {
     struct taking taking = *(struct taking *)arg;
     struct runner *runner = taking.runner;
-    struct run_open open;
-    struct run *run;
 
     free(arg);
     if (taking.reign != runner->reign)
@@ -173,15 +191,10 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
         return;
     }
     runner_db_worked(runner);
+    if (resume_all(runner, result) == runner->options.take_max)
+        return; /* there may be more: the next statement */
     if (runner->mode == RUNNER_TAKING_OVER)
         runner->mode = RUNNER_LEADING;
-    for (int row = 0;; row++) {
-        run = run_new();
-        if (!run_store_taken(result, row, run, &open))
-            break;
-        resume(runner, run, &open);
-    }
-    run_free(run);
     wait_for_rest(runner, run_store_left(result));
 }
 
@@ -194,5 +207,5 @@ void runner_take_over(struct runner *runner)
     runner->taking = true;
     taking = mem_alloc(sizeof *taking);
     *taking = (struct taking){.runner = runner, .reign = runner->reign};
-    run_store_take_over(runner->options.db, runner->epoch, !runner->rest, on_taken, taking);
+    run_store_take_over(runner->options.db, runner->epoch, runner->options.take_max, on_taken, taking);
 }

@@ -438,13 +438,13 @@ static void who_locks_a_run_is_not_waited_for(void **state)
                         "planned started");
     pg_value(admin, "UPDATE runs SET state = 'launching' WHERE job_id = 'b'");
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
-    run_store_take_over(pg->db, 6, true, on_taken, &taken);
+    run_store_take_over(pg->db, 6, 10, on_taken, &taken);
     pg_wait(pg, &taken.times, 1);
     assert_int_equal(taken.rows, 1);
     assert_int_equal(taken.left, 1);
     end_slow(slow);
     taken.rows = 0;
-    run_store_take_over(pg->db, 6, false, on_taken, &taken);
+    run_store_take_over(pg->db, 6, 10, on_taken, &taken);
     pg_wait(pg, &taken.times, 2);
     assert_int_equal(taken.rows, 1);
     assert_int_equal(taken.left, 0);
@@ -477,11 +477,11 @@ static void what_is_open_is_taken_over(void **state)
     rows[1].state = "not_needed";
     plan(pg, 5, rows, 2, false);
     pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 7 WHERE id = 'a'");
-    run_store_take_over(pg->db, 4, true, on_taken, &taken);
+    run_store_take_over(pg->db, 4, 10, on_taken, &taken);
     pg_wait(pg, &taken.times, 1);
     assert_true(taken.fenced);
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
-    run_store_take_over(pg->db, 6, true, on_taken, &taken);
+    run_store_take_over(pg->db, 6, 10, on_taken, &taken);
     pg_wait(pg, &taken.times, 2);
     assert_false(taken.fenced);
     assert_int_equal(taken.rows, 1);
@@ -491,6 +491,26 @@ static void what_is_open_is_taken_over(void **state)
     assert_int_equal(run->launched_us, 0);
     assert_string_equal(pg_value(admin, "SELECT concat(state, epoch) FROM runs WHERE job_id = 'a'"),
                         "launching6");
+}
+
+static void so_many_are_taken_over_at_a_time(void **state)
+{
+    struct pg *pg = *state;
+    AUTO_RUN struct run *run = run_new();
+    struct taken taken = {.run = run};
+
+    pg_value(admin, "INSERT INTO runs (job_id, fire_at, state, epoch, request, chunks)"
+                    " SELECT 'a', to_timestamp(1700000005 - i), 'planned', 5, '{}', '[]'"
+                    " FROM generate_series(1, 5) AS i");
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    for (int i = 0; i < 3; i++) {
+        taken.rows = 0;
+        run_store_take_over(pg->db, 6, 2, on_taken, &taken);
+        pg_wait(pg, &taken.times, i + 1);
+        assert_int_equal(taken.rows, i < 2 ? 2 : 1);
+        assert_int_equal(taken.open.fire_s, i < 2 ? 1700000001 + 2 * i : 1700000004); /* the last of them */
+    }
+    assert_int_equal(taken.left, 0);
 }
 
 struct read {
@@ -545,6 +565,7 @@ int main(void)
         FRESH(who_locks_a_run_is_not_waited_for),
         FRESH(a_row_that_is_committed_meanwhile_is_seen_by_the_next),
         FRESH(what_is_open_is_taken_over),
+        FRESH(so_many_are_taken_over_at_a_time),
         FRESH(definitions_are_read_by_id),
     };
 

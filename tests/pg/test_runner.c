@@ -16,7 +16,7 @@
 #include "run.h"
 #include "runner.h"
 
-enum { NOW = 1700000000, GRACE_S = 3600, RUNS_MAX = 200 };
+enum { NOW = 1700000000, GRACE_S = 3600, RUNS_MAX = 200, TAKE_MAX = 7 };
 
 #define INSTALLATION "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 
@@ -97,6 +97,7 @@ static struct runner *make_runner(struct rig *rig, size_t runs_max)
         .retry_max_ms = 20,
         .drain_ms = 2000,
         .runs_max = runs_max,
+        .take_max = TAKE_MAX,
     });
 }
 
@@ -657,7 +658,8 @@ static void a_call_that_waits_is_not_sent_without_a_lease(void **state)
     rig->lease = false;
     assert_false(rig->aws.may_send(rig->aws.may_send_arg));
     rig->lease = true;
-    runner_lead(rig->runner, 5, INSTALLATION); /* which asks for its own */
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION); /* which asks for its own */
     assert_false(rig->aws.may_send(rig->aws.may_send_arg));
     fake_release(&rig->aws);
     wait_for(rig, RUNS, "a 0 started 1");
@@ -701,6 +703,28 @@ static void an_open_run_is_taken_over_as_it_was_planned(void **state)
     assert_int_equal(fake_started(&rig->aws), 12);
     assert_string_equal(pg_value(admin, "SELECT concat(epoch, request ->> 'taskDefinition') FROM runs"),
                         "6fa");
+}
+
+static void many_are_taken_over_in_parts(void **state)
+{
+    struct rig *rig = *state;
+    char id[20];
+
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule)"
+                    " SELECT 'm' || i, 'f', '0' FROM generate_series(0, 19) AS i");
+    rig->aws.hold_runs = true;
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "m%d", i);
+        due(rig, id, NOW);
+    }
+    pg_wait(rig->pg, &rig->aws.run_calls, 20);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    due(rig, "m0", NOW + 60);
+    pg_wait(rig->pg, &rig->aws.run_calls, 40);
+    fake_release(&rig->aws);
+    wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'started' AND epoch = 6", "21");
+    assert_int_equal(fake_started(&rig->aws), 21);
 }
 
 static void a_run_that_is_taken_over_has_the_grace_of_its_job(void **state)
@@ -803,7 +827,8 @@ static void a_run_edited_by_hand_is_given_up(void **state)
     pg_value(admin, "INSERT INTO runs (job_id, fire_at, state, epoch, chunks) VALUES"
                     " ('a', to_timestamp(1700000000), 'planned', 5, '[1]'),"
                     " ('a', to_timestamp(1700000001), 'launching', 5, '[]')");
-    runner_lead(rig->runner, 5, INSTALLATION);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
     wait_for(rig, RUNS, "a 0 launch_failed 0, a 1 launch_failed 0");
     check_error("found unfinished, and it makes no sense: chunks[0]: a chunk is not an object");
     wait_idle(rig);
@@ -1184,6 +1209,7 @@ int main(void)
         FRESH(a_call_that_waits_is_not_sent_without_a_lease),
         FRESH(who_was_replaced_writes_and_launches_nothing),
         FRESH(an_open_run_is_taken_over_as_it_was_planned),
+        FRESH(many_are_taken_over_in_parts),
         FRESH(a_run_that_is_taken_over_has_the_grace_of_its_job),
         FRESH(what_is_due_of_a_job_that_is_taken_over_comes_next),
         FRESH(a_run_of_long_ago_is_not_launched_blindly),
