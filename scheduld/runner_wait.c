@@ -56,7 +56,7 @@ void runner_park(struct runner *runner, struct fire *fire)
     int64_t wait = back_off_ms(runner->options.retry_min_ms, runner->options.retry_max_ms, fire->tries++);
     int64_t left_s = fire->main.fire_s + fire->main.grace_s + 1 - clock_wall_s(runner->options.clock);
 
-    if (left_s >= 0 && wait > left_s * 1000) /* the end of the grace is not to be slept through */
+    if (left_s > 0 && wait > left_s * 1000) /* the end of the grace is not to be slept through */
         wait = left_s * 1000;
     fire_heap_add(&runner->retry, fire, runner_now_ms(runner) + wait);
     runner->parked += fire->run != NULL;
