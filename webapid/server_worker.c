@@ -133,11 +133,16 @@ static bool asks_for_token(const struct server_worker *sw, size_t number)
     return true;
 }
 
+static bool speaks_tls(const struct server_worker *sw, size_t number)
+{
+    return sw->options->tls != NULL && strncmp(sw->options->listen[number], "unix:", 5) != 0;
+}
+
 /* A page of any site can have its name mean 127.0.0.1, and is then of one origin with what listens there.
- * Where no token stops it, the name does. */
+ * Where no token stops it, nor a certificate that is not for that name, the name itself does. */
 static bool is_local_only(const struct server_worker *sw, size_t number)
 {
-    return sw->options->checks_hosts && !asks_for_token(sw, number) &&
+    return sw->options->checks_hosts && !asks_for_token(sw, number) && !speaks_tls(sw, number) &&
            server_address_is_loopback(sw->options->listen[number]);
 }
 
@@ -176,11 +181,6 @@ void server_worker_renew(struct server_worker *sw)
 }
 
 /* ---- Listeners ---- */
-
-static bool speaks_tls(const struct server_worker *sw, size_t number)
-{
-    return sw->options->tls != NULL && strncmp(sw->options->listen[number], "unix:", 5) != 0;
-}
 
 static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 {

@@ -21,7 +21,7 @@ from cluster import die_with_parent  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ.get("ECSS_BUILD_DIR", SOURCE / "build" / "dev")) / "tests" / "http" / "echod"
 DEADLINE_S = 30
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Closed(Exception):
@@ -185,7 +185,7 @@ class Echod:
 
 
 def head(method, target, *headers, body=None):
-    lines = [f"{method} {target} HTTP/1.1", "Host: x", *headers]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", *headers]
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b"")
