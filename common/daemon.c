@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -155,12 +156,14 @@ static bool is_common_option(const char *word)
            strcmp(word, "--check-config") == 0;
 }
 
-/* Keys and passwords are in memory: no core of it. */
+/* Keys and passwords are in memory: no core of it. A limit of 1 also holds for a program that the kernel
+ * pipes cores to, which one of 0 does not; where a hard limit of 0 forbids that we are made undumpable, else
+ * not, as our folder in /proc would be root's. */
 static void write_no_core(const struct daemon_spec *spec)
 {
-    const struct rlimit none = {0};
+    const struct rlimit least = {1, 1};
 
-    if (setrlimit(RLIMIT_CORE, &none) != 0)
+    if (setrlimit(RLIMIT_CORE, &least) != 0 && prctl(PR_SET_DUMPABLE, 0) != 0)
         fprintf(stderr, "%s: warning: a crash may write a core, with keys in it: %s\n", spec->program,
                 strerror(errno));
 }

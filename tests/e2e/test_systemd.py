@@ -113,7 +113,7 @@ class Systemd(unittest.TestCase):
             unit.wait("WATCHDOG", "1")
             self.assertEqual(unit.barked, 0)
             limits = pathlib.Path(f"/proc/{unit.daemon.pid}/limits").read_text()
-            self.assertRegex(limits, "Max core file size +0 +0 ")  # it would have passwords
+            self.assertRegex(limits, "Max core file size +1 +1 ")  # it would have passwords
             unit.daemon.process.send_signal(signal.SIGSTOP)
             unit.watchdog_s = WATCHDOG_OF_FROZEN_S
         for unit in units:
