@@ -25,7 +25,7 @@ def connect(address):
 
 def ask(address, path, method="GET", **headers):
     """Status, headers and text."""
-    connection = http.client.HTTPConnection("daemon")
+    connection = http.client.HTTPConnection("localhost")
     try:
         connection.sock = connect(address)
         connection.request(method, path, headers=headers)
