@@ -137,7 +137,7 @@ static bool check_range(const struct json_object *value, const char *key, int64_
 static bool check_ebs_type(const struct json_object *value, const struct job_at *at)
 {
     const struct ebs_limits *limits = ebs_limits;
-    bool has_iops = get(value, "iops") != NULL;
+    bool has_iops = get(value, "iops") != NULL, size_good, iops_good;
 
     while (strcmp(limits->type, get_text(value, "volumeType")) != 0)
         limits++;
@@ -147,8 +147,9 @@ static bool check_ebs_type(const struct json_object *value, const struct job_at 
         return complain_at(at, "iops", "Volumes of type sc1, st1 and standard have none.");
     if (strcmp(limits->type, "gp3") != 0 && get(value, "throughput") != NULL)
         return complain_at(at, "throughput", "Only volumes of type gp3 have it.");
-    return check_range(value, "sizeInGiB", limits->size_min, limits->size_max, at) &
-           check_range(value, "iops", limits->iops_min, limits->iops_max, at);
+    size_good = check_range(value, "sizeInGiB", limits->size_min, limits->size_max, at);
+    iops_good = check_range(value, "iops", limits->iops_min, limits->iops_max, at);
+    return size_good && iops_good;
 }
 
 bool job_rule_ebs(const struct json_object *value, const struct job_at *at)
