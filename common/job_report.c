@@ -23,16 +23,13 @@ void job_report_done(struct job_report *report)
 static void show_key(const char *key, char ret[static KEY_SIZE])
 {
     size_t len = strlen(key);
+    bool cut = len > KEY_SHOWN_MAX;
 
-    if (len <= KEY_SHOWN_MAX) {
-        memcpy(ret, key, len + 1);
-        return;
-    }
-    len = KEY_SHOWN_MAX;
-    while (len > 0 && ((unsigned char)key[len] & 0xC0) == 0x80)
+    if (cut)
+        len = KEY_SHOWN_MAX;
+    while (cut && len > 0 && ((unsigned char)key[len] & 0xC0) == 0x80)
         len--;
-    memcpy(ret, key, len);
-    memcpy(ret + len, "...", sizeof "...");
+    snprintf(ret, KEY_SIZE, "%.*s%s", (int)len, key, cut ? "..." : "");
 }
 
 /* The member of parent by this name, made by make() if it is not there. */

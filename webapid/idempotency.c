@@ -28,7 +28,7 @@ void idempotency_request(const char *body, size_t len, char out[static IDEMPOTEN
 
     if (EVP_Digest(body, len, hash, &size, EVP_sha256(), NULL) != 1)
         abort(); /* out of memory */
-    for (unsigned i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++) {
         out[2 * i] = digits[hash[i] >> 4];
         out[2 * i + 1] = digits[hash[i] & 0xf];
     }

@@ -3,6 +3,7 @@
 
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,8 +107,8 @@ static void no_more_fields_than_there_is_room_for(void **state)
     size_t ends[LOG_FIELDS_MAX];
 
     (void)state;
-    for (int i = 0; i < LOG_FIELDS_MAX; i++)
-        strcat(pairs, "k=v ");
+    for (size_t i = 0; i < LOG_FIELDS_MAX; i++)
+        snprintf(pairs + 4 * i, sizeof pairs - 4 * i, "k=v ");
     buf_init(&buf, 2 * LOG_LINE_MAX);
     assert_int_equal(log_form_journal(&buf, &event, ends), LOG_FIELDS_MAX);
     assert_int_equal(ends[LOG_FIELDS_MAX - 1], buf.len);
