@@ -119,13 +119,8 @@ static bool read_command(const struct json_object *value, struct job_override *r
 {
     size_t count;
 
-    if (value == NULL)
-        return job_complain(at, "Field may not be null.");
-    if (!json_object_is_type(value, json_type_array))
-        return job_complain(at, "Not a valid list.");
-    count = json_object_array_length(value);
-    if (count > JOB_OVERRIDES_TEXT_MAX)
-        return job_complain(at, "Longer than maximum length %d.", JOB_OVERRIDES_TEXT_MAX);
+    if (!job_value_list(value, JOB_OVERRIDES_TEXT_MAX, &count, at))
+        return false;
     ret->has_command = true;
     ret->command = mem_array(count, sizeof *ret->command);
     for (size_t i = 0; i < count; i++) {
@@ -233,13 +228,8 @@ bool job_overrides_from_json(const struct json_object *value, const char *job_id
     bool good = true;
     size_t count;
 
-    if (value == NULL)
-        return job_complain(at, "Field may not be null.");
-    if (!json_object_is_type(value, json_type_array))
-        return job_complain(at, "Not a valid list.");
-    count = json_object_array_length(value);
-    if (count > JOB_OVERRIDES_MAX)
-        return job_complain(at, "Longer than maximum length %d.", JOB_OVERRIDES_MAX);
+    if (!job_value_list(value, JOB_OVERRIDES_MAX, &count, at))
+        return false;
     overrides.items = mem_array(count, sizeof *overrides.items);
     for (size_t i = 0; i < count; i++) {
         char key[24];

@@ -107,3 +107,13 @@ bool job_value_boolean(const struct json_object *value, bool *ret, const struct 
     *ret = flag;
     return true;
 }
+
+bool job_value_list(const struct json_object *value, int max, size_t *count, const struct job_at *at)
+{
+    if (!not_null(value, at))
+        return false;
+    if (!json_object_is_type(value, json_type_array))
+        return job_complain(at, "Not a valid list.");
+    *count = json_object_array_length(value);
+    return *count <= (size_t)max || job_complain(at, "Longer than maximum length %d.", max);
+}

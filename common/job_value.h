@@ -8,6 +8,7 @@
 #include "job_report.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct json_object;
@@ -16,6 +17,8 @@ struct json_object;
 bool job_value_string(const struct json_object *value, const char **ret, const struct job_at *at);
 bool job_value_integer(const struct json_object *value, int64_t *ret, const struct job_at *at);
 bool job_value_boolean(const struct json_object *value, bool *ret, const struct job_at *at);
+/* *count: of its items, at most max. */
+bool job_value_list(const struct json_object *value, int max, size_t *count, const struct job_at *at);
 
 /* An integer as text, in JSON or in a query: digits, a sign before and white space around them. Digits beyond
  * 64 bits saturate. */
