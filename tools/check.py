@@ -15,22 +15,23 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "check"
 CORES = len(os.sched_getaffinity(0))
+TESTS_AT_ONCE = CORES + 1
 COVERAGE_FLOOR = 90
 SHOWN_LINES = 40  # of a failure; the log has the rest
 
 
 class Preset:
-    """Builds a preset, and runs the tests that ctest's selection names."""
+    """Builds a preset, or some targets of it, and runs the tests that ctest's selection names."""
 
-    def __init__(self, name, what, select=(), jobs=CORES + 1, release_aslr=False):
-        self.name, self.what, self.select, self.jobs, self.release_aslr = name, what, select, jobs, release_aslr
+    def __init__(self, name, what, select=(), targets=(), release_aslr=False):
+        self.name, self.what, self.select, self.targets, self.release_aslr = name, what, select, targets, release_aslr
 
     def run(self, report):
-        if not report.tool("build", ["tools/build", self.name]):
+        if not report.tool("build", ["tools/build", self.name, *self.targets]):
             return
         junit = LOGS / f"{self.name}.xml"
         junit.unlink(missing_ok=True)
-        command = ["ctest", "--test-dir", f"build/{self.name}", "-j", str(self.jobs), "--output-on-failure",
+        command = ["ctest", "--test-dir", f"build/{self.name}", "-j", str(TESTS_AT_ONCE), "--output-on-failure",
                    "--no-tests=error", "--output-junit", str(junit), *self.select]
         if self.release_aslr and subprocess.run(["setarch", "-R", "true"], capture_output=True).returncode == 0:
             command = ["setarch", "-R", *command]
@@ -39,26 +40,28 @@ class Preset:
 
 
 class Tool:
-    """Runs one program, after building a preset if it needs one."""
+    """Runs one program, after building a preset (or some targets of it) if it needs one."""
 
-    def __init__(self, name, what, command, preset=None):
-        self.name, self.what, self.command, self.preset = name, what, command, preset
+    def __init__(self, name, what, command, build=()):
+        self.name, self.what, self.command, self.build = name, what, command, build
 
     def run(self, report):
-        if self.preset is None or report.tool("build", ["tools/build", self.preset]):
+        if not self.build or report.tool("build", ["tools/build", *self.build]):
             report.tool(self.name, self.command)
 
 
 STEPS = [
     Preset("dev", "gcc, warnings are errors: every test, and what the linters say"),
     Preset("asan", "address and undefined behaviour sanitizers: every test", ["-LE", "once"]),
-    Preset("tsan", "thread sanitizer: the tests of what runs threads", ["-L", "threads"], release_aslr=True),
+    Preset("tsan", "thread sanitizer: the tests of what runs threads", ["-L", "threads"], ["tests_threads"],
+           release_aslr=True),
     Preset("clang", "clang, warnings are errors: every test", ["-LE", "once"]),
-    Preset("release", "gcc, optimised: the tests without a database", ["-L", "unit|fuzz"]),
-    Preset("fuzz", "libFuzzer's build of the fuzz targets, on their corpora", ["-L", "fuzz"]),
-    Tool("tidy", "clang-tidy on every source file", ["tools/tidy"], preset="clang"),
+    Preset("release", "gcc, optimised: the tests without a database", ["-L", "unit|fuzz"],
+           ["webapid", "scheduld", "tests_unit", "tests_fuzz"]),
+    Preset("fuzz", "libFuzzer's build of the fuzz targets, on their corpora", ["-L", "fuzz"], ["tests_fuzz"]),
+    Tool("tidy", "clang-tidy on every source file", ["tools/tidy"], build=["clang"]),
     Tool("coverage", f"the unit tests reach {COVERAGE_FLOOR} % of the lines that decide",
-         ["tools/coverage", str(COVERAGE_FLOOR)], preset="coverage"),
+         ["tools/coverage", str(COVERAGE_FLOOR)], build=["coverage", "tests_unit", "tests_fuzz"]),
 ]
 QUICK = ["dev"]
 
