@@ -216,7 +216,7 @@ class Stack:
         return daemon
 
     def epoch(self):
-        return int(self.cluster.psql("SELECT epoch FROM scheduler", DATABASE))
+        return self.sql("SELECT epoch FROM scheduler")[0][0]
 
     def sql(self, text, params=None, user=None):
         """Runs one statement as the owner of the tables (or as user), and returns its rows, [] if it has none."""
