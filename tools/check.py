@@ -15,7 +15,7 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "check"
 CORES = len(os.sched_getaffinity(0))
-TESTS_AT_ONCE = CORES + 1
+TESTS_AT_ONCE = 2 * CORES  # most of what tests do is to wait
 COVERAGE_FLOOR = 90
 SHOWN_LINES = 40  # of a failure; the log has the rest
 
