@@ -32,9 +32,9 @@ class Bulk(unittest.TestCase):
         stack.check()
         stack.sql("TRUNCATE jobs CASCADE")
 
-    def make(self, count, width=1):
-        stack.sql("INSERT INTO jobs (id, task_definition, schedule) SELECT 'n' || n, repeat('x', %s), '0' || repeat(' ', 4 * %s)"
-                  " FROM generate_series(1, %s) n", [width, width, count])
+    def make(self, count, overrides=None):
+        stack.sql("INSERT INTO jobs (id, task_definition, schedule, overrides) SELECT 'n' || n, 'x', '0', %s"
+                  " FROM generate_series(1, %s) n", [None if overrides is None else json.dumps(overrides), count])
 
     def get(self, path="/jobs/export", method="GET", version=11):
         connection = http.client.HTTPConnection(*stack.address, timeout=DEADLINE_S)
@@ -76,11 +76,13 @@ class Export(Bulk):
 
 
 class BigExport(Bulk):
+    COUNT = 1500
+
     def setUp(self):
         """More than fits the buffers of a socket. It takes its time, so it is made once."""
-        if stack.sql("SELECT count(*) FROM jobs") != [(10000,)]:
+        if stack.sql("SELECT count(*) FROM jobs") != [(self.COUNT,)]:
             super().setUp()
-            self.make(10000, 250)
+            self.make(self.COUNT, [{"containerName": "c", "environment": {"A": "x" * 4000, "B": "x" * 4000}}])
 
     def test_a_client_that_does_not_read_costs_no_memory_and_stops_nobody(self):
         daemon = stack.daemons[0]
@@ -106,7 +108,6 @@ class BigExport(Bulk):
         for head in (b"GET /jobs/export HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /jobs/export HTTP/1.0\r\n\r\n"):
             client = socket.create_connection(stack.address, timeout=DEADLINE_S)
             self.addCleanup(client.close)
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.sendall(head)
             self.assertIn(b" 200 ", client.recv(1000))
             clients.append(client)
@@ -230,12 +231,17 @@ class Import(Bulk):
             client.sendall(b"POST /jobs/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
                            b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % length)
             return client, client.recv(1000).split()[1]
+
+        def begin_and_leave():
+            client, status = begin(2)
+            client.close()
+            return status
         self.assertEqual(begin((64 << 20) + 1)[1], b"413")
         first, status = begin(64 << 20)
         self.assertEqual(status, b"100")
         self.assertEqual(begin(2)[1], b"503")
         first.close()
-        wait_until("there is room again", lambda: begin(2)[1] == b"100")
+        wait_until("there is room again", lambda: begin_and_leave() == b"100")
         line = json.dumps({"id": "big", "schedule": LATER}).encode() + b"\n"
         wait_until("there is room again", lambda: self.get("/")[0].status == 200)
         wait_until("it is taken", lambda: self.try_post(line + b"\n" * (8 << 20)) == 200)
