@@ -42,99 +42,118 @@ COMMENT ON COLUMN schema_migrations.works_with IS 'Programs that know the schema
 COMMENT ON COLUMN schema_migrations.applied_at IS 'When it was applied.';
 
 
--- What a job's parts may be. These functions are for CHECKs: they use nothing but built-in functions, so that they
--- mean the same with any search_path, and they say false, never NULL, which a CHECK would take for true.
+-- What a job's parts may be. These functions are for CHECKs: they mean the same with any search_path, and they say
+-- false, never NULL, which a CHECK would take for true. PostgreSQL would put the body of a function in SQL into each
+-- CHECK, and plan it again for each statement, which takes several times as long as the rest of an INSERT; in plpgsql a
+-- session plans it once. Lengths are compared, not counted by a regular expression: {1,255} costs 0.1 ms a match.
 
 CREATE FUNCTION job_name_valid(name text) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN name ~ '^[0-9A-Za-z_-]{1,255}$';
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN octet_length(name) BETWEEN 1 AND 255 AND name !~ '[^0-9A-Za-z_-]';
+END
+$$;
 COMMENT ON FUNCTION job_name_valid IS 'Whether a text can be the id of a job, a task definition or a container: 1 to 255 of 0-9 A-Z a-z _ -';
 
 CREATE FUNCTION job_time_valid(written text) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN octet_length(written) <= 64
-    AND written ~ (
-        '^\d{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])'
-        '[T ]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,12})?)?'
-        '(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d)?)?)?$')
-    AND written !~ '^(0000|\d{4}-(0?2-3[01]|(0?[469]|11)-31))' -- no such year or day
-    AND (written !~ '^\d{4}-0?2-29'
-        OR written ~ '^(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)'); -- a leap year
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN octet_length(written) <= 64
+        AND written ~ (
+            '^\d{4}-(0?[1-9]|1[0-2])-(0?[1-9]|[12]\d|3[01])'
+            '[T ]([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,12})?)?'
+            '(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d(:?[0-5]\d)?)?)?$')
+        AND written !~ '^(0000|\d{4}-(0?2-3[01]|(0?[469]|11)-31))' -- no such year or day
+        AND (written !~ '^\d{4}-0?2-29'
+            OR written ~ '^(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)'); -- a leap year
+END
+$$;
 COMMENT ON FUNCTION job_time_valid IS 'Whether a text is an ISO 8601 time, with or without an offset: 2026-11-24T10:30:00, 2026-11-24T10:30:00+01:00';
 
 CREATE FUNCTION job_trigger_valid(trigger jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE
-    WHEN jsonb_typeof(trigger) <> 'object' THEN false
-    WHEN trigger - ARRAY['type', 'queueName', 'queueUrl', 'messagesPerTask', 'includeInFlight'] <> '{}' THEN false
-    WHEN trigger -> 'type' = '"noop"' THEN trigger = '{"type": "noop"}'
-    WHEN trigger -> 'type' IS DISTINCT FROM '"sqs"' THEN false
-    WHEN (trigger ? 'queueName') = (trigger ? 'queueUrl') THEN false
-    WHEN trigger ? 'queueName' AND jsonb_typeof(trigger -> 'queueName') <> 'string' THEN false
-    WHEN length(trigger ->> 'queueName') > 80 THEN false
-    WHEN trigger ->> 'queueName' !~ '^[0-9A-Za-z_-]+(\.fifo)?$' THEN false
-    WHEN trigger ? 'queueUrl' AND jsonb_typeof(trigger -> 'queueUrl') <> 'string' THEN false
-    WHEN length(trigger ->> 'queueUrl') > 512 THEN false
-    WHEN trigger ->> 'queueUrl' !~ '^https?://[0-9A-Za-z.-]+(:[0-9]{1,5})?/[0-9]{12}/[0-9A-Za-z_-]{1,80}(\.fifo)?$' THEN false
-    WHEN trigger ? 'includeInFlight' AND jsonb_typeof(trigger -> 'includeInFlight') <> 'boolean' THEN false
-    WHEN NOT trigger ? 'messagesPerTask' THEN true
-    WHEN jsonb_typeof(trigger -> 'messagesPerTask') <> 'number' THEN false
-    ELSE (trigger ->> 'messagesPerTask')::numeric BETWEEN 1 AND 1000000000
-        AND (trigger ->> 'messagesPerTask')::numeric % 1 = 0
-END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN CASE
+        WHEN jsonb_typeof(trigger) <> 'object' THEN false
+        WHEN trigger - ARRAY['type', 'queueName', 'queueUrl', 'messagesPerTask', 'includeInFlight'] <> '{}' THEN false
+        WHEN trigger -> 'type' = '"noop"' THEN trigger = '{"type": "noop"}'
+        WHEN trigger -> 'type' IS DISTINCT FROM '"sqs"' THEN false
+        WHEN (trigger ? 'queueName') = (trigger ? 'queueUrl') THEN false
+        WHEN trigger ? 'queueName' AND jsonb_typeof(trigger -> 'queueName') <> 'string' THEN false
+        WHEN length(trigger ->> 'queueName') > 80 THEN false
+        WHEN trigger ->> 'queueName' !~ '^[0-9A-Za-z_-]+(\.fifo)?$' THEN false
+        WHEN trigger ? 'queueUrl' AND jsonb_typeof(trigger -> 'queueUrl') <> 'string' THEN false
+        WHEN length(trigger ->> 'queueUrl') > 512 THEN false
+        WHEN trigger ->> 'queueUrl' !~ '^https?://[0-9A-Za-z.-]+(:[0-9]{1,5})?/[0-9]{12}/[0-9A-Za-z_-]+(\.fifo)?$' THEN false
+        WHEN length(split_part(split_part(trigger ->> 'queueUrl', '/', 5), '.', 1)) > 80 THEN false -- the queue's name
+        WHEN trigger ? 'includeInFlight' AND jsonb_typeof(trigger -> 'includeInFlight') <> 'boolean' THEN false
+        WHEN NOT trigger ? 'messagesPerTask' THEN true
+        WHEN jsonb_typeof(trigger -> 'messagesPerTask') <> 'number' THEN false
+        ELSE (trigger ->> 'messagesPerTask')::numeric BETWEEN 1 AND 1000000000
+            AND (trigger ->> 'messagesPerTask')::numeric % 1 = 0
+    END;
+END
+$$;
 COMMENT ON FUNCTION job_trigger_valid IS 'Whether a value can be jobs.trigger.';
 
 CREATE FUNCTION job_overrides_valid(overrides jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE
-    WHEN jsonb_typeof(overrides) <> 'array' THEN false
-    WHEN jsonb_array_length(overrides) > 10 THEN false
-    ELSE NOT EXISTS (
-        SELECT FROM jsonb_array_elements(overrides) AS item
-        WHERE CASE
-            WHEN jsonb_typeof(item) <> 'object' THEN true
-            WHEN item - ARRAY['containerName', 'environment', 'command', 'cpu', 'memory', 'memoryReservation',
-                'environmentFiles', 'resourceRequirements'] <> '{}' THEN true
-            WHEN jsonb_typeof(item -> 'containerName') IS DISTINCT FROM 'string' THEN true
-            WHEN item ->> 'containerName' !~ '^[0-9A-Za-z_-]{1,255}$' THEN true
-            WHEN jsonb_typeof(coalesce(item -> 'command', '[]')) <> 'array' THEN true
-            WHEN jsonb_typeof(coalesce(item -> 'cpu', '0')) <> 'number' THEN true
-            WHEN jsonb_typeof(coalesce(item -> 'memory', '0')) <> 'number' THEN true
-            WHEN jsonb_typeof(coalesce(item -> 'memoryReservation', '0')) <> 'number' THEN true
-            WHEN jsonb_typeof(coalesce(item -> 'environmentFiles', '[]')) <> 'array' THEN true
-            WHEN jsonb_typeof(coalesce(item -> 'resourceRequirements', '[]')) <> 'array' THEN true
-            WHEN NOT item ? 'environment' THEN false
-            WHEN jsonb_typeof(item -> 'environment') <> 'object' THEN true
-            WHEN (SELECT count(*) FROM jsonb_object_keys(item -> 'environment')) > 100 THEN true
-            ELSE EXISTS (
-                SELECT FROM jsonb_each(item -> 'environment') AS variable (name, value)
-                WHERE jsonb_typeof(value) <> 'string'
-                    OR octet_length(name) NOT BETWEEN 1 AND 255
-                    OR strpos(name, '=') > 0
-                    OR octet_length(value #>> '{}') > 4096)
-        END)
-END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN CASE
+        WHEN jsonb_typeof(overrides) <> 'array' THEN false
+        WHEN jsonb_array_length(overrides) > 10 THEN false
+        ELSE NOT EXISTS (
+            SELECT FROM jsonb_array_elements(overrides) AS item
+            WHERE CASE
+                WHEN jsonb_typeof(item) <> 'object' THEN true
+                WHEN item - ARRAY['containerName', 'environment', 'command', 'cpu', 'memory', 'memoryReservation',
+                    'environmentFiles', 'resourceRequirements'] <> '{}' THEN true
+                WHEN jsonb_typeof(item -> 'containerName') IS DISTINCT FROM 'string' THEN true
+                WHEN octet_length(item ->> 'containerName') NOT BETWEEN 1 AND 255 THEN true
+                WHEN item ->> 'containerName' ~ '[^0-9A-Za-z_-]' THEN true
+                WHEN jsonb_typeof(coalesce(item -> 'command', '[]')) <> 'array' THEN true
+                WHEN jsonb_typeof(coalesce(item -> 'cpu', '0')) <> 'number' THEN true
+                WHEN jsonb_typeof(coalesce(item -> 'memory', '0')) <> 'number' THEN true
+                WHEN jsonb_typeof(coalesce(item -> 'memoryReservation', '0')) <> 'number' THEN true
+                WHEN jsonb_typeof(coalesce(item -> 'environmentFiles', '[]')) <> 'array' THEN true
+                WHEN jsonb_typeof(coalesce(item -> 'resourceRequirements', '[]')) <> 'array' THEN true
+                WHEN NOT item ? 'environment' THEN false
+                WHEN jsonb_typeof(item -> 'environment') <> 'object' THEN true
+                WHEN (SELECT count(*) FROM jsonb_object_keys(item -> 'environment')) > 100 THEN true
+                ELSE EXISTS (
+                    SELECT FROM jsonb_each(item -> 'environment') AS variable (name, value)
+                    WHERE jsonb_typeof(value) <> 'string'
+                        OR octet_length(name) NOT BETWEEN 1 AND 255
+                        OR strpos(name, '=') > 0
+                        OR octet_length(value #>> '{}') > 4096)
+            END)
+    END;
+END
+$$;
 COMMENT ON FUNCTION job_overrides_valid IS 'Whether a value can be jobs.overrides; what AWS is handed as it is only by type.';
 
 CREATE FUNCTION job_ecs_valid(ecs jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN CASE
-    WHEN jsonb_typeof(ecs) <> 'object' THEN false
-    WHEN ecs - ARRAY['capacityProviderStrategy', 'cluster', 'cpu', 'enableECSManagedTags', 'enableExecuteCommand',
-        'ephemeralStorage', 'executionRoleArn', 'group', 'launchType', 'memory', 'networkConfiguration',
-        'placementConstraints', 'placementStrategy', 'platformVersion', 'propagateTags', 'revision', 'tags',
-        'taskRoleArn', 'volumeConfigurations'] <> '{}' THEN false
-    ELSE NOT EXISTS (
-        SELECT FROM jsonb_each(ecs) AS member (name, value)
-        WHERE jsonb_typeof(value) NOT IN ('null', CASE
-            WHEN name IN ('networkConfiguration', 'ephemeralStorage') THEN 'object'
-            WHEN name IN ('capacityProviderStrategy', 'placementConstraints', 'placementStrategy', 'tags',
-                'volumeConfigurations') THEN 'array'
-            WHEN name IN ('enableECSManagedTags', 'enableExecuteCommand') THEN 'boolean'
-            WHEN name = 'revision' THEN 'number'
-            ELSE 'string'
-        END))
-END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN CASE
+        WHEN jsonb_typeof(ecs) <> 'object' THEN false
+        WHEN ecs - ARRAY['capacityProviderStrategy', 'cluster', 'cpu', 'enableECSManagedTags', 'enableExecuteCommand',
+            'ephemeralStorage', 'executionRoleArn', 'group', 'launchType', 'memory', 'networkConfiguration',
+            'placementConstraints', 'placementStrategy', 'platformVersion', 'propagateTags', 'revision', 'tags',
+            'taskRoleArn', 'volumeConfigurations'] <> '{}' THEN false
+        ELSE NOT EXISTS (
+            SELECT FROM jsonb_each(ecs) AS member (name, value)
+            WHERE jsonb_typeof(value) NOT IN ('null', CASE
+                WHEN name IN ('networkConfiguration', 'ephemeralStorage') THEN 'object'
+                WHEN name IN ('capacityProviderStrategy', 'placementConstraints', 'placementStrategy', 'tags',
+                    'volumeConfigurations') THEN 'array'
+                WHEN name IN ('enableECSManagedTags', 'enableExecuteCommand') THEN 'boolean'
+                WHEN name = 'revision' THEN 'number'
+                ELSE 'string'
+            END))
+    END;
+END
+$$;
 COMMENT ON FUNCTION job_ecs_valid IS 'Whether a value can be jobs.ecs, by the names and types of its members; scheduld looks at the rest when the job fires.';
 
 
@@ -171,7 +190,7 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_schedule_has_1_to_1024_bytes CHECK (octet_length(schedule) BETWEEN 1 AND 1024),
     CONSTRAINT jobs_schedule_is_not_blank CHECK (schedule ~ '\S'),
     CONSTRAINT jobs_schedule_has_no_open_wildcard CHECK (schedule !~ '^\s*(\S+\s+){0,2}\?(\s|$)'),
-    CONSTRAINT jobs_timezone_is_a_zone_name CHECK (timezone ~ '^[0-9A-Za-z_+/-]{0,255}$'),
+    CONSTRAINT jobs_timezone_is_a_zone_name CHECK (octet_length(timezone) <= 255 AND timezone !~ '[^0-9A-Za-z_+/-]'),
     CONSTRAINT jobs_schedule_start_is_a_time CHECK (job_time_valid(schedule_start)),
     CONSTRAINT jobs_schedule_end_is_a_time CHECK (job_time_valid(schedule_end)),
     CONSTRAINT jobs_task_count_is_1_to_50 CHECK (task_count BETWEEN 1 AND 50),

@@ -151,6 +151,8 @@ static const struct value_case values[] = {
     {"timezone", "'America/Port-au-Prince'", NULL},
     {"timezone", "'Etc/GMT+5'", NULL},
     {"timezone", "'Europe Berlin'", "jobs_timezone_is_a_zone_name"},
+    {"timezone", "E'UTC\\n'", "jobs_timezone_is_a_zone_name"},
+    {"timezone", "'\xc3\xa9'", "jobs_timezone_is_a_zone_name"},
     {"timezone", "'../../etc/passwd'", "jobs_timezone_is_a_zone_name"},
     {"schedule_start", "'2026-11-24T10:30:00+01:00'", NULL},
     {"schedule_start", "'2026-11-24T10:30:00.123456'", NULL},
@@ -179,6 +181,11 @@ static const struct value_case values[] = {
     {"trigger", "'{\"type\": \"sqs\", \"queueName\": null}'", "jobs_trigger_is_a_trigger"},
     {"trigger", "'{\"type\": \"sqs\", \"queueName\": \"https://q\"}'", "jobs_trigger_is_a_trigger"},
     {"trigger", "'{\"type\": \"sqs\", \"queueName\": \"q.fifo.fifo\"}'", "jobs_trigger_is_a_trigger"},
+    {"trigger",
+     "jsonb_build_object('type', 'sqs', 'queueUrl', 'https://h/123456789012/' || repeat('q', 80) || '.fifo')",
+     NULL},
+    {"trigger", "'{\"type\": \"sqs\", \"queueUrl\": \"https://h/123456789012/q.fifo.fifo\"}'",
+     "jobs_trigger_is_a_trigger"},
     {"trigger", "'{\"type\": \"sqs\", \"queueName\": \"q\", \"messagesPerTask\": 0}'",
      "jobs_trigger_is_a_trigger"},
     {"trigger", "'{\"type\": \"sqs\", \"queueName\": \"q\", \"messagesPerTask\": 1.5}'",
@@ -206,6 +213,8 @@ static const struct value_case values[] = {
     {"overrides", "'[{\"environment\": {}}]'", "jobs_overrides_are_overrides"},
     {"overrides", "'[{\"containerName\": 1}]'", "jobs_overrides_are_overrides"},
     {"overrides", "'[{\"containerName\": \"c d\"}]'", "jobs_overrides_are_overrides"},
+    {"overrides", "'[{\"containerName\": \"\"}]'", "jobs_overrides_are_overrides"},
+    {"overrides", "'[{\"containerName\": \"c\\n\"}]'", "jobs_overrides_are_overrides"},
     {"overrides", "'[{\"containerName\": \"c\", \"environment\": null}]'", "jobs_overrides_are_overrides"},
     {"overrides", "'[{\"containerName\": \"c\", \"environment\": []}]'", "jobs_overrides_are_overrides"},
     {"overrides", "'[{\"containerName\": \"c\", \"environment\": {\"A\": 1}}]'",
@@ -325,6 +334,26 @@ static void limits_are_those_of_the_api(void **state)
             try_value(*state, limits[i].column, value.data, over != 0 ? limits[i].constraint : NULL);
         }
     }
+}
+
+/* Whoever has functions of his own by the names of the server's, before them in his search_path. */
+static void checks_mean_the_same_with_any_search_path(void **state)
+{
+    struct pg *pg = *state;
+    struct answer answer;
+
+    pg_value(pg, "CREATE SCHEMA false_friends");
+    pg_value(pg, "CREATE FUNCTION false_friends.octet_length(text) RETURNS integer LANGUAGE sql RETURN 1");
+    pg_value(pg,
+             "CREATE FUNCTION false_friends.jsonb_typeof(jsonb) RETURNS text LANGUAGE sql RETURN 'object'");
+    pg_value(pg, "SET search_path = false_friends, pg_catalog, public");
+    answer = pg_run(pg, JOB "(repeat('x', 256), 'x', '0')");
+    pg_fail_unless(&answer, ERR_INVALID, "jobs_id_is_a_name", "a long id");
+    answer =
+        pg_run(pg, "INSERT INTO jobs (id, task_definition, schedule, ecs) VALUES ('x', 'x', '0', 'null')");
+    pg_fail_unless(&answer, ERR_INVALID, "jobs_ecs_has_options", "null for options");
+    pg_value(pg, "RESET search_path");
+    pg_value(pg, "DROP SCHEMA false_friends CASCADE");
 }
 
 static const struct {
@@ -664,6 +693,7 @@ int main(void)
         FRESH(each_role_may_do_what_it_has_to_and_no_more),
         FRESH(a_job_keeps_what_the_api_promises),
         FRESH(limits_are_those_of_the_api),
+        FRESH(checks_mean_the_same_with_any_search_path),
         FRESH(a_run_keeps_its_promises_too),
         FRESH(there_is_one_scheduler),
         FRESH(a_change_leaves_its_marks),
