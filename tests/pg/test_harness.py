@@ -9,7 +9,8 @@ import time
 import unittest
 from unittest import mock
 
-from cluster import Cluster
+import cluster
+from cluster import Cluster, program
 
 HERE = pathlib.Path(__file__).parent
 
@@ -50,6 +51,27 @@ class Server(Case):
             with self.assertRaisesRegex(RuntimeError, 'relation "none" does not exist'):
                 cluster.psql("SELECT * FROM none", "one")
         self.assertFalse(alive(pid))
+        self.assert_nothing_is_left()
+
+    def test_initdb_is_run_once(self):
+        """What it has made is packed, and unpacked for the next one; nothing is packed where nothing can be written."""
+        build = self.tmp / "build"
+        build.mkdir()
+        made = build / "made.tar"
+        without = {"initdb": "/bin/false"}
+        with mock.patch.object(cluster, "MADE", made):
+            with Cluster() as first:
+                first.psql("CREATE TABLE t ()")
+            with mock.patch.object(cluster, "program", lambda name: without.get(name) or program(name)):
+                with Cluster() as second:
+                    self.assertEqual(second.psql("SELECT count(*) FROM pg_class WHERE relname = 't'"), "0\n")
+                os.utime(made, (0, 0))  # older than what made it
+                with self.assertRaisesRegex(RuntimeError, "/bin/false failed"):
+                    Cluster().start()
+        made.unlink()
+        build.rmdir()
+        with mock.patch.object(cluster, "MADE", made), Cluster() as third:
+            self.assertEqual(third.psql("SELECT 1"), "1\n")
         self.assert_nothing_is_left()
 
     def test_comes_back_after_a_crash_with_what_was_written(self):
