@@ -4,7 +4,8 @@
  * The parser is ours, the tree is json-c's: its own parser lets NaN, single quotes, comments, raw control
  * characters, duplicate keys, lone surrogates and trailing data through and saturates numbers beyond 64 bits.
  * Here all of these are errors that say what and where; so are \u0000 (PostgreSQL's jsonb cannot hold it),
- * bad UTF-8, UTF-16 and nesting deeper than JSON_DEPTH_MAX. Only a UTF-8 byte order mark is skipped.
+ * bad UTF-8, UTF-16, and more levels or values than JSON_DEPTH_MAX and JSON_VALUES_MAX. Only a UTF-8 byte
+ * order mark is skipped.
  *
  * A whole number is an integer if it fits 64 bits, signed or unsigned; anything with a fraction or an
  * exponent is a double.
@@ -23,6 +24,12 @@ struct json_object;
 /* The value is the caller's: AUTO_JSON, or json_release(). ERR_INVALID: "line 1, column 7: ...". NULL is
  * JSON's null, as json-c has it. */
 bool json_parse(const char *text, size_t len, struct json_object **ret, struct err *err);
+/* The same with fewer levels and values than JSON_DEPTH_MAX and JSON_VALUES_MAX. */
+struct json_bounds {
+    int depth, values;
+};
+bool json_parse_within(struct json_bounds bounds, const char *text, size_t len, struct json_object **ret,
+                       struct err *err);
 
 void json_release(struct json_object *value);
 void json_release_scoped(struct json_object **value);

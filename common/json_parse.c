@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,8 @@ struct parser {
     const char *start;
     const char *at;
     const char *end;
-    int depth;
+    int depth, values;
+    struct json_bounds bounds;
     struct buf text; /* the string being read */
     struct err *err;
 };
@@ -45,6 +47,17 @@ static bool fail_at(struct parser *p, const char *where, const char *what)
 static bool fail(struct parser *p, const char *what)
 {
     return fail_at(p, p->at, what);
+}
+
+static PRINTF(2, 3) bool fail_beyond(struct parser *p, const char *fmt, ...)
+{
+    char what[64];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    return fail(p, what);
 }
 
 static void skip_space(struct parser *p)
@@ -320,12 +333,8 @@ static bool parse_container(struct parser *p, struct json_object **ret)
     bool object = *p->at == '{', good;
     struct json_object *into;
 
-    if (p->depth == JSON_DEPTH_MAX) {
-        char what[64];
-
-        snprintf(what, sizeof what, "nested deeper than %d levels", JSON_DEPTH_MAX);
-        return fail(p, what);
-    }
+    if (p->depth == p->bounds.depth)
+        return fail_beyond(p, "nested deeper than %d levels", p->bounds.depth);
     into = object ? json_object_new_object() : json_object_new_array();
     p->depth++;
     good = parse_items(p, into, object ? '}' : ']', object);
@@ -345,6 +354,8 @@ static bool parse_value(struct parser *p, struct json_object **ret)
     skip_space(p);
     if (p->at == p->end)
         return fail_value(p);
+    if (p->values++ == p->bounds.values)
+        return fail_beyond(p, "more than %d values", p->bounds.values);
     if (*p->at == '{' || *p->at == '[')
         return parse_container(p, ret);
     if (*p->at == '"') {
@@ -374,9 +385,10 @@ static bool looks_like_utf16(const char *text, size_t len)
            text[1] == '\0';
 }
 
-bool json_parse(const char *text, size_t len, struct json_object **ret, struct err *err)
+bool json_parse_within(struct json_bounds bounds, const char *text, size_t len, struct json_object **ret,
+                       struct err *err)
 {
-    struct parser p = {.start = text, .at = text, .end = text + len, .err = err};
+    struct parser p = {.start = text, .at = text, .end = text + len, .bounds = bounds, .err = err};
     struct json_object *value = NULL;
     bool good;
 
@@ -401,4 +413,9 @@ bool json_parse(const char *text, size_t len, struct json_object **ret, struct e
     if (good)
         *ret = value;
     return good;
+}
+
+bool json_parse(const char *text, size_t len, struct json_object **ret, struct err *err)
+{
+    return json_parse_within((struct json_bounds){JSON_DEPTH_MAX, JSON_VALUES_MAX}, text, len, ret, err);
 }

@@ -36,12 +36,20 @@ enum {
     AWS_RESPONSE_MAX = 8388608, /* bytes of an AWS answer */
     CLIENT_TOKEN_MAX = 64,      /* characters of a RunTask client token */
 
-    HTTP_HEADER_BLOCK_MAX = 16384, /* bytes of request line and headers */
-    HTTP_HEADERS_MAX = 64,
-    HTTP_URI_MAX = 4096,
-    HTTP_BODY_MAX = 1048576,
-    HTTP_LARGE_BODY_MAX = 67108864, /* of an import; one at a time a worker */
-    JSON_DEPTH_MAX = 16,
+    /* How far the settings of webapid for these go (http_limits.h). */
+    HTTP_URI_MAX = 8000,           /* bytes; libevhtp's parser takes no path above 8190 */
+    HTTP_HEADER_BLOCK_MAX = 65536, /* bytes of request line and headers */
+    HTTP_HEADERS_MAX = 256,
+    HTTP_BODY_MAX = 8388608,
+    HTTP_IMPORT_MAX = 536870912,
+    HTTP_JSON_DEPTH_MAX = 32,
+
+    HTTP_JSON_VALUES_MAX = 20000, /* of a body: one of two or three bytes takes up to 800 of memory */
+
+    /* Of any text; what a client sent is nested deeper in what is made of it. */
+    JSON_DEPTH_MAX = 64,
+    JSON_VALUES_MAX = 1000000,
+
     PAGE_COUNT_MAX = 1000, /* jobs a page */
     PAGE_COUNT_DEFAULT = 10,
     FIRE_TIMES_MAX = 1000, /* of a schedule that one answer shows */

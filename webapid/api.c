@@ -8,6 +8,7 @@
 #include "attr.h"
 #include "etag.h"
 #include "health_api.h"
+#include "http_limits.h"
 #include "job_json.h"
 #include "jobs_api.h"
 #include "json.h"
@@ -91,7 +92,7 @@ bool api_read_body(const struct request *rq, struct json_object **ret, struct er
     size_t len;
     const char *body = request_body(rq, &len);
 
-    return json_parse(body, len, ret, err);
+    return json_parse_within(request_worker(rq)->limits->json, body, len, ret, err);
 }
 
 void api_reply_tagged(struct request *rq, int status, int64_t revision, const struct buf *body)

@@ -4,25 +4,32 @@
  */
 #include "framing.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "framing_rules.h"
+#include "http_limits.h"
+#include "limits.h"
+#include "mem.h"
 
 enum { EMPTY_LINES_MAX = 8, BODY_KEPT_MAX = 65536, SIZE_LINE_FREE = 18 };
 
-void framing_init(struct framing *framing)
+void framing_init(struct framing *framing, const struct http_limits *limits)
 {
-    *framing = (struct framing){0};
-    buf_init(&framing->head, HTTP_HEADER_BLOCK_MAX + 1);
-    buf_init(&framing->body, HTTP_BODY_MAX);
+    *framing = (struct framing){.limits = limits};
+    framing->headers = mem_array(limits->headers, sizeof *framing->headers);
+    buf_init(&framing->head, limits->head + 1);
+    buf_init(&framing->body, limits->body);
 }
 
 void framing_done(struct framing *framing)
 {
     buf_done(&framing->head);
     buf_done(&framing->body);
+    free(framing->headers);
 }
 
 void framing_reset(struct framing *framing)
@@ -32,12 +39,16 @@ void framing_reset(struct framing *framing)
     /* A connection that sent one large body does not keep its memory for all the small ones that follow. */
     if (body.cap > BODY_KEPT_MAX) {
         buf_done(&body);
-        buf_init(&body, HTTP_BODY_MAX);
+        buf_init(&body, framing->limits->body);
     }
     buf_clear(&head);
     buf_clear(&body);
-    *framing = (struct framing){
-        .limit = framing->limit, .limit_arg = framing->limit_arg, .head = head, .body = body};
+    *framing = (struct framing){.limits = framing->limits,
+                                .limit = framing->limit,
+                                .limit_arg = framing->limit_arg,
+                                .headers = framing->headers,
+                                .head = head,
+                                .body = body};
 }
 
 bool framing_begun(const struct framing *framing)
@@ -51,6 +62,22 @@ static bool refuse(struct framing *framing, int status, const char *why)
     framing->status = status;
     framing->why = why;
     return false;
+}
+
+/* What is more than a limit, which the sentence names. */
+static PRINTF(3, 4) bool refuse_beyond(struct framing *framing, int status, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(framing->why_text, sizeof framing->why_text, fmt, args);
+    va_end(args);
+    return refuse(framing, status, framing->why_text);
+}
+
+static bool refuse_uri(struct framing *framing)
+{
+    return refuse_beyond(framing, 414, "The URI is longer than %zu bytes.", framing->limits->uri);
 }
 
 void framing_refuse(struct framing *framing, int status, const char *why)
@@ -90,8 +117,8 @@ static bool take_target(struct framing *framing, char *target)
     const char *method = framing->head.data + framing->method;
     char *query;
 
-    if (strlen(target) > HTTP_URI_MAX)
-        return refuse(framing, 414, "The URI is longer than 4096 bytes.");
+    if (strlen(target) > framing->limits->uri)
+        return refuse_uri(framing);
     if (!rules_is_target(target, strlen(target)))
         return refuse(framing, 400, "The request's target has bytes that must be percent-encoded.");
     if (strcmp(method, "CONNECT") == 0)
@@ -144,7 +171,7 @@ static bool take_length(struct framing *framing, const char *value)
 {
     if (framing->lengths++ > 0)
         return refuse(framing, 400, "There is more than one Content-Length.");
-    if (!rules_read_length(value, HTTP_LARGE_BODY_MAX, &framing->length))
+    if (!rules_read_length(value, HTTP_IMPORT_MAX, &framing->length))
         return refuse(framing, 400, "Content-Length must be a number.");
     return true;
 }
@@ -221,8 +248,8 @@ static bool take_header(struct framing *framing, char *line, size_t len)
 {
     char *value;
 
-    if (framing->header_count == HTTP_HEADERS_MAX)
-        return refuse(framing, 431, "There are more than 64 headers.");
+    if (framing->header_count == framing->limits->headers)
+        return refuse_beyond(framing, 431, "There are more than %zu headers.", framing->limits->headers);
     if (!cut_header(framing, line, len, &value))
         return false;
     framing->headers[framing->header_count++] =
@@ -235,14 +262,13 @@ static bool take_header(struct framing *framing, char *line, size_t len)
 
 static bool refuse_body(struct framing *framing)
 {
-    return refuse(framing, 413,
-                  framing->body_max > HTTP_BODY_MAX ? "The body is larger than 64 MiB."
-                                                    : "The body is larger than 1 MiB.");
+    return refuse_beyond(framing, 413, "The body is larger than %zu bytes.", framing->body_max);
 }
 
 static bool take_limit(struct framing *framing)
 {
-    framing->body_max = framing->limit == NULL ? HTTP_BODY_MAX : framing->limit(framing->limit_arg, framing);
+    framing->body_max =
+        framing->limit == NULL ? framing->limits->body : framing->limit(framing->limit_arg, framing);
     if (framing->state == FRAMING_REFUSED)
         return false;
     if (framing->body_max == 0)
@@ -338,10 +364,12 @@ static bool spend(struct framing *framing)
 {
     size_t line = framing->head.len - framing->line;
 
-    if (framing->state == FRAMING_LINE && line > HTTP_URI_MAX + FRAMING_METHOD_MAX + sizeof "  HTTP/1.1")
-        return refuse(framing, 414, "The URI is longer than 4096 bytes.");
-    if (++framing->spent > HTTP_HEADER_BLOCK_MAX)
-        return refuse(framing, 431, "Request line, headers and trailers are longer than 16384 bytes.");
+    if (framing->state == FRAMING_LINE &&
+        line > framing->limits->uri + FRAMING_METHOD_MAX + sizeof "  HTTP/1.1")
+        return refuse_uri(framing);
+    if (++framing->spent > framing->limits->head)
+        return refuse_beyond(framing, 431, "Request line, headers and trailers are longer than %zu bytes.",
+                             framing->limits->head);
     return true;
 }
 

@@ -4,14 +4,14 @@
  * it that has not passed here.
  *
  * The bytes may come in pieces of any size; what comes out does not depend on the pieces. All is bounded by
- * limits.h. Whatever two programs could read differently is refused (RFC 9112, and stricter): two lengths, a
- * length and chunks, space before a colon, folded lines, bare CR or LF, codings other than chunked, two
- * hosts.
+ * http_limits.h. Whatever two programs could read differently is refused (RFC 9112, and stricter): two
+ * lengths, a length and chunks, space before a colon, folded lines, bare CR or LF, codings other than
+ * chunked, two hosts.
  */
 #pragma once
 
 #include "buf.h"
-#include "limits.h"
+#include "attr.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,25 +28,30 @@ enum framing_state {
     FRAMING_REFUSED,  /* status and why say what to answer; the connection is to be closed */
 };
 
-enum { FRAMING_METHOD_MAX = 32 };
+enum { FRAMING_METHOD_MAX = 32, FRAMING_WHY_SIZE = 96 };
 
 struct framing_header {
     size_t name, value; /* offsets in head.data, each ends with a NUL */
 };
 
 struct framing;
+struct http_limits;
 
-/* How many bytes the body may have, HTTP_LARGE_BODY_MAX at most, of a request whose head is read; 0: there is
+/* How many bytes the body may have, http_limits' body or import, of a request whose head is read; 0: there is
  * no room for a large one right now, unless it was refused by framing_refuse(). */
 typedef size_t framing_limit_fn(void *arg, struct framing *framing);
 
 struct framing {
-    framing_limit_fn *limit; /* NULL: HTTP_BODY_MAX. Stays, as its arg, when the framing is reset */
+    /* These stay when the framing is reset. */
+    const struct http_limits *limits; /* lent */
+    framing_limit_fn *limit;          /* NULL: limits->body */
     void *limit_arg;
+
     enum framing_state state;
 
     int status;      /* REFUSED: 400, 413, 414, 417, 431, 501, 503, 505, or framing_refuse()'s */
     const char *why; /* REFUSED: a sentence */
+    char why_text[FRAMING_WHY_SIZE]; /* of one that names a number */
 
     struct buf head;            /* owned: request line and headers, cut into strings */
     struct buf body;            /* owned */
@@ -54,7 +59,7 @@ struct framing {
     bool has_query;
     int minor; /* of HTTP/1: 0 or 1 */
     bool keep_alive;
-    struct framing_header headers[HTTP_HEADERS_MAX];
+    struct framing_header *headers; /* owned: room for limits->headers */
     size_t header_count;
     bool expects_continue; /* it waits for 100 before it sends the body */
 
@@ -69,7 +74,7 @@ struct framing {
     bool chunked, closes, keeps;
 };
 
-void framing_init(struct framing *framing);
+void framing_init(struct framing *framing, const struct http_limits *limits);
 void framing_done(struct framing *framing); /* zeroed memory is fine, too */
 /* Ready for the next request. */
 void framing_reset(struct framing *framing);

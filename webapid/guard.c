@@ -16,6 +16,7 @@
 #include "attr.h"
 #include "clock.h"
 #include "cors.h"
+#include "limits.h"
 #include "log.h"
 #include "mem.h"
 #include "peers.h"
@@ -413,18 +414,18 @@ static size_t limit_of(void *arg, struct framing *framing)
     if (guards->admit != NULL && !guards->admit(guards->arg, guard, framing, &guard->challenge))
         return 0;
     if (guards->is_large == NULL || !guards->is_large(guards->arg, framing))
-        return HTTP_BODY_MAX;
+        return guards->limits->body;
     if (guards->large != NULL)
         return 0;
     guards->large = guard;
-    return HTTP_LARGE_BODY_MAX;
+    return guards->limits->import;
 }
 
 static struct framing *new_framing(struct guard *guard)
 {
     struct framing *framing = mem_alloc(sizeof *framing);
 
-    framing_init(framing);
+    framing_init(framing, guard->guards->limits);
     framing->limit = limit_of;
     framing->limit_arg = guard;
     return framing;

@@ -25,6 +25,7 @@
 #pragma once
 
 #include "framing.h"
+#include "http_limits.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -39,8 +40,9 @@ struct guard;
 /* What the guards of one worker share. */
 struct guards {
     int request_timeout_ms, idle_timeout_ms, answer_timeout_ms;
-    const char *const *origins; /* lent: cors.h */
-    atomic_int *connections;    /* lent: of all workers */
+    const struct http_limits *limits; /* lent */
+    const char *const *origins;       /* lent: cors.h */
+    atomic_int *connections;          /* lent: of all workers */
     int max_connections;
     struct peers *peers; /* lent: of all workers */
 

@@ -6,12 +6,12 @@
 
 #include <json-c/json.h>
 
+#include "http_limits.h"
 #include "job_draft.h"
 #include "job_json.h"
 #include "job_report.h"
 #include "job_times.h"
 #include "json.h"
-#include "limits.h"
 
 enum { RESULTS_MAX = 8 * 1024 * 1024, BATCH_BYTES = 4 * 1024 * 1024, TURN_BYTES = 256 * 1024, SPACES = 3 };
 
@@ -32,9 +32,9 @@ static void done_batch(struct job_import *im)
     db_array_done(&im->lines);
 }
 
-void job_import_init(struct job_import *im, const char *body, size_t len)
+void job_import_init(struct job_import *im, const char *body, size_t len, const struct http_limits *limits)
 {
-    *im = (struct job_import){.at = body, .end = body + len};
+    *im = (struct job_import){.at = body, .end = body + len, .limits = limits};
     buf_init(&im->results, RESULTS_MAX);
     init_batch(im);
 }
@@ -110,6 +110,14 @@ static void add(struct job_import *im, const struct job_draft *draft)
     im->count++;
 }
 
+static bool read_json(const struct job_import *im, const char *text, size_t len, struct json_object **ret,
+                      struct err *err)
+{
+    if (len > im->limits->body)
+        return err_set(err, ERR_INVALID, "The line is longer than %zu bytes.", im->limits->body);
+    return json_parse_within(im->limits->json, text, len, ret, err);
+}
+
 static void read_line(struct job_import *im, const char *text, size_t len, struct zones *zones, int64_t now_s)
 {
     AUTO_JOB_DRAFT struct job_draft draft = {0};
@@ -117,12 +125,7 @@ static void read_line(struct job_import *im, const char *text, size_t len, struc
     AUTO_JSON struct json_object *value = NULL;
     struct err err;
 
-    if (len > HTTP_BODY_MAX) {
-        im->failed++;
-        say_message(im, im->line, NULL, "The line is longer than 1 MiB.");
-        return;
-    }
-    if (!json_parse(text, len, &value, &err)) {
+    if (!read_json(im, text, len, &value, &err)) {
         im->failed++;
         say_message(im, im->line, NULL, err.text);
         return;

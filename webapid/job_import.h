@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct http_limits;
 struct zones;
 
 enum {
@@ -20,9 +21,10 @@ enum {
 };
 
 struct job_import {
-    const char *at, *end; /* lent: what is to be read */
-    int64_t line;         /* number of the last line that was read, from 1 on */
-    int64_t failed;       /* lines that are no job, so far */
+    const char *at, *end;             /* lent: what is to be read */
+    const struct http_limits *limits; /* lent: what a line may be */
+    int64_t line;                     /* number of the last line that was read, from 1 on */
+    int64_t failed;                   /* lines that are no job, so far */
 
     /* The batch: a column for each field, and the number of the line. */
     struct db_array columns[JOB_FIELDS], lines;
@@ -33,7 +35,7 @@ struct job_import {
     int64_t hidden;
 };
 
-void job_import_init(struct job_import *im, const char *body, size_t len);
+void job_import_init(struct job_import *im, const char *body, size_t len, const struct http_limits *limits);
 void job_import_done(struct job_import *im);
 
 /* Reads at most so many lines, and no further than a quarter of a MiB but for the end of a line. True: the

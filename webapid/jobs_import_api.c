@@ -293,7 +293,7 @@ void jobs_import(struct request *rq)
 
     i->rq = rq;
     body = request_body(rq, &len);
-    job_import_init(&i->import, body, len);
+    job_import_init(&i->import, body, len, request_worker(rq)->limits);
     request_keep(rq, i, importing_free);
     if (request_header(rq, "Idempotency-Key") != NULL)
         reply_message(rq, 400, "An import takes no Idempotency-Key: it creates no job twice.");

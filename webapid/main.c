@@ -188,6 +188,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .idle_timeout_ms = (int)settings->idle_timeout_s * 1000,
         .answer_timeout_ms = ANSWER_TIMEOUT_MS,
         .drain_timeout_ms = DRAIN_TIMEOUT_MS,
+        .limits = settings_limits(settings),
         .max_connections = (int)settings->max_connections,
         .max_per_address = (int)settings->max_per_address,
         .open = api_open,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limits.h"
 #include "mem.h"
 #include "reply.h"
 #include "request_internal.h"

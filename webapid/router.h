@@ -26,7 +26,7 @@ enum route_flags {
     ROUTE_READ =
         4, /* changes nothing, whatever the method: the scope read is enough. GET needs no such flag */
     ROUTE_OPEN = 8,   /* for everybody, without a token */
-    ROUTE_LARGE = 16, /* the body may have HTTP_LARGE_BODY_MAX bytes, and is application/x-ndjson or 415 */
+    ROUTE_LARGE = 16, /* the body may have http_limits.import bytes, and is application/x-ndjson or 415 */
 };
 
 struct route {

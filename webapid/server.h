@@ -7,6 +7,7 @@
 #pragma once
 
 #include "err.h"
+#include "http_limits.h"
 #include "migrate.h"
 #include "router.h"
 #include "worker.h"
@@ -48,8 +49,9 @@ struct server_options {
     int idle_timeout_ms;    /* between requests */
     int answer_timeout_ms;  /* from its last byte to the answer; then 503 */
     int drain_timeout_ms;   /* when stopping, for requests in flight */
-    int max_connections;    /* of all workers; those beyond are answered 503 */
-    int max_per_address;    /* of these, from one address; likewise */
+    struct http_limits limits;
+    int max_connections; /* of all workers; those beyond are answered 503 */
+    int max_per_address; /* of these, from one address; likewise */
 
     /* On the worker's thread, before its loop runs and after it has ended: makes and frees worker->app. NULL:
      * none. */

@@ -382,6 +382,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections, struc
         .request_timeout_ms = options->request_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .answer_timeout_ms = options->answer_timeout_ms,
+        .limits = &options->limits,
         .origins = options->origins,
         .connections = connections,
         .max_connections = options->max_connections,
@@ -406,7 +407,8 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     bool good = true;
 
     *sw = (struct server_worker){.server = server, .options = options};
-    sw->worker = (struct worker){.number = number, .base = event_base_new(), .meters = options->meters};
+    sw->worker = (struct worker){
+        .number = number, .base = event_base_new(), .meters = options->meters, .limits = &options->limits};
     sw->env =
         (struct request_env){.worker = &sw->worker, .router = options->router, .origins = options->origins};
     init_guards(sw, connections, peers);

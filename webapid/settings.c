@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "db.h"
+#include "limits.h"
 #include "server.h"
 #include "tls.h"
+
+enum { HEAD_BESIDE_URI_MIN = 512 }; /* for a Host and a token */
 
 static bool check_address(const char *value, struct err *err)
 {
@@ -45,6 +48,20 @@ static const struct setting table[] = {
     {"ECSS_MAX_CONNECTIONS_PER_ADDRESS", SETTING_INT, offsetof(struct settings, max_per_address),
      .def = "256", .min = 1, .max = 100000,
      .help = "of these from one IPv4 address or IPv6 /64; behind a proxy, all are from one"},
+    {"ECSS_MAX_URI_BYTES", SETTING_INT, offsetof(struct settings, max_uri), .def = "4096", .min = 512,
+     .max = HTTP_URI_MAX, .help = "a longer path with its query is answered 414"},
+    {"ECSS_MAX_HEADERS", SETTING_INT, offsetof(struct settings, max_headers), .def = "64", .min = 8,
+     .max = HTTP_HEADERS_MAX, .help = "more in a request are answered 431"},
+    {"ECSS_MAX_HEADER_BYTES", SETTING_INT, offsetof(struct settings, max_head), .def = "16384", .min = 1024,
+     .max = HTTP_HEADER_BLOCK_MAX, .help = "of the request line and all headers; more are answered 431"},
+    {"ECSS_MAX_BODY_BYTES", SETTING_INT, offsetof(struct settings, max_body), .def = "1048576", .min = 1024,
+     .max = HTTP_BODY_MAX,
+     .help = "of a request's body, or a line of an import; a larger body is answered 413"},
+    {"ECSS_MAX_IMPORT_BYTES", SETTING_INT, offsetof(struct settings, max_import), .def = "67108864",
+     .min = 1024, .max = HTTP_IMPORT_MAX,
+     .help = "of the body of an import, of which each worker receives one at a time; likewise"},
+    {"ECSS_MAX_JSON_DEPTH", SETTING_INT, offsetof(struct settings, max_json_depth), .def = "16", .min = 8,
+     .max = HTTP_JSON_DEPTH_MAX, .help = "levels of objects and lists in a body; more are answered 400"},
     {"ECSS_REQUEST_TIMEOUT_SECONDS", SETTING_INT, offsetof(struct settings, request_timeout_s), .def = "30",
      .min = 1, .max = 3600, .help = "time for a request to arrive as a whole"},
     {"ECSS_IDLE_TIMEOUT_SECONDS", SETTING_INT, offsetof(struct settings, idle_timeout_s), .def = "75",
@@ -101,10 +118,33 @@ static void check_exposure(const struct settings *settings, struct buf *mistakes
                        settings->tokens == SERVER_TOKENS_NEVER ? " ECSS_TOKENS other than never" : "");
 }
 
+/* Else a URI that is fine would be answered 431. */
+static void check_head(const struct settings *settings, struct buf *mistakes)
+{
+    if (settings->max_head < settings->max_uri + HEAD_BESIDE_URI_MIN)
+        buf_printf(
+            mistakes,
+            "ECSS_MAX_HEADER_BYTES must be at least %d more than ECSS_MAX_URI_BYTES, which count, too\n",
+            HEAD_BESIDE_URI_MIN);
+}
+
+struct http_limits settings_limits(const struct settings *settings)
+{
+    return (struct http_limits){
+        .uri = (size_t)settings->max_uri,
+        .head = (size_t)settings->max_head,
+        .headers = (size_t)settings->max_headers,
+        .body = (size_t)settings->max_body,
+        .import = (size_t)settings->max_import,
+        .json = {.depth = (int)settings->max_json_depth, .values = HTTP_JSON_VALUES_MAX},
+    };
+}
+
 void settings_check(const void *settings, struct buf *mistakes)
 {
     check_tls(settings, mistakes);
     check_exposure(settings, mistakes);
+    check_head(settings, mistakes);
 }
 
 const char *const settings_of_scheduld[] = {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config.h"
+#include "http_limits.h"
 
 #include <stdint.h>
 
@@ -14,11 +15,14 @@ struct settings {
     bool insecure;
     char **origins;
     int64_t max_connections, max_per_address;
+    int64_t max_uri, max_head, max_headers, max_body, max_import, max_json_depth;
     int64_t request_timeout_s, idle_timeout_s;
     int log_level, log_format; /* enum log_level, enum log_format */
 };
 
 extern const struct config settings_config;
+/* What a request may be at most. */
+struct http_limits settings_limits(const struct settings *settings);
 /* For daemon_spec.check: what the settings say together. */
 void settings_check(const void *settings, struct buf *mistakes);
 /* ECSS_ names that are scheduld's; NULL at the end. */

@@ -9,14 +9,16 @@
 
 struct db;
 struct event_base;
+struct http_limits;
 struct meters;
 
 struct worker {
-    int number;               /* from 0, for logs */
-    struct event_base *base;  /* lent */
-    struct db *db;            /* lent; NULL if the server was started without a database (tests) */
-    const char *database_url; /* lent: for a connection of one's own; NULL as db */
-    bool db_ready;            /* connected, and the schema is the one we know */
-    struct meters *meters;    /* lent; NULL: nothing is counted (tests) */
-    void *app;                /* what server_options.open() returned: the handlers' own, per worker */
+    int number;                       /* from 0, for logs */
+    struct event_base *base;          /* lent */
+    struct db *db;                    /* lent; NULL if the server was started without a database (tests) */
+    const char *database_url;         /* lent: for a connection of one's own; NULL as db */
+    bool db_ready;                    /* connected, and the schema is the one we know */
+    struct meters *meters;            /* lent; NULL: nothing is counted (tests) */
+    const struct http_limits *limits; /* lent */
+    void *app;                        /* what server_options.open() returned: the handlers' own, per worker */
 };

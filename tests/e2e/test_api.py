@@ -260,6 +260,37 @@ class Create(Api):
         connection.endheaders()
         self.assertEqual(Answer(connection.getresponse()).status, 413)
 
+    def test_small_values_take_no_large_memory(self):
+        body = b'{"taskDefinition":"a","schedule":"0 0 0 * * 1 1 2099","pad":[' + b"{}," * 300000 + b"{}]}"
+        self.assertIn("more than 20000 values", self.call(400, "POST", "/jobs", body).text)
+        body = body.replace(b"{}," * 300000, b"{}," * 19900)
+        self.call(201, "POST", "/jobs", body)
+
+    def test_limits_are_settings(self):
+        daemon = stack.start_webapid(ECSS_MAX_URI_BYTES="600", ECSS_MAX_HEADERS="8", ECSS_MAX_HEADER_BYTES="2000", ECSS_MAX_BODY_BYTES="1100",
+                                     ECSS_MAX_IMPORT_BYTES="3000", ECSS_MAX_JSON_DEPTH="8")
+        self.addCleanup(daemon.stop)
+        job = {"id": "a", "schedule": LATER}
+        lines = [json.dumps({"id": f"j{n}", "schedule": LATER, "pad": "x" * pad}).encode() + b"\n" for n, pad in enumerate((900, 1100))]
+        few = {f"X{n}": "1" for n in range(3)}  # http.client adds four or five
+        deep = json.dumps({**job, "deep": [[[[[[[[]]]]]]]]}).encode()
+
+        def ask(expected, says, method, path, body=None, **headers):
+            answer = call(method, path, body, daemon.address, **headers)
+            self.assertEqual(answer.status, expected, answer)
+            self.assertIn(says, answer.text)
+
+        ask(200, "jobs", "GET", "/jobs?after=&taskDefinition=" + "x" * 250)
+        ask(414, "longer than 600 bytes", "GET", "/jobs?x=" + "x" * 600)
+        ask(200, "jobs", "GET", "/jobs", **few)
+        ask(431, "more than 8 headers", "GET", "/jobs", **few, **{f"Y{n}": "1" for n in range(6)})
+        ask(431, "longer than 2000 bytes", "GET", "/jobs", X="x" * 2000)
+        ask(413, "larger than 1100 bytes", "POST", "/jobs", {**job, "pad": "x" * 1100})
+        ask(400, "nested deeper than 8 levels", "POST", "/jobs", deep)
+        ask(200, '"created":2,"failed":2', "POST", "/jobs/import?mode=best-effort", lines[0] + lines[1] + deep + b"\n" +
+            json.dumps(job).encode(), Content_Type="application/x-ndjson")
+        ask(413, "larger than 3000 bytes", "POST", "/jobs/import", lines[0] * 4, Content_Type="application/x-ndjson")
+
     def test_a_hostile_body_costs_little(self):
         for body in (b'{"' + b"k" * 500000 + b'":1}', b"[" * 1000000, b'{"a":' * 200000,
                      b"{" + b",".join(b'"%d":0' % n for n in range(80000)) + b"}", b'{"schedule":"' + b"," * 900000 + b'"}',

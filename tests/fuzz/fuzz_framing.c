@@ -1,11 +1,13 @@
 /* What framing takes for a request does not depend on how the bytes are cut, and what it understood, written
- * down plainly, is understood in the same way again. The first byte says how long the pieces are. */
+ * down plainly, is understood in the same way again. The first byte says how long the pieces are, and whether
+ * little is allowed. */
 #include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "framing.h"
+#include "http_limits.h"
 
 static size_t feed_whole(struct framing *framing, const uint8_t *data, size_t size)
 {
@@ -57,7 +59,8 @@ static void expect_bounds(const struct framing *framing)
 {
     const char *path = framing_path(framing);
 
-    expect(framing->body.len <= HTTP_BODY_MAX && framing->head.len <= HTTP_HEADER_BLOCK_MAX);
+    expect(framing->body.len <= framing->limits->body && framing->head.len <= framing->limits->head);
+    expect(framing->header_count <= framing->limits->headers);
     expect(!buf_full(&framing->head) && !buf_full(&framing->body));
     if (framing->state == FRAMING_REFUSED)
         expect(framing->status >= 400 && framing->status <= 505 && framing->why != NULL);
@@ -85,16 +88,20 @@ static void put_plainly(const struct framing *framing, struct buf *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct framing whole, pieces, again;
+    static const struct http_limits tight = {.uri = 16, .head = 128, .headers = 4, .body = 32, .import = 32};
+    const struct http_limits *limits = &http_limits_default;
     size_t piece, used;
 
     if (size == 0)
         return 0;
     piece = data[0] % 16 + 1U;
+    if (data[0] >= 128)
+        limits = &tight;
     data++;
     size--;
-    framing_init(&whole);
-    framing_init(&pieces);
-    framing_init(&again);
+    framing_init(&whole, limits);
+    framing_init(&pieces, limits);
+    framing_init(&again, &http_limits_default);
     used = feed_whole(&whole, data, size);
     expect(used <= size && feed_pieces(&pieces, data, size, piece) == used);
     expect_same_message(&whole, &pieces);
@@ -102,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (whole.state == FRAMING_DONE) {
         AUTO_BUF struct buf text = {0};
 
-        buf_init(&text, 2 * HTTP_BODY_MAX);
+        buf_init(&text, 2 * http_limits_default.body);
         put_plainly(&whole, &text);
         expect(feed_whole(&again, (const uint8_t *)text.data, text.len) == text.len);
         expect_same_message(&whole, &again);

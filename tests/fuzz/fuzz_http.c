@@ -47,7 +47,7 @@ static const struct route routes[] = {
 
 static const char *const origins[] = {"https://a.example", NULL};
 /* Deadlines that no stall of a busy machine reaches. */
-static const struct server_options options = {
+static struct server_options options = {
     .workers = 1,
     .router = {routes, sizeof routes / sizeof routes[0]},
     .origins = origins,
@@ -74,6 +74,7 @@ static void set_up(void)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     log_init(LOG_LEVEL_CRITICAL, LOG_FORMAT_TEXT);
+    options.limits = http_limits_default;
     name_len = sizeof name.sun_family; /* the kernel chooses an abstract name */
     expect(bind(fd, (const struct sockaddr *)&name, name_len) == 0 && listen(fd, 8) == 0);
     name_len = sizeof name;
@@ -136,7 +137,7 @@ static int count_good(const uint8_t *data, size_t size)
     struct framing framing;
     int good = 0;
 
-    framing_init(&framing);
+    framing_init(&framing, &options.limits);
     for (size_t at = 0; at < size;) {
         at += framing_feed(&framing, (const char *)data + at, size - at);
         if (framing.state != FRAMING_DONE)

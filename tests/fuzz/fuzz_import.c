@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "http_limits.h"
 #include "job_import.h"
 #include "job_json.h"
 #include "json.h"
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (zones == NULL)
         zones = zones_new(NULL);
-    job_import_init(&im, (const char *)data, size);
+    job_import_init(&im, (const char *)data, size, &http_limits_default);
     do {
         while (!job_import_read(&im, 3, zones, 1800000000))
             continue;

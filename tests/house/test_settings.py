@@ -61,6 +61,17 @@ class Settings(unittest.TestCase):
         self.assertEqual(said.returncode, 78)
         self.assertIn("AWS_CA_BUNDLE: the CA bundle /no/such/ca.pem cannot be read: No such file", said.stderr)
 
+    def test_limits_of_requests_fit_each_other(self):
+        said = run("webapid", "--check-config", ECSS_MAX_URI_BYTES="8001", ECSS_MAX_HEADERS="7", ECSS_MAX_HEADER_BYTES="65537",
+                   ECSS_MAX_BODY_BYTES="8388609", ECSS_MAX_IMPORT_BYTES="1", ECSS_MAX_JSON_DEPTH="33")
+        self.assertEqual(said.returncode, 78)
+        for name in ("URI_BYTES", "HEADERS", "HEADER_BYTES", "BODY_BYTES", "IMPORT_BYTES", "JSON_DEPTH"):
+            self.assertRegex(said.stderr, rf"(?m)^webapid: ECSS_MAX_{name} must be ")
+        for uri, status in (("512", 0), ("513", 78)):
+            said = run("webapid", "--check-config", ECSS_MAX_HEADER_BYTES="1024", ECSS_MAX_URI_BYTES=uri)
+            self.assertEqual(said.returncode, status)
+            self.assertEqual("ECSS_MAX_HEADER_BYTES must be at least 512 more than ECSS_MAX_URI_BYTES" in said.stderr, status == 78)
+
     def test_a_value_may_name_another_variable(self):
         said = run("scheduld", "--check-config", **AWS, STAGE="test", ECSS_ECS_CLUSTER="main-{STAGE}", ECSS_NAME="sched-{AWS_REGION}")
         self.assertEqual(said.returncode, 0, said.stderr)

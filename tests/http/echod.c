@@ -1,7 +1,7 @@
 /*
  * webapid's HTTP side with other handlers: they answer what they were given, at once or later, so that a test
  * sees what reaches a handler. Set up by the environment: LISTEN, WORKERS, ORIGINS, MAX_CONNECTIONS,
- * MAX_PER_ADDRESS and REQUEST_MS, IDLE_MS, ANSWER_MS and DRAIN_MS.
+ * MAX_PER_ADDRESS, MAX_URI, MAX_HEAD, MAX_HEADERS, MAX_BODY and REQUEST_MS, IDLE_MS, ANSWER_MS and DRAIN_MS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "reply.h"
 #include "server.h"
 
-enum { BODY_MAX = 4 << 20, WORDS_MAX = 16 };
+enum { BODY_MAX = 32 << 20, WORDS_MAX = 16 };
 
 /* ---- Handlers ---- */
 
@@ -222,6 +222,12 @@ int main(void)
         .idle_timeout_ms = number("IDLE_MS", 30000),
         .answer_timeout_ms = number("ANSWER_MS", 30000),
         .drain_timeout_ms = number("DRAIN_MS", 10000),
+        .limits = {.uri = (size_t)number("MAX_URI", (int)http_limits_default.uri),
+                   .head = (size_t)number("MAX_HEAD", (int)http_limits_default.head),
+                   .headers = (size_t)number("MAX_HEADERS", (int)http_limits_default.headers),
+                   .body = (size_t)number("MAX_BODY", (int)http_limits_default.body),
+                   .import = http_limits_default.import,
+                   .json = http_limits_default.json},
         .max_connections = number("MAX_CONNECTIONS", 1000),
         .max_per_address = number("MAX_PER_ADDRESS", 1000),
         .open = open_worker,

@@ -74,6 +74,34 @@ class Sizes(unittest.TestCase):
             client.socket.close()
 
 
+class Settings(unittest.TestCase):
+    """Each limit set to another value is the one that counts, in what is answered as well."""
+
+    def refused(self, echod, data):
+        with echod.connect() as client:
+            client.send(data)
+            answer = client.answer()
+            return answer.status, answer.error()["message"]
+
+    def test_little(self):
+        with Echod(MAX_URI=600, MAX_HEAD=2000, MAX_HEADERS=8, MAX_BODY=1500) as echod:
+            self.assertEqual(self.refused(echod, head("GET", "/" + "a" * 600)), (414, "The URI is longer than 600 bytes."))
+            self.assertEqual(self.refused(echod, head("GET", "/", *[f"X{i}: 1" for i in range(8)])), (431, "There are more than 8 headers."))
+            self.assertEqual(self.refused(echod, head("GET", "/", "X: " + "a" * 2000)),
+                             (431, "Request line, headers and trailers are longer than 2000 bytes."))
+            large = (413, "The body is larger than 1500 bytes.")
+            self.assertEqual(self.refused(echod, head("POST", "/echo/x", "Content-Length: 1501")), large)
+            self.assertEqual(self.refused(echod, head("POST", "/echo/x", "Transfer-Encoding: chunked") + b"5dd\r\n"), large)
+            self.assertEqual(echod.ask(head("POST", "/echo/" + "a" * 594, *[f"X{i}: 1" for i in range(6)], body=b"a" * 1500)).status, 200)
+
+    def test_much(self):
+        """All that can be allowed is handled: by libevhtp, too."""
+        with Echod(MAX_URI=8000, MAX_HEAD=65536, MAX_HEADERS=256, MAX_BODY=8 << 20) as echod:
+            request = head("POST", "/echo/" + "a" * 7994, *["X: " + "x" * 200] * 254, body=b"a" * (8 << 20))
+            answer = echod.ask(request)
+            self.assertEqual((answer.status, answer.json()["param"]), (200, "a" * 7994))
+
+
 class Times(unittest.TestCase):
     def test_a_request_has_a_deadline_as_a_whole(self):
         with Echod(REQUEST_MS=400) as echod, echod.connect() as client:

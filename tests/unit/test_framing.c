@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
+#include "http_limits.h"
+#include "limits.h"
 #include "mem.h"
+#include "settings.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n"
 #define POST "POST /jobs HTTP/1.1\r\nHost: x\r\n"
@@ -196,7 +200,7 @@ static void check(void **state)
     struct framing framing;
     AUTO_FREE char *whole = NULL;
 
-    framing_init(&framing);
+    framing_init(&framing, &http_limits_default);
     whole = judge(&framing, c->text, len, len);
     if (c->status == 0)
         assert_int_equal(framing.state, FRAMING_DONE);
@@ -226,8 +230,18 @@ static int status_of(const struct framing *framing)
     return framing->state == FRAMING_REFUSED ? framing->status : framing->state == FRAMING_DONE ? 0 : -1;
 }
 
+/* Other limits than those that hold where nothing is set: the least and the most that can be. */
+static const struct http_limits least = {
+    .uri = 512, .head = 1024, .headers = 8, .body = 1024, .import = 1024};
+static const struct http_limits most = {.uri = HTTP_URI_MAX,
+                                        .head = HTTP_HEADER_BLOCK_MAX,
+                                        .headers = HTTP_HEADERS_MAX,
+                                        .body = HTTP_BODY_MAX,
+                                        .import = HTTP_IMPORT_MAX};
+static const struct http_limits *const all_limits[] = {&http_limits_default, &least, &most};
+
 /* A GET of a path with that many bytes, a slash included. */
-static int status_of_path(size_t len)
+static int status_of_path(const struct http_limits *limits, size_t len)
 {
     struct framing framing;
     AUTO_FREE char *path = mem_alloc(len + 1);
@@ -235,7 +249,7 @@ static int status_of_path(size_t len)
 
     memset(path, 'a', len);
     path[0] = '/';
-    framing_init(&framing);
+    framing_init(&framing, limits);
     feed(&framing, "GET ");
     feed(&framing, path);
     feed(&framing, " HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -246,28 +260,32 @@ static int status_of_path(size_t len)
 
 static void paths_have_a_limit(void **state)
 {
-    struct framing framing;
-
     (void)state;
-    assert_int_equal(status_of_path(HTTP_URI_MAX), 0);
-    assert_int_equal(status_of_path(HTTP_URI_MAX + 1), 414);
-    assert_int_equal(status_of_path(2 * HTTP_URI_MAX), 414);
-    /* Also of a line that never ends, and before its end. */
-    framing_init(&framing);
-    for (int i = 0; i < 1000; i++)
-        feed(&framing, "0123456789");
-    assert_int_equal(status_of(&framing), 414);
-    framing_done(&framing);
+    for (size_t i = 0; i < ARRAY_LEN(all_limits); i++) {
+        const struct http_limits *limits = all_limits[i];
+        struct framing framing;
+
+        assert_int_equal(status_of_path(limits, limits->uri), 0);
+        assert_int_equal(status_of_path(limits, limits->uri + 1), 414);
+        assert_int_equal(status_of_path(limits, 2 * limits->uri), 414);
+        /* Also of a line that never ends, and before its end. */
+        framing_init(&framing, limits);
+        for (int n = 0; n < 1000; n++)
+            feed(&framing, "0123456789");
+        assert_int_equal(status_of(&framing), 414);
+        framing_done(&framing);
+    }
+    assert_int_equal(status_of_path(&least, 512), 0);
 }
 
-static int status_of_headers(size_t count, size_t value_len)
+static int status_of_headers(const struct http_limits *limits, size_t count, size_t value_len)
 {
     struct framing framing;
     AUTO_FREE char *value = mem_alloc(value_len + 1);
     int status;
 
     memset(value, 'v', value_len);
-    framing_init(&framing);
+    framing_init(&framing, limits);
     feed(&framing, GET);
     for (size_t i = 1; i < count; i++) {
         feed(&framing, "X: ");
@@ -285,10 +303,86 @@ static void headers_have_a_limit(void **state)
     const size_t others = sizeof(GET "\r\n") - 1 + sizeof "X: \r\n" - 1;
 
     (void)state;
-    assert_int_equal(status_of_headers(HTTP_HEADERS_MAX, 1), 0);
-    assert_int_equal(status_of_headers(HTTP_HEADERS_MAX + 1, 1), 431);
-    assert_int_equal(status_of_headers(2, HTTP_HEADER_BLOCK_MAX - others), 0);
-    assert_int_equal(status_of_headers(2, HTTP_HEADER_BLOCK_MAX - others + 1), 431);
+    for (size_t i = 0; i < ARRAY_LEN(all_limits); i++) {
+        const struct http_limits *limits = all_limits[i];
+
+        assert_int_equal(status_of_headers(limits, limits->headers, 1), 0);
+        assert_int_equal(status_of_headers(limits, limits->headers + 1, 1), 431);
+        assert_int_equal(status_of_headers(limits, 2, limits->head - others), 0);
+        assert_int_equal(status_of_headers(limits, 2, limits->head - others + 1), 431);
+    }
+}
+
+/* The answer to a body of that length, whose first half has come; in chunks: to chunks of that length. */
+static int status_of_body(const struct http_limits *limits, framing_limit_fn *limit, size_t length,
+                          bool chunked)
+{
+    struct framing framing;
+    AUTO_FREE char *head =
+        chunked ? mem_printf("%zx\r\n", length) : mem_printf("Content-Length: %zu\r\n\r\n", length);
+    int status;
+
+    framing_init(&framing, limits);
+    framing.limit = limit;
+    feed(&framing, chunked ? POST "Transfer-Encoding: chunked\r\n\r\n" : POST);
+    feed(&framing, head);
+    status = status_of(&framing);
+    if (status == 413) {
+        AUTO_FREE char *why = mem_printf("The body is larger than %zu bytes.", length - 1);
+
+        assert_string_equal(framing.why, why);
+    }
+    framing_done(&framing);
+    return status;
+}
+
+static size_t as_import(void *arg, struct framing *framing)
+{
+    (void)arg;
+    return framing->limits->import;
+}
+
+static void bodies_have_a_limit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(all_limits); i++) {
+        const struct http_limits *limits = all_limits[i];
+
+        for (int chunked = 0; chunked < 2; chunked++) {
+            assert_int_equal(status_of_body(limits, NULL, limits->body, chunked), -1);
+            assert_int_equal(status_of_body(limits, NULL, limits->body + 1, chunked), 413);
+            assert_int_equal(status_of_body(limits, as_import, limits->import, chunked), -1);
+            assert_int_equal(status_of_body(limits, as_import, limits->import + 1, chunked), 413);
+        }
+    }
+}
+
+static const char *nothing_set(const char *name, void *arg)
+{
+    (void)name;
+    (void)arg;
+    return NULL;
+}
+
+/* The table of settings has them as text. */
+static void limits_are_those_of_the_settings(void **state)
+{
+    AUTO_BUF struct buf mistakes = {0};
+    struct settings settings = {0};
+    struct http_limits limits;
+
+    (void)state;
+    buf_init(&mistakes, 1024);
+    assert_true(config_read(&settings_config, nothing_set, NULL, &settings, &mistakes));
+    limits = settings_limits(&settings);
+    config_done(&settings_config, &settings);
+    assert_int_equal(limits.uri, http_limits_default.uri);
+    assert_int_equal(limits.head, http_limits_default.head);
+    assert_int_equal(limits.headers, http_limits_default.headers);
+    assert_int_equal(limits.body, http_limits_default.body);
+    assert_int_equal(limits.import, http_limits_default.import);
+    assert_int_equal(limits.json.depth, http_limits_default.json.depth);
+    assert_int_equal(limits.json.values, http_limits_default.json.values);
 }
 
 static void trailers_have_a_limit(void **state)
@@ -296,7 +390,7 @@ static void trailers_have_a_limit(void **state)
     struct framing framing;
 
     (void)state;
-    framing_init(&framing);
+    framing_init(&framing, &http_limits_default);
     feed(&framing, POST "Transfer-Encoding: chunked\r\n\r\n0\r\n");
     for (int i = 0; i < 2000; i++)
         feed(&framing, "X: 12345\r\n");
@@ -317,15 +411,15 @@ static void many_small_chunks_are_fine(void **state)
     struct framing framing;
 
     (void)state;
-    framing_init(&framing);
+    framing_init(&framing, &http_limits_default);
     feed(&framing, POST "Transfer-Encoding: chunked\r\n\r\n");
-    for (int i = 0; i < HTTP_BODY_MAX; i++)
+    for (int i = 0; i < (int)http_limits_default.body; i++)
         framing_feed(&framing, "1\r\na\r\n", 6);
-    assert_int_equal(framing.body.len, HTTP_BODY_MAX);
+    assert_int_equal(framing.body.len, http_limits_default.body);
     feed(&framing, "0\r\n\r\n");
     assert_int_equal(status_of(&framing), 0);
     framing_reset(&framing);
-    assert_true(framing.body.cap < HTTP_BODY_MAX);
+    assert_true(framing.body.cap < http_limits_default.body);
     framing_done(&framing);
 }
 
@@ -350,7 +444,7 @@ static void connections_stay_or_not(void **state)
     struct framing framing;
 
     (void)state;
-    framing_init(&framing);
+    framing_init(&framing, &http_limits_default);
     for (size_t i = 0; i < ARRAY_LEN(alive); i++) {
         framing_reset(&framing);
         feed(&framing, alive[i].text);
@@ -366,7 +460,7 @@ static void headers_are_found(void **state)
     size_t next = 0;
 
     (void)state;
-    framing_init(&framing);
+    framing_init(&framing, &http_limits_default);
     assert_false(framing_begun(&framing));
     assert_string_equal(framing_method(&framing), "");
     assert_string_equal(framing_path(&framing), "");
@@ -388,13 +482,19 @@ static void headers_are_found(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(cases) + 6] = {
-        cmocka_unit_test(paths_have_a_limit),      cmocka_unit_test(headers_have_a_limit),
-        cmocka_unit_test(trailers_have_a_limit),   cmocka_unit_test(many_small_chunks_are_fine),
-        cmocka_unit_test(connections_stay_or_not), cmocka_unit_test(headers_are_found),
+    enum { MORE = 8 };
+    struct CMUnitTest tests[ARRAY_LEN(cases) + MORE] = {
+        cmocka_unit_test(paths_have_a_limit),
+        cmocka_unit_test(headers_have_a_limit),
+        cmocka_unit_test(trailers_have_a_limit),
+        cmocka_unit_test(bodies_have_a_limit),
+        cmocka_unit_test(limits_are_those_of_the_settings),
+        cmocka_unit_test(many_small_chunks_are_fine),
+        cmocka_unit_test(connections_stay_or_not),
+        cmocka_unit_test(headers_are_found),
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        tests[i + 6] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, &cases[i]};
+        tests[i + MORE] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, &cases[i]};
     return cmocka_run_group_tests_name("framing", tests, NULL, NULL);
 }

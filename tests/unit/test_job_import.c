@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "limits.h"
+#include "http_limits.h"
 #include "mem.h"
 #include "zone.h"
 
@@ -41,7 +41,7 @@ static void read_all(struct job_import *im, const char *body, size_t len, int li
 {
     struct zones *zones = zones_new(NULL);
 
-    job_import_init(im, body, len);
+    job_import_init(im, body, len, &http_limits_default);
     while (!job_import_read(im, lines, zones, 0))
         continue;
     zones_free(zones);
@@ -93,7 +93,7 @@ static void a_turn_is_bounded(void **state UNUSED)
     memset(body, ' ', LINE * LINES);
     for (size_t i = 0; i < LINES; i++)
         body[i * LINE + LINE - 1] = '\n';
-    job_import_init(&im, body, LINE * LINES);
+    job_import_init(&im, body, LINE * LINES, &http_limits_default);
     for (; !job_import_read(&im, LINES, zones, 0); turns++)
         assert_true(im.at - body <= turns * (256 * 1024 + LINE));
     assert_int_equal(turns, 4);
@@ -109,7 +109,7 @@ static void results_are_bounded(void **state)
 
     (void)state;
     buf_init(&buf, 1 << 20);
-    job_import_init(&im, "", 0);
+    job_import_init(&im, "", 0, &http_limits_default);
     for (int i = 0; i < JOB_IMPORT_RESULTS + 5; i++)
         job_import_exists(&im, i + 1, "a");
     job_import_put_results(&buf, &im);
@@ -121,14 +121,15 @@ static void results_are_bounded(void **state)
 
 static void a_line_is_no_longer_than_a_body(void **state)
 {
-    const size_t len = HTTP_BODY_MAX + 1;
+    const size_t len = http_limits_default.body + 1;
     AUTO_FREE char *body = mem_alloc(len + 1);
     struct job_import im;
 
     (void)state;
     memset(body, 'x', len);
     read_all(&im, body, len, 1);
-    assert_string_equal(im.results.data, "{\"line\":1,\"message\":\"The line is longer than 1 MiB.\"}");
+    assert_string_equal(im.results.data,
+                        "{\"line\":1,\"message\":\"The line is longer than 1048576 bytes.\"}");
     job_import_done(&im);
 }
 

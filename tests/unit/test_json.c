@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limits.h"
+#include "mem.h"
+
 struct bad_case {
     const char *name, *text;
     size_t len; /* 0: strlen(text) */
@@ -77,7 +80,6 @@ static struct bad_case bad_cases[] = {
     {"beyond 64 bits", "[18446744073709551616]", 0, "line 1, column 2: this number does not fit 64 bits"},
     {"below 64 bits", "-9223372036854775809", 0, "line 1, column 1: this number does not fit 64 bits"},
     {"beyond a double", "1e400", 0, "line 1, column 1: this number is too large"},
-    {"17 levels", "[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", 0, "line 1, column 17: nested deeper than 16 levels"},
 };
 
 static void check_bad(void **state)
@@ -110,7 +112,6 @@ static struct good_case good_cases[] = {
     {"a surrogate pair", "\"\\ud83d\\ude00\"", "\"\xF0\x9F\x98\x80\""},
     {"UTF-8 of every length", "\"a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\"",
      "\"a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80\""},
-    {"16 levels", "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]", "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]"},
     {"the same name in two objects", "[{\"a\":1},{\"a\":2}]", "[{\"a\":1},{\"a\":2}]"},
 };
 
@@ -134,6 +135,49 @@ static struct json_object *parsed(const char *text)
 
     assert_true(json_parse(text, strlen(text), &value, NULL));
     return value;
+}
+
+/* That many lists, one in another, with so many levels allowed; 0: as json_parse() has it. */
+static bool parses_levels(size_t levels, int allowed, struct err *err)
+{
+    AUTO_JSON struct json_object *value = NULL;
+    AUTO_FREE char *text = mem_alloc(2 * levels + 1);
+
+    memset(text, '[', levels);
+    memset(text + levels, ']', levels);
+    return allowed == 0
+               ? json_parse(text, 2 * levels, &value, err)
+               : json_parse_within((struct json_bounds){allowed, 1000}, text, 2 * levels, &value, err);
+}
+
+static void depth_has_a_limit(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    for (int allowed = 1; allowed <= JSON_DEPTH_MAX; allowed++) {
+        assert_true(parses_levels((size_t)allowed, allowed, &err));
+        assert_false(parses_levels((size_t)allowed + 1, allowed, &err));
+    }
+    assert_false(parses_levels(17, 16, &err));
+    assert_string_equal(err.text, "line 1, column 17: nested deeper than 16 levels");
+    assert_true(parses_levels(JSON_DEPTH_MAX, 0, &err));
+    assert_false(parses_levels(JSON_DEPTH_MAX + 1, 0, &err));
+}
+
+static void values_have_a_limit(void **state)
+{
+    static const char text[] = "[{\"a\":1},\"b\",null]";
+    struct json_bounds bounds = {.depth = 4, .values = 5};
+    struct json_object *value = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_true(json_parse_within(bounds, text, strlen(text), &value, &err));
+    json_release(value);
+    bounds.values--;
+    assert_false(json_parse_within(bounds, text, strlen(text), &value, &err));
+    assert_string_equal(err.text, "line 1, column 14: more than 4 values");
 }
 
 static void getters_check_types(void **state)
@@ -251,12 +295,11 @@ static void every_character_survives(void **state)
 
 int main(void)
 {
-    enum { BAD = ARRAY_LEN(bad_cases), GOOD = ARRAY_LEN(good_cases), REST = 4 };
+    enum { BAD = ARRAY_LEN(bad_cases), GOOD = ARRAY_LEN(good_cases), REST = 6 };
     struct CMUnitTest tests[BAD + GOOD + REST] = {
-        cmocka_unit_test(getters_check_types),
-        cmocka_unit_test(optional_getters_leave_what_is_missing),
-        cmocka_unit_test(writer_escapes),
-        cmocka_unit_test(every_character_survives),
+        cmocka_unit_test(depth_has_a_limit),   cmocka_unit_test(values_have_a_limit),
+        cmocka_unit_test(getters_check_types), cmocka_unit_test(optional_getters_leave_what_is_missing),
+        cmocka_unit_test(writer_escapes),      cmocka_unit_test(every_character_survives),
     };
     size_t n = REST;
 
