@@ -208,6 +208,27 @@ static void expire(struct db *db, struct query *query)
     query_fail(db, query, &err);
 }
 
+/* From when on a query is not sent any more: it may have to wait for a lock, and its deadline in flight would
+ * cost the connection. */
+static int64_t latest_start(const struct db *db, const struct query *query)
+{
+    int wait_ms = db->options.lock_timeout_ms;
+
+    return query->deadline_at - (wait_ms < query->deadline_ms / 2 ? wait_ms : query->deadline_ms / 2);
+}
+
+void queue_expire(struct db *db)
+{
+    struct query *query, *next;
+    int64_t now = now_ms();
+
+    for (query = TAILQ_FIRST(&db->queue); query != NULL; query = next) {
+        next = TAILQ_NEXT(query, link);
+        if (query->done != NULL && query->on_row == NULL && latest_start(db, query) <= now)
+            expire(db, query);
+    }
+}
+
 static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
     struct db *db = arg;

@@ -14,6 +14,11 @@
  * statements that name their row (db_stmt.locks) are sent in the order of these names. Nobody can tell: what
  * is in one group was asked while none of it had been answered.
  *
+ * With lock_timeout_ms, who waits so long for another session's lock fails, and with it those of its group
+ * that name the same row; it is not run again. All others of the group are, together, so that one locked row
+ * holds up its neighbours for that time and no longer. Nothing is begun that could not wait so long and still
+ * be answered before its deadline.
+ *
  * Every query is answered exactly once, by a callback from the loop, never from inside the call that asked.
  * A callback may ask again, and may free the db. ERR_UNAVAILABLE means: try again later; unless the text says
  * that nothing was done, a write may have happened (the connection was lost before its answer), so make
@@ -61,7 +66,7 @@ struct db_options {
     int connect_timeout_ms;       /* for one attempt; 0: the default above */
     int deadline_ms; /* a query that has no answer by then fails, UNAVAILABLE; 0: the default above */
     int statement_timeout_ms; /* of the session; 0: the deadline; -1: none. Streams have none */
-    int lock_timeout_ms;      /* of the session; 0: none */
+    int lock_timeout_ms;      /* of the session, much less than the deadline; 0: none */
     size_t queue_max;         /* queries not answered; one more fails, UNAVAILABLE; 0: the default above */
     bool wait_while_down; /* without a connection a query waits until its deadline; else it fails at once */
     const char *session_options; /* more settings of the session, as "-c name=value -c ..."; NULL: none */
@@ -114,6 +119,11 @@ int64_t db_last_answer_us(const struct db *db);
 size_t db_pending(const struct db *db);
 /* The server's process id of this connection, 0 if down: what pg_terminate_backend takes. */
 int db_backend_pid(const struct db *db);
+
+/* What an error was about: it waited for a lock of another session for lock_timeout_ms, and was not done; it
+ * ran into another transaction (a deadlock, say), and was not done, and may work at once. */
+bool db_err_is_lock(const struct err *err);
+bool db_err_is_clash(const struct err *err);
 
 /* Reading a result. A row or column that does not exist is a broken invariant. */
 int db_rows(const struct db_result *result);

@@ -22,6 +22,7 @@
 enum {
     READ_MAX_US = 2000, /* reading rows for this long, then the loop has its turn */
     READ_LOOK_AT_CLOCK = 64,
+    SOLO_MAX = 4, /* in flight, each of which may wait for a lock */
 };
 
 /* --- sending --- */
@@ -153,7 +154,9 @@ static bool launch(struct db *db)
     if (query->on_row != NULL)
         return launch_first(db, true);
     if (query->solo) {
-        for (int n = 0; n < DB_GROUP_MAX && query != NULL && query->solo; n++) {
+        int most = db->options.lock_timeout_ms > 0 ? SOLO_MAX : DB_GROUP_MAX;
+
+        for (int n = 0; n < most && query != NULL && query->solo; n++) {
             if (!launch_first(db, true))
                 return false;
             if (query->preparing) /* the next one may need to know whether that worked */
@@ -197,7 +200,11 @@ static void begin(struct db *db)
 
 void flight_start(struct db *db)
 {
-    if (!TAILQ_EMPTY(&db->flight) || TAILQ_EMPTY(&db->queue))
+    if (!TAILQ_EMPTY(&db->flight))
+        return;
+    if (db->options.lock_timeout_ms > 0)
+        queue_expire(db);
+    if (TAILQ_EMPTY(&db->queue))
         return;
     if (!launch(db)) {
         send_failed(db);
@@ -250,36 +257,68 @@ static void set_err(struct err **into, const struct err *err)
     **into = *err;
 }
 
-static void run_again(struct query *query, struct queries *again)
+static void run_again(struct query *query, bool solo, struct queries *again)
 {
     free(query->err);
     PQclear(query->result);
     query->err = NULL;
     query->result = NULL;
-    query->solo = true;
+    query->solo |= solo;
     query->preparing = query->ends_group = false;
     TAILQ_INSERT_TAIL(again, query, link);
 }
 
-/* The first group in flight was undone by the server. Who is alone in it gets the error, and who ran too long
- * must not do so again; all others are run again, in their order, before what came after them. */
+/* Who waited in vain for another session's lock; NULL: nobody. */
+static const struct query *find_held_up(const struct db *db)
+{
+    const struct query *query;
+
+    TAILQ_FOREACH(query, &db->flight, link)
+    {
+        if (query->done != NULL && query->err != NULL && db_err_is_lock(query->err))
+            return query;
+        if (query->ends_group)
+            break;
+    }
+    return NULL;
+}
+
+static bool locks_same_row(const struct query *one, const struct query *other)
+{
+    return locked_row(one)[0] != '\0' && strcmp(locked_row(one), locked_row(other)) == 0;
+}
+
+/* Where there is a lock in the way, the error of one is also that of others. NULL: it can be run again. */
+static const struct err *final_err(const struct query *query, const struct query *held_up)
+{
+    if (query->err != NULL && query->final)
+        return query->err;
+    return held_up != NULL && locks_same_row(query, held_up) ? held_up->err : NULL;
+}
+
+/* The first group in flight was undone by the server. Who is alone in it gets the error, and who ran or
+ * waited too long must not do so again; all others are run again, in their order, before what came after
+ * them: one by one, as any of them may fail, but together if only a lock was in the way of one. */
 static void undo_group(struct db *db)
 {
     struct queries again = TAILQ_HEAD_INITIALIZER(again);
+    const struct query *held_up = find_held_up(db);
     struct query *query;
     bool alone = is_alone(db), last = false;
 
     while (!last && (query = TAILQ_FIRST(&db->flight)) != NULL) {
+        const struct err *err = final_err(query, held_up);
+
         TAILQ_REMOVE(&db->flight, query, link);
         last = query->ends_group;
         if (query->done == NULL)
             query_free(query);
         else if (alone)
             query_fail(db, query, query->err != NULL ? query->err : db->group_err);
-        else if (query->err != NULL && query->final)
-            query_fail(db, query, query->err);
+        else if (err != NULL)
+            query_fail(db, query, err);
         else
-            run_again(query, &again);
+            run_again(query, held_up == NULL, &again);
     }
     TAILQ_CONCAT(&again, &db->queue, link);
     TAILQ_CONCAT(&db->queue, &again, link);
@@ -355,7 +394,7 @@ static bool on_error(struct db *db, const PGresult *result)
     if (db->stage == STAGE_SYNC)
         return true;
     set_err(&db->cur->err, &err);
-    db->cur->final = sqlstate_is(result, "57014");
+    db->cur->final = sqlstate_is(result, "57014") || db_err_is_lock(&err);
     if (db->stage == STAGE_PREPARE)
         set_unprepared(db, db->cur->stmt);
     if (is_useless(result) || (db->cur->done == NULL && db->cur->solo)) { /* the latter: no LISTEN, no use */

@@ -112,8 +112,9 @@ struct query *query_new(struct db *db, const struct db_stmt *stmt, const char *c
                         int deadline_ms);
 void query_free(struct query *query);
 void query_fail(struct db *db, struct query *query, const struct err *err); /* to landed; it is in no list */
-void queue_down(struct db *db); /* there is no connection: what may not wait for one fails */
-void settle(struct db *db);     /* all callbacks that are due; db may be gone afterwards */
+void queue_expire(struct db *db); /* what is in no time to be begun fails */
+void queue_down(struct db *db);   /* there is no connection: what may not wait for one fails */
+void settle(struct db *db);       /* all callbacks that are due; db may be gone afterwards */
 void arm_deadline(struct db *db, int64_t deadline_at);
 void kick(struct db *db);
 void arm_ms(struct event *event, int64_t ms);

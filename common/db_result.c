@@ -80,9 +80,21 @@ bool err_from_result(struct err *err, const PGresult *result)
         err_set(err, kind_of(state), "the database says: %s%s%s (SQLSTATE %s)",
                 message == NULL ? "?" : message, hint == NULL ? "" : "; ", hint == NULL ? "" : hint, state);
     }
-    if (err != NULL)
-        one_line(err->text);
+    if (err == NULL)
+        return false;
+    one_line(err->text);
+    snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state == NULL ? "" : state);
     return false;
+}
+
+bool db_err_is_lock(const struct err *err)
+{
+    return strcmp(err->sqlstate, "55P03") == 0;
+}
+
+bool db_err_is_clash(const struct err *err)
+{
+    return strcmp(err->sqlstate, "40P01") == 0 || strcmp(err->sqlstate, "40001") == 0;
 }
 
 /* libpq's messages name hosts, users and files, and no passwords. */

@@ -30,6 +30,7 @@ static PRINTF(4, 0) void set(struct err *err, enum err_kind kind, const char *fi
     vsnprintf(text, sizeof text, fmt, ap);
     trim_utf8(text, sizeof text);
     err->kind = kind;
+    err->sqlstate[0] = '\0';
     snprintf(err->field, sizeof err->field, "%s", field);
     memcpy(err->text, text, sizeof text);
 }

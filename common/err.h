@@ -25,12 +25,13 @@ enum err_kind {
     ERR_INTERNAL,    /* ours to mend */
 };
 
-enum { ERR_FIELD_SIZE = 128, ERR_TEXT_SIZE = 1024 };
+enum { ERR_FIELD_SIZE = 128, ERR_TEXT_SIZE = 1024, ERR_SQLSTATE_SIZE = 6 };
 
 struct err {
     enum err_kind kind;
     char field[ERR_FIELD_SIZE]; /* path of the field at fault, "" if none: "trigger.queueName" */
     char text[ERR_TEXT_SIZE];   /* a sentence without a full stop; cut at a UTF-8 boundary if too long */
+    char sqlstate[ERR_SQLSTATE_SIZE]; /* the database's own code, "" if it is none of its errors */
 };
 
 /* All four return false. */

@@ -136,6 +136,7 @@ void pg_on_answer(void *arg, const struct db_result *result, const struct err *e
     if (err != NULL) {
         assert_null(result);
         answer->kind = err->kind;
+        answer->locked = db_err_is_lock(err);
         snprintf(answer->text, sizeof answer->text, "%s", err->text);
         return;
     }

@@ -24,6 +24,7 @@ struct answer {
     int times; /* that it was answered: to be 1 */
     enum err_kind kind;
     char text[ERR_TEXT_SIZE];
+    bool locked; /* by another session */
     int rows;
     int64_t affected;
     char value[256]; /* of the first column of the first row; "NULL" */

@@ -422,6 +422,79 @@ static void who_runs_too_long_is_not_run_again(void **state)
     pg_close(pg);
 }
 
+static const struct db_stmt touch_g = {
+    .name = "touch_g",
+    .sql = "UPDATE g SET parent = NULL WHERE id = $1::int RETURNING pg_current_xact_id()",
+    .params = 1,
+    .locks = 1,
+};
+
+/* Ten rows, and somebody whose transaction has those that the condition says. */
+static struct pg *lock_rows(const char *condition)
+{
+    AUTO_FREE char *lock =
+        mem_printf("SELECT count(*) FROM (SELECT FROM g WHERE %s FOR UPDATE) AS locked", condition);
+    struct pg *holder = pg_open(NULL);
+
+    pg_value(holder, "DROP TABLE IF EXISTS g");
+    pg_value(holder, "CREATE TABLE g (id int PRIMARY KEY, parent int)");
+    pg_value(holder, "INSERT INTO g SELECT generate_series(0, 9)");
+    assert_int_equal(pg_run(holder, "BEGIN").kind, ERR_NONE);
+    pg_value(holder, lock);
+    return holder;
+}
+
+static void a_locked_row_holds_up_who_wants_it_and_nobody_else(void **state)
+{
+    const char *const rows[] = {"1", "2", "2", "3"};
+    struct db_options options = {.lock_timeout_ms = 500};
+    struct pg *holder = lock_rows("id = 2"), *pg = pg_open(&options);
+    struct answer answers[ARRAY_LEN(rows)] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        db_query(pg->db, &touch_g, &rows[i], pg_on_answer, &answers[i]);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        pg_wait(pg, &answers[i].times, 1);
+        pg_fail_unless(&answers[i], i == 1 || i == 2 ? ERR_UNAVAILABLE : ERR_NONE,
+                       i == 1 || i == 2 ? "SQLSTATE 55P03" : "", rows[i]);
+        assert_int_equal(answers[i].locked, i == 1 || i == 2);
+    }
+    assert_string_equal(answers[0].value, answers[3].value); /* in one transaction, as ever */
+    pg_close(holder);
+    assert_int_equal(pg_run(pg, "UPDATE g SET parent = 1 WHERE id = 2").kind, ERR_NONE);
+    pg_close(pg);
+}
+
+/* Each of them waits in vain. Who comes too late for that hears it in time, and the connection is not lost.
+ */
+static void where_all_rows_are_locked_nobody_waits_for_ever(void **state)
+{
+    enum { ROWS = 10 };
+    struct db_options options = {.lock_timeout_ms = 400, .deadline_ms = 2000};
+    struct pg *holder = lock_rows("true"), *pg = pg_open(&options);
+    struct answer answers[ROWS] = {0};
+    char id[ROWS][16];
+    int locked = 0;
+
+    (void)state;
+    for (int i = 0; i < ROWS; i++) {
+        snprintf(id[i], sizeof id[i], "%d", i);
+        db_query(pg->db, &touch_g, (const char *const[]){id[i]}, pg_on_answer, &answers[i]);
+    }
+    for (int i = 0; i < ROWS; i++) {
+        pg_wait(pg, &answers[i].times, 1);
+        pg_fail_unless(&answers[i], ERR_UNAVAILABLE, "", id[i]);
+        locked += answers[i].locked;
+        if (!answers[i].locked)
+            pg_fail_unless(&answers[i], ERR_UNAVAILABLE, "nothing was done", id[i]);
+    }
+    assert_in_range(locked, 1, ROWS - 1);
+    assert_int_equal(pg->downs, 0);
+    pg_close(holder);
+    pg_close(pg);
+}
+
 /* --- streams --- */
 
 struct stream {
@@ -797,6 +870,8 @@ static const struct CMUnitTest fixed[] = {
     WITH_G(a_great_many_are_several_groups),
     WITH_G(who_locks_the_same_rows_in_another_order_just_waits),
     cmocka_unit_test(who_runs_too_long_is_not_run_again),
+    cmocka_unit_test(a_locked_row_holds_up_who_wants_it_and_nobody_else),
+    cmocka_unit_test(where_all_rows_are_locked_nobody_waits_for_ever),
     WITH_PG(a_million_rows_take_no_memory_and_let_the_loop_turn),
     WITH_PG(a_stream_may_be_enough),
     WITH_PG(a_stream_may_break_in_the_middle),
