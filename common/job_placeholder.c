@@ -84,6 +84,16 @@ static size_t find(const struct part *part)
     return i;
 }
 
+/* So much of an unknown name is shown: cut, if need be, where a character ends. */
+static int shown_len(const struct part *part)
+{
+    size_t len = part->len < SHOWN_MAX ? part->len : SHOWN_MAX;
+
+    while (len < part->len && len > 0 && ((unsigned char)part->text[len] & 0xC0) == 0x80)
+        len--;
+    return (int)len;
+}
+
 bool job_placeholders_check(const char *text, const struct job_at *at)
 {
     struct scan scan = {.rest = text};
@@ -95,7 +105,7 @@ bool job_placeholders_check(const char *text, const struct job_at *at)
                 at,
                 "Unknown placeholder \"{{%.*s}}\"; there are {{jobId}}, {{fireTime}}, {{runId}} "
                 "and {{attempt}}. Write \"{{{{\" for \"{{\".",
-                (int)(part.len < SHOWN_MAX ? part.len : SHOWN_MAX), part.text);
+                shown_len(&part), part.text);
     }
     return true;
 }

@@ -64,6 +64,8 @@ enum { JSON_UTF8_MAX = 4 }; /* bytes of one character */
 size_t json_utf8_len(const char *s, size_t len);
 size_t json_utf8_encode(unsigned code, char out[static JSON_UTF8_MAX]);
 bool json_utf8_valid(const char *text, size_t len);
+void json_utf8_cut(
+    char *text); /* before the first byte that is not UTF-8, such as a character's first half */
 
 /* Appends s as a JSON string. Bytes that are no UTF-8 become U+FFFD, so that what is written is always JSON.
  */

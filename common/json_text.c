@@ -57,6 +57,15 @@ bool json_utf8_valid(const char *text, size_t len)
     return true;
 }
 
+void json_utf8_cut(char *text)
+{
+    size_t len = strlen(text), at = 0, step;
+
+    while (at < len && (step = json_utf8_len(text + at, len - at)) > 0)
+        at += step;
+    text[at] = '\0';
+}
+
 static void put_escaped(struct buf *buf, unsigned char c)
 {
     static const char names[] = "\"\\bfnrt", values[] = "\"\\\b\f\n\r\t";

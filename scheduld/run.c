@@ -131,8 +131,7 @@ void run_set_error(struct run *run, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(run->error, sizeof run->error, fmt, ap);
     va_end(ap);
-    for (size_t len = strlen(run->error); len > 0 && !json_utf8_valid(run->error, len); len--)
-        run->error[len - 1] = '\0'; /* cut within a character */
+    json_utf8_cut(run->error);
 }
 
 void run_put_chunks(struct buf *buf, const struct run *run)

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "json.h"
 #include "log.h"
 #include "mem.h"
 
@@ -53,6 +54,7 @@ void runner_say_why(struct fire *fire, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    json_utf8_cut(text);
     free(fire->why);
     fire->why = mem_strdup(text);
 }

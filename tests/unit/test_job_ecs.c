@@ -301,6 +301,23 @@ static void check_placeholders(void **state)
         assert_string_equal(text.data, c->result);
 }
 
+/* However long its name is, and whatever stands where it is cut. */
+static void an_unknown_placeholder_is_shown_in_utf8(void **state UNUSED)
+{
+    for (int before = 58; before < 70; before++) {
+        AUTO_JOB_REPORT struct job_report report = {0};
+        const struct job_at at = {&report, NULL, "x"};
+        AUTO_FREE char *text = mem_printf("{{%0*d\xE2\x82\xAC\xE2\x82\xAC}}", before, 0);
+        struct err err;
+
+        assert_false(job_placeholders_check(text, &at));
+        assert_false(job_report_to_err(&report, &err));
+        assert_true(json_utf8_valid(err.text, strlen(err.text)));
+        if (strstr(err.text, "}}\"; there are") == NULL)
+            fail_msg("%s", err.text);
+    }
+}
+
 /* The longest values are as long as any can be. */
 static void placeholders_count_at_their_longest(void **state UNUSED)
 {
@@ -323,12 +340,13 @@ static void add(struct CMUnitTest *tests, size_t *n, const char *name, CMUnitTes
 
 int main(void)
 {
-    enum { REST = 3 };
+    enum { REST = 4 };
     struct CMUnitTest
         tests[ARRAY_LEN(kept_cases) + ARRAY_LEN(overlay_cases) + ARRAY_LEN(placeholder_cases) + REST] = {
             cmocka_unit_test(what_is_wrong_is_refused_at_its_place),
             cmocka_unit_test(a_row_may_have_none),
             cmocka_unit_test(placeholders_count_at_their_longest),
+            cmocka_unit_test(an_unknown_placeholder_is_shown_in_utf8),
         };
     size_t n = REST;
 

@@ -257,6 +257,21 @@ static void writer_escapes(void **state)
     assert_string_equal(buf.data, "\"a\\u0000b\"");
 }
 
+static void what_is_no_utf8_is_cut_off(void **state)
+{
+    static const struct {
+        const char *text, *rest;
+    } cases[] = {{"", ""}, {"a\xC3\xA9", "a\xC3\xA9"}, {"a\xC3", "a"}, {"a\xE2\x82", "a"}, {"\xFFx", ""}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO_FREE char *text = mem_strdup(cases[i].text);
+
+        json_utf8_cut(text);
+        assert_string_equal(text, cases[i].rest);
+    }
+}
+
 /* Every code point that is a character survives: written as an escape, read, printed, read again. */
 static void every_character_survives(void **state)
 {
@@ -295,11 +310,12 @@ static void every_character_survives(void **state)
 
 int main(void)
 {
-    enum { BAD = ARRAY_LEN(bad_cases), GOOD = ARRAY_LEN(good_cases), REST = 6 };
+    enum { BAD = ARRAY_LEN(bad_cases), GOOD = ARRAY_LEN(good_cases), REST = 7 };
     struct CMUnitTest tests[BAD + GOOD + REST] = {
-        cmocka_unit_test(depth_has_a_limit),   cmocka_unit_test(values_have_a_limit),
-        cmocka_unit_test(getters_check_types), cmocka_unit_test(optional_getters_leave_what_is_missing),
-        cmocka_unit_test(writer_escapes),      cmocka_unit_test(every_character_survives),
+        cmocka_unit_test(depth_has_a_limit),        cmocka_unit_test(values_have_a_limit),
+        cmocka_unit_test(getters_check_types),      cmocka_unit_test(optional_getters_leave_what_is_missing),
+        cmocka_unit_test(writer_escapes),           cmocka_unit_test(what_is_no_utf8_is_cut_off),
+        cmocka_unit_test(every_character_survives),
     };
     size_t n = REST;
 
