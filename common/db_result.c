@@ -17,7 +17,7 @@ static const struct {
     {"23P01", ERR_CONFLICT},    /* exclusion_violation */
     {"23", ERR_INVALID},        /* other constraints */
     {"25006", ERR_UNAVAILABLE}, /* read_only_sql_transaction: not the primary any more */
-    {"25P03", ERR_UNAVAILABLE}, /* idle_in_transaction_session_timeout */
+    {"25P", ERR_UNAVAILABLE},   /* a transaction that was idle or open for too long */
     {"28", ERR_UNAVAILABLE},    /* may not log in (now) */
     {"40", ERR_UNAVAILABLE},    /* deadlock, serialization */
     {"42501", ERR_DENIED},      /* insufficient_privilege */
