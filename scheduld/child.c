@@ -187,11 +187,29 @@ static void on_output(evutil_socket_t fd, short what UNUSED, void *arg)
         reap(child);
 }
 
+/* Our environment without our own settings and libpq's: the database's password is none of its business. *ret
+ * is the caller's, its strings are not. */
+static char **make_environ(void)
+{
+    size_t count = 0, kept = 0;
+    char **ret;
+
+    while (environ[count] != NULL)
+        count++;
+    ret = mem_array(count + 1, sizeof *ret);
+    for (size_t i = 0; i < count; i++)
+        if (strncmp(environ[i], "ECSS_", strlen("ECSS_")) != 0 &&
+            strncmp(environ[i], "PG", strlen("PG")) != 0)
+            ret[kept++] = environ[i];
+    return ret;
+}
+
 /* Starts argv with the writing ends of two pipes as its output; 0 or an errno. */
 static int spawn(char *const *argv, const int *fds, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    AUTO_FREE char **variables = make_environ();
     sigset_t none, usual;
     int code;
 
@@ -209,7 +227,7 @@ static int spawn(char *const *argv, const int *fds, pid_t *pid)
     posix_spawn_file_actions_adddup2(&actions, fds[OUT], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, fds[ERR], STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1); /* libcurl's sockets, say */
-    code = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
+    code = posix_spawnp(pid, argv[0], &actions, &attributes, argv, variables);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return code;
