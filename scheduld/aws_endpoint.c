@@ -51,6 +51,22 @@ char *aws_endpoint_for(const char *service, const char *region, bool fips, bool 
                       dualstack ? p->dualstack_suffix : p->suffix);
 }
 
+static bool is_within(const char *host, const char *domain)
+{
+    size_t len = strlen(host), domain_len = strlen(domain);
+
+    return len > domain_len && host[len - domain_len - 1] == '.' &&
+           strcasecmp(host + len - domain_len, domain) == 0;
+}
+
+bool aws_endpoint_is_aws(const char *host)
+{
+    for (size_t i = 0; i < ARRAY_LEN(partitions); i++)
+        if (is_within(host, partitions[i].suffix) || is_within(host, partitions[i].dualstack_suffix))
+            return true;
+    return false;
+}
+
 void aws_endpoint_done(struct aws_endpoint *endpoint)
 {
     free(endpoint->url);

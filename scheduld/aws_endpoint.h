@@ -14,6 +14,9 @@ bool aws_region_check(const char *region, struct err *err);
 /* "https://ecs.eu-central-1.amazonaws.com", of a service that follows the common rule (ECS, SQS, STS). */
 char *aws_endpoint_for(const char *service, const char *region, bool fips, bool dualstack) RETURNS_NONNULL;
 
+/* Whether a host's name is within one of AWS's domains, in any partition. */
+bool aws_endpoint_is_aws(const char *host);
+
 /* An address taken apart. */
 struct aws_endpoint {
     char *url;        /* owned; scheme://host[:port]/path, to send to */

@@ -1,6 +1,6 @@
 /*
- * See sqs.h. Queues are found by name in a table of lists; one is forgotten when SQS does not know it, so
- * that the table holds what jobs use.
+ * See sqs.h. Queues are found by name in a table of lists; one is forgotten when SQS does not know it, and to
+ * make room for another, as the table may be full of what jobs named once.
  */
 #include "sqs.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { BUCKETS = 256, REQUEST_MAX = 65536, READ_TIMEOUT_MS = 10000 };
+enum { BUCKETS = 256, QUEUES_MAX = 4096, REQUEST_MAX = 65536, READ_TIMEOUT_MS = 10000 };
 
 static const struct aws_service service = {
     .name = "sqs", .target = "AmazonSQS", .content_type = "application/x-amz-json-1.0"};
@@ -43,6 +43,7 @@ struct queue {
 struct sqs {
     struct aws_client *client; /* lent */
     LIST_HEAD(, queue) buckets[BUCKETS];
+    size_t count; /* of queues in them */
 };
 
 struct sqs *sqs_new(struct aws_client *client)
@@ -65,7 +66,25 @@ static void queue_free(struct queue *queue)
 static void queue_forget(struct queue *queue)
 {
     LIST_REMOVE(queue, entry);
+    queue->sqs->count--;
     queue_free(queue);
+}
+
+/* Its URL is asked for again when it is next needed. Those whose URL is on the way are waited for, and stay.
+ */
+static void forget_one(struct sqs *sqs)
+{
+    struct queue *queue;
+
+    for (size_t i = 0; i < BUCKETS; i++) {
+        LIST_FOREACH(queue, &sqs->buckets[i], entry)
+        {
+            if (queue->url != NULL) {
+                queue_forget(queue);
+                return;
+            }
+        }
+    }
 }
 
 static void bucket_free(struct queue *queue)
@@ -203,6 +222,9 @@ static struct queue *queue_new(struct sqs *sqs, const char *name)
     struct queue *queue = mem_alloc(sizeof *queue);
     AUTO_BUF struct buf body;
 
+    if (sqs->count >= QUEUES_MAX)
+        forget_one(sqs);
+    sqs->count++;
     queue->sqs = sqs;
     queue->name = mem_strdup(name);
     TAILQ_INIT(&queue->waiters);

@@ -56,8 +56,7 @@ bool sqs_url_region(const char *url, char ret[static AWS_REGION_SIZE])
     const char *before = NULL, *end = host + len;
     AUTO_FREE char *name = mem_strndup(host, len);
 
-    if (strstr(name, ".amazonaws.com") == NULL && strstr(name, ".api.a") == NULL &&
-        strstr(name, ".sc2s.") == NULL)
+    if (!aws_endpoint_is_aws(name))
         return false;
     for (const char *at = host; at < end;) {
         size_t label = strcspn(at, ".:/");
