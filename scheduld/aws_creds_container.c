@@ -143,6 +143,7 @@ static void ask(struct aws_lookup *lookup, char *url, const char *token)
                                                                .headers = headers,
                                                                .header_count = token == NULL ? 1 : 2,
                                                                .direct = true,
+                                                               .local = true,
                                                                .timeout_ms = TIMEOUT_MS,
                                                                .attempts = ATTEMPTS,
                                                                .pause_ms = PAUSE_MS},

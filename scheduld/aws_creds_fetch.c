@@ -25,6 +25,7 @@ struct aws_fetch {
     struct http_send send; /* made of them */
     int attempts;          /* that are left */
     int64_t pause_ms;
+    bool local;
     bool (*again)(const struct http_answer *answer);
     struct http_request *request; /* NULL: between two attempts */
     struct event *timer;
@@ -62,15 +63,19 @@ void aws_fetch_cancel(struct aws_fetch *fetch)
 }
 
 /* Keys that expire are judged by the clock of those who made them. */
-static void note_date(struct aws_means *means, const struct http_answer *answer)
+static void note_date(const struct aws_fetch *fetch, const struct http_answer *answer)
 {
+    struct aws_means *means = fetch->means;
     const char *date = http_answer_header(answer, "date");
     int64_t theirs, skew_s;
 
     if (date == NULL || !http_date_parse(date, &theirs))
         return;
     skew_s = theirs - clock_wall_s(means->clock);
-    means->skew_s = llabs(skew_s) > SKEW_MIN_S ? skew_s : 0;
+    if (llabs(skew_s) > SKEW_MIN_S)
+        means->skew_s = skew_s;
+    else if (!fetch->local)
+        means->skew_s = 0;
 }
 
 static bool wants_again(const struct aws_fetch *fetch, const struct http_answer *answer)
@@ -93,7 +98,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
     fetch->request = NULL;
     log_debug("aws.fetch", "url=%.*s status=%d ms=%lld reason=%s", (int)aws_fetch_host_len(fetch->url),
               fetch->url, answer->status, (long long)answer->took_ms, LOGQ(answer->reason));
-    note_date(fetch->means, answer);
+    note_date(fetch, answer);
     if (wants_again(fetch, answer)) {
         if (event_add(fetch->timer, &in) != 0)
             abort(); /* no memory */
@@ -128,6 +133,7 @@ struct aws_fetch *aws_fetch_start(struct aws_means *means, const struct aws_fetc
                                 .body = mem_strdup_or_null(spec->body),
                                 .attempts = spec->attempts,
                                 .pause_ms = spec->pause_ms,
+                                .local = spec->local,
                                 .again = spec->again,
                                 .done = done,
                                 .arg = arg};

@@ -19,6 +19,7 @@ struct aws_fetch_spec {
     size_t header_count;
     const char *body; /* NULL: none */
     bool direct;      /* no proxy: a metadata service */
+    bool local;       /* its clock may be ours: if both agree that says nothing of AWS's */
     int64_t timeout_ms;
     int attempts;
     int64_t pause_ms; /* between them at most, at random */
