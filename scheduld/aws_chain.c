@@ -37,6 +37,7 @@ static bool take_answer(struct aws_chain *chain, enum aws_found found, struct er
         if (err->text[0] != '\0')
             buf_printf(&chain->tried, "%s%s: %s", chain->tried.len > 0 ? "; " : "", aws_chain_provider(chain),
                        err->text);
+        chain->unavailable |= err->kind == ERR_UNAVAILABLE;
         chain->next++;
         return false;
     }
@@ -55,7 +56,7 @@ static enum aws_found go_on(struct aws_chain *chain, struct aws_keys *ret, struc
         if (chain->pending || take_answer(chain, found, err))
             return found;
     }
-    err_set(err, ERR_NOT_FOUND, "%s", chain->tried.data);
+    err_set(err, chain->unavailable ? ERR_UNAVAILABLE : ERR_NOT_FOUND, "%s", chain->tried.data);
     return AWS_ABSENT;
 }
 
@@ -86,6 +87,7 @@ enum aws_found aws_chain_find(struct aws_chain *chain,
     chain->done = done;
     chain->arg = arg;
     chain->next = 0;
+    chain->unavailable = false;
     buf_clear(&chain->tried);
     return go_on(chain, ret, err);
 }

@@ -13,6 +13,7 @@ struct aws_chain {
     size_t next;                                 /* which is asked */
     bool pending;
     struct buf tried; /* what the providers said so far: "environment: ...; role: ..." */
+    bool unavailable; /* one of them may have keys another time */
     void (*done)(void *arg, enum aws_found found, struct aws_keys *keys, const struct err *err);
     void *arg;
 };
@@ -24,8 +25,9 @@ void aws_chain_init(struct aws_chain *chain, struct aws_means *means,
 /* Gives up what is pending. Zeroed memory is fine. */
 void aws_chain_done(struct aws_chain *chain);
 
-/* As a provider's find(). ABSENT: err is what all of them said. FAILED: err names the provider. After PENDING
- * the answer comes by `done`, once, from the loop; keys are lent, what is taken is to be zeroed. */
+/* As a provider's find(). ABSENT: err is what all of them said, UNAVAILABLE if one did not answer. FAILED:
+ * err names the provider. After PENDING the answer comes by `done`, once, from the loop; keys are lent, what
+ * is taken is to be zeroed. */
 enum aws_found aws_chain_find(struct aws_chain *chain,
                               void (*done)(void *arg, enum aws_found found, struct aws_keys *keys,
                                            const struct err *err),

@@ -21,7 +21,7 @@ static void take(struct question *question, enum aws_found found, const struct a
     if (found == AWS_FOUND && keys->region != NULL)
         question->good = aws_config_set_region(question->config, keys->region, question->err);
     else
-        err_set(question->err, ERR_INVALID,
+        err_set(question->err, err->kind == ERR_UNAVAILABLE ? ERR_UNAVAILABLE : ERR_INVALID,
                 "no AWS region: set AWS_REGION or AWS_DEFAULT_REGION, or region in profile \"%s\" of %s; %s",
                 aws_profiles_name(aws_config_profiles(question->config)),
                 aws_profiles_config_path(aws_config_profiles(question->config)), err->text);

@@ -7,5 +7,5 @@
 #include <stdbool.h>
 
 /* Asks the instance's metadata service, and waits for the answer: for the start, when no loop runs yet. Sets
- * the region of config. ERR_INVALID: nobody knows it. */
+ * the region of config. ERR_INVALID: nobody knows it. ERR_UNAVAILABLE: the service does not answer (now). */
 bool aws_region_ask(struct aws_config *config, struct err *err);

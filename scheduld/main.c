@@ -95,6 +95,7 @@ static int serve(const struct settings *settings)
     app.scheduler = scheduler_new(&options, &err);
     if (app.scheduler == NULL) {
         log_critical("scheduld.failed", "error=%s", LOGQ(err.text));
+        code = err.kind == ERR_UNAVAILABLE ? DAEMON_EXIT_FAILURE : DAEMON_EXIT_CONFIG;
     } else if (!open_admin(&app, settings->admin_listen, &err)) {
         log_critical("scheduld.failed", "error=%s", LOGQ(err.text));
         code = DAEMON_EXIT_FAILURE;
