@@ -76,6 +76,11 @@ static void put_later(struct buf *buf, const struct aws_advice_about *about UNUS
     buf_puts(buf, "The way to AWS and the credentials are good; try again later");
 }
 
+static void put_not_aws(struct buf *buf, const struct aws_advice_about *about UNUSED)
+{
+    buf_puts(buf, "That is no answer of AWS's: check the proxy (HTTPS_PROXY, NO_PROXY) and AWS_ENDPOINT_URL");
+}
+
 /* The first that fits. NULL: any. */
 static const struct advice {
     const char *code;
@@ -107,7 +112,10 @@ void aws_advice_put(struct buf *buf, const struct aws_error *error, const struct
             return;
         }
     }
-    if (error->kind == AWS_THROTTLED || (error->kind == AWS_RETRYABLE && error->status != 0))
+    if (error->kind == AWS_RETRYABLE && error->status >= 300 && error->status < 500 &&
+        strncmp(error->code, "HTTP ", strlen("HTTP ")) == 0)
+        put_not_aws(buf, about);
+    else if (error->kind == AWS_THROTTLED || (error->kind == AWS_RETRYABLE && error->status != 0))
         put_later(buf, about);
 }
 

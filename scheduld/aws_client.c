@@ -6,9 +6,8 @@
  *        |                | none: done     | may help: WAITING
  *        +---timer--------------------------+
  *
- * Instead of SENT it is DECIDED if the caller does not allow it any more.
  * A call holds one of its lane's slots in KEYS and SENT. Each change of state is in one of the functions
- * queue(), await_keys(), send_request(), give_up() and wait_a_while(); finish() is the only end.
+ * queue(), await_keys(), send_request() and wait_a_while(); finish() is the only end.
  */
 #include "aws_client.h"
 
@@ -227,7 +226,6 @@ static struct place *place_of(struct aws_client *client, const struct aws_servic
 {
     const char *home = aws_config_region(client->config), *where = region != NULL ? region : home;
     struct place *place;
-    struct err err;
 
     SLIST_FOREACH(place, &client->places, entry)
     if (place->service == service && strcmp(place->region, where) == 0)
@@ -237,8 +235,7 @@ static struct place *place_of(struct aws_client *client, const struct aws_servic
     place = mem_alloc(sizeof *place);
     place->service = service;
     place->region = mem_strdup(where);
-    if (!aws_config_endpoint_in(client->config, service->name, where, &place->endpoint, &err))
-        abort(); /* aws_config_new() has checked it */
+    aws_config_endpoint(client->config, service->name, where, &place->endpoint);
     SLIST_INSERT_HEAD(&client->places, place, entry);
     client->place_count++;
     return place;
@@ -457,6 +454,7 @@ static bool read_answer(struct aws_call *call, const struct http_answer *answer,
                                             .query_error = http_answer_header(answer, "x-amzn-query-error"),
                                             .request_id = http_answer_header(answer, "x-amzn-requestid"),
                                             .retry_after = http_answer_header(answer, "retry-after"),
+                                            .retry_after_ms = http_answer_header(answer, "x-amz-retry-after"),
                                             .body = answer->body,
                                             .body_len = answer->body_len},
                        error);
@@ -490,6 +488,19 @@ static int64_t offset_of(struct aws_call *call, const struct http_answer *answer
     return offset_s;
 }
 
+/* The caller did not allow it, or not once more. */
+static void end_withheld(struct aws_call *call, enum http_outcome outcome)
+{
+    AUTO_AWS_ERROR struct aws_error error;
+
+    aws_error_set(&error, AWS_RETRYABLE, "not sent", "it may not be sent now");
+    if (outcome == HTTP_NOT_SENT)
+        call->attempts--;
+    else
+        call->may_have_acted = true;
+    finish(call, &error);
+}
+
 static void count(const struct aws_call *call, enum aws_error_kind result, int64_t took_ms)
 {
     const size_t action = meter_of_action(call->spec.operation);
@@ -504,9 +515,14 @@ static void on_answer(void *arg, const struct http_answer *answer)
     const char *request_id = http_answer_header(answer, "x-amzn-requestid");
     struct aws_error error = {0};
     int64_t offset_s = offset_of(call, answer);
-    bool good = read_answer(call, answer, &error);
+    bool good;
 
     call->request = NULL;
+    if (answer->withheld) {
+        end_withheld(call, answer->outcome);
+        return;
+    }
+    good = read_answer(call, answer, &error);
     count(call, good ? AWS_OK : error.kind, answer->took_ms);
     if (answer->outcome == HTTP_ANSWERED)
         aws_lane_answered(lane_of(call), !good && error.kind == AWS_THROTTLED);
@@ -517,16 +533,6 @@ static void on_answer(void *arg, const struct http_answer *answer)
         finish(call, NULL);
     else
         decide(call, &error, offset_s);
-}
-
-/* It may not be sent any more. The answer comes from the loop, as its turn may have come with the call. */
-static void give_up(struct aws_call *call)
-{
-    aws_error_done(&call->last);
-    aws_error_set(&call->last, AWS_RETRYABLE, "not sent", "it may not be sent now");
-    call->state = CALL_DECIDED;
-    set_timer(call, 0);
-    aws_lane_leave(lane_of(call));
 }
 
 static void send_request(struct aws_call *call, const struct aws_keys *keys)
@@ -570,16 +576,10 @@ static void send_request(struct aws_call *call, const struct aws_keys *keys)
                                        .connect_timeout_ms = client->connect_timeout_ms,
                                        .timeout_ms = call->spec.timeout_ms > 0 ? call->spec.timeout_ms
                                                                                : client->timeout_ms,
-                                       .answer_max = AWS_RESPONSE_MAX},
+                                       .answer_max = AWS_RESPONSE_MAX,
+                                       .may_send = call->spec.may_send,
+                                       .may_send_arg = call->spec.may_send_arg},
                    on_answer, call);
-}
-
-static void go(struct aws_call *call, const struct aws_keys *keys)
-{
-    if (call->spec.may_send == NULL || call->spec.may_send(call->spec.may_send_arg))
-        send_request(call, keys);
-    else
-        give_up(call);
 }
 
 static void on_keys(void *arg, const struct err *err)
@@ -589,7 +589,7 @@ static void on_keys(void *arg, const struct err *err)
     struct aws_error error;
 
     if (keys != NULL) {
-        go(call, keys);
+        send_request(call, keys);
         return;
     }
     aws_error_set(&error, AWS_AUTH, "no credentials", "%s",
@@ -619,7 +619,7 @@ static void prepare(struct aws_call *call)
     const struct aws_keys *keys = keys_for(call);
 
     if (keys != NULL)
-        go(call, keys);
+        send_request(call, keys);
     else
         await_keys(call);
 }

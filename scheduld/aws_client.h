@@ -89,8 +89,9 @@ struct aws_call_spec {
     /* Takes what is wanted from the answer. False: the answer makes no sense, which counts as none
      * (AWS_UNKNOWN, repeated). May be called again after it said false. NULL: any object will do. */
     bool (*decode)(void *arg, const struct json_object *answer, struct err *err);
-    /* Asked right before each request, as one may wait in a lane, for credentials or to be repeated. False:
-     * the call ends, RETRYABLE and "not sent". NULL: always. */
+    /* Asked when a request is about to be on the wire, each time, as one may wait in a lane, for credentials,
+     * for a connection or to be repeated. False: the call ends, RETRYABLE and "not sent". It must not call
+     * anything of here. NULL: always. */
     bool (*may_send)(void *arg);
     void *may_send_arg;
     /* Exactly once, from the loop. error is lent, NULL: it went well, and decode has had the answer. */

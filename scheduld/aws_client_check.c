@@ -212,8 +212,8 @@ static void say_settings(struct check *check)
 
     buf_init(&wrong, TEXT_MAX);
     say(check, "region", aws_client_region(check->client));
-    if (aws_config_endpoint(config, "ecs", &endpoint, NULL))
-        say(check, "endpoint", endpoint.url);
+    aws_config_endpoint(config, "ecs", aws_config_region(config), &endpoint);
+    say(check, "endpoint", endpoint.url);
     aws_endpoint_done(&endpoint);
     say(check, "cluster", check->cluster);
     aws_advice_put_cluster(&wrong, check->cluster, aws_client_region(check->client));

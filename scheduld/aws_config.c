@@ -10,18 +10,17 @@
 #include <strings.h>
 #include <unistd.h>
 
+static const char *const services[] = {"ecs", "sqs", "sts"};
+
 struct aws_config {
     config_getenv_fn *getenv_fn;
     void *getenv_arg;
     struct aws_profiles *profiles; /* owned, as all below */
     char *region;
     char *ca_bundle;
+    char *endpoints[ARRAY_LEN(services)]; /* as configured; NULL: the region's own */
     bool fips, dualstack, ignore_endpoints;
 };
-
-static const char *const services[] = {"ecs", "sqs", "sts"};
-/* While nobody knows the region: endpoints are checked all the same. */
-static const char any_region[] = "us-east-1";
 
 const char *aws_config_getenv(const struct aws_config *config, const char *name)
 {
@@ -115,36 +114,46 @@ static bool find_configured(const struct aws_config *config, const char *service
     return true;
 }
 
-bool aws_config_endpoint(const struct aws_config *config, const char *service, struct aws_endpoint *ret,
-                         struct err *err)
+/* What is configured for one service, checked: from here on it is good, whatever becomes of the files. */
+static bool load_endpoint(const struct aws_config *config, const char *service, char **ret, struct err *err)
 {
     AUTO_FREE char *url = NULL;
+    struct aws_endpoint endpoint = {0};
     const char *where;
     char name[64];
 
     if (!find_configured(config, service, &url, &where, name, err))
         return false;
-    if (url == NULL) {
-        url = aws_endpoint_for(service, config->region != NULL ? config->region : any_region, config->fips,
-                               config->dualstack);
-        return aws_endpoint_parse(url, ret, err);
-    }
-    if (config->fips || config->dualstack)
+    if (url != NULL && (config->fips || config->dualstack))
         return err_set(err, ERR_INVALID, "%s is set together with %s: use one of them", where,
                        config->fips ? "AWS_USE_FIPS_ENDPOINT (use_fips_endpoint)"
                                     : "AWS_USE_DUALSTACK_ENDPOINT (use_dualstack_endpoint)");
-    return aws_endpoint_parse(url, ret, err) || err_wrap(err, "%s", where);
+    if (url != NULL && !aws_endpoint_parse(url, &endpoint, err))
+        return err_wrap(err, "%s", where);
+    aws_endpoint_done(&endpoint);
+    *ret = url;
+    url = NULL; /* the caller's now */
+    return true;
 }
 
-bool aws_config_endpoint_in(const struct aws_config *config, const char *service, const char *region,
-                            struct aws_endpoint *ret, struct err *err)
+static const char *configured(const struct aws_config *config, const char *service)
 {
-    AUTO_FREE char *url = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        if (strcmp(services[i], service) == 0)
+            return config->endpoints[i];
+    return NULL;
+}
 
-    if (strcmp(region, config->region) == 0)
-        return aws_config_endpoint(config, service, ret, err);
-    url = aws_endpoint_for(service, region, config->fips, config->dualstack);
-    return aws_endpoint_parse(url, ret, err);
+void aws_config_endpoint(const struct aws_config *config, const char *service, const char *region,
+                         struct aws_endpoint *ret)
+{
+    const char *given = strcmp(region, config->region) == 0 ? configured(config, service) : NULL;
+    AUTO_FREE char *url = given != NULL ? mem_strdup(given)
+                                        : aws_endpoint_for(service, region, config->fips, config->dualstack);
+    struct err err;
+
+    if (!aws_endpoint_parse(url, ret, &err))
+        abort(); /* the configured one was checked, and so was the region's name */
 }
 
 static bool load(struct aws_config *config, struct err *err)
@@ -161,13 +170,9 @@ static bool load(struct aws_config *config, struct err *err)
     if (config->ca_bundle != NULL && access(config->ca_bundle, R_OK) != 0)
         return err_errno(err, ERR_INVALID, "AWS_CA_BUNDLE: the CA bundle %s cannot be read",
                          config->ca_bundle);
-    for (size_t i = 0; i < ARRAY_LEN(services); i++) {
-        struct aws_endpoint endpoint = {0};
-
-        if (!aws_config_endpoint(config, services[i], &endpoint, err))
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        if (!load_endpoint(config, services[i], &config->endpoints[i], err))
             return false;
-        aws_endpoint_done(&endpoint);
-    }
     return true;
 }
 
@@ -193,6 +198,8 @@ void aws_config_free(struct aws_config *config)
     aws_profiles_free(config->profiles);
     free(config->region);
     free(config->ca_bundle);
+    for (size_t i = 0; i < ARRAY_LEN(services); i++)
+        free(config->endpoints[i]);
     free(config);
 }
 

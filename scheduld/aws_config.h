@@ -34,10 +34,7 @@ struct aws_profiles *aws_config_profiles(struct aws_config *config);
 /* As getenv, but an empty variable is NULL. */
 const char *aws_config_getenv(const struct aws_config *config, const char *name);
 
-/* Of "ecs", "sqs" or "sts". *ret is to be done with aws_endpoint_done(). ERR_INVALID cannot come for these
- * after aws_config_new() has checked them. */
-bool aws_config_endpoint(const struct aws_config *config, const char *service, struct aws_endpoint *ret,
-                         struct err *err);
-/* The same in another region: what is configured is for ours only. In ours, the same. */
-bool aws_config_endpoint_in(const struct aws_config *config, const char *service, const char *region,
-                            struct aws_endpoint *ret, struct err *err);
+/* Of "ecs", "sqs" or "sts" in a region that aws_region_check() takes: what was configured at the start if the
+ * region is ours, else the region's own. *ret is to be done with aws_endpoint_done(). */
+void aws_config_endpoint(const struct aws_config *config, const char *service, const char *region,
+                         struct aws_endpoint *ret);

@@ -159,15 +159,13 @@ struct aws_sts *aws_sts_start(struct aws_means *means, const char *form, const s
                               aws_sts_fn *done, void *arg)
 {
     struct aws_sts *sts = mem_alloc(sizeof *sts);
-    struct err err;
 
     *sts = (struct aws_sts){.means = means, .form = mem_strdup(form), .done = done, .arg = arg};
     if (with != NULL)
         sts->with = (struct aws_keys){.access_key_id = mem_strdup(with->access_key_id),
                                       .secret = mem_strdup(with->secret),
                                       .token = mem_strdup_or_null(with->token)};
-    if (!aws_config_endpoint(means->config, "sts", &sts->endpoint, &err))
-        abort(); /* aws_config_new() has checked it */
+    aws_config_endpoint(means->config, "sts", aws_config_region(means->config), &sts->endpoint);
     send_request(sts);
     return sts;
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { RETRY_AFTER_MAX_S = 3600, ERROR_TEXT_MAX = 2 * AWS_MESSAGE_SIZE };
+enum { RETRY_AFTER_MAX_MS = 3600 * 1000, MS_PER_S = 1000, ERROR_TEXT_MAX = 2 * AWS_MESSAGE_SIZE };
 
 /* What a name means. A text, where there is one, has to be in the message for the row to count. */
 static const struct rule {
@@ -101,7 +101,9 @@ static const struct rule *rule_of(const struct aws_error *error)
     return NULL;
 }
 
-static enum aws_error_kind kind_of(const struct aws_error *error, const struct rule *rule)
+/* AWS names what it refuses. An answer without a name is of somebody between us, a proxy that wants a
+ * password, say, or sends us elsewhere: it may let us pass in a minute. */
+static enum aws_error_kind kind_of(const struct aws_error *error, const struct rule *rule, bool named)
 {
     if (error->status < 300) /* a success that no call of ours has: somebody between us and AWS answers */
         return AWS_UNKNOWN;
@@ -109,7 +111,7 @@ static enum aws_error_kind kind_of(const struct aws_error *error, const struct r
         return rule->kind;
     if (error->status == 429)
         return AWS_THROTTLED;
-    return error->status >= 500 || error->status == 408 ? AWS_RETRYABLE : AWS_REFUSED;
+    return !named || error->status >= 500 || error->status == 408 ? AWS_RETRYABLE : AWS_REFUSED;
 }
 
 /* A name alone ("RequestTimeout", "InternalError") or a 408 does not say that nothing was done, whatever the
@@ -222,27 +224,34 @@ static bool read_body(const struct aws_answer *answer, struct aws_error *error)
     return true;
 }
 
-static int64_t read_retry_after(const char *value)
+/* A number of units of so many milliseconds. */
+static int64_t read_wait(const char *value, int64_t unit_ms)
 {
     char *end;
-    long long s;
+    long long n;
 
     if (value == NULL)
         return 0;
     errno = 0;
-    s = strtoll(value, &end, 10);
-    if (end == value || *end != '\0' || errno != 0 || s < 0)
+    n = strtoll(value, &end, 10);
+    if (end == value || *end != '\0' || errno != 0 || n < 0)
         return 0; /* a date, or nonsense */
-    return s < RETRY_AFTER_MAX_S ? s : RETRY_AFTER_MAX_S;
+    return n < RETRY_AFTER_MAX_MS / unit_ms ? n * unit_ms : RETRY_AFTER_MAX_MS;
+}
+
+static int64_t read_retry_after(const struct aws_answer *answer)
+{
+    int64_t ms = read_wait(answer->retry_after_ms, 1), other_ms = read_wait(answer->retry_after, MS_PER_S);
+
+    return ms > other_ms ? ms : other_ms;
 }
 
 void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
 {
     const struct rule *rule;
-    bool json;
+    bool json, named;
 
-    *ret =
-        (struct aws_error){.status = answer->status, .retry_after_s = read_retry_after(answer->retry_after)};
+    *ret = (struct aws_error){.status = answer->status, .retry_after_ms = read_retry_after(answer)};
     if (answer->request_id != NULL)
         put_clean(ret->request_id, sizeof ret->request_id, answer->request_id, strlen(answer->request_id));
     json = answer->message == NULL && read_body(answer, ret);
@@ -250,7 +259,8 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
         set_code(ret, answer->error_type);
     if (ret->code[0] == '\0' && answer->query_error != NULL)
         put_clean(ret->code, sizeof ret->code, answer->query_error, strcspn(answer->query_error, ";"));
-    if (ret->code[0] == '\0')
+    named = ret->code[0] != '\0';
+    if (!named)
         snprintf(ret->code, sizeof ret->code, "HTTP %d", answer->status);
     if (strcmp(ret->code, "AWS.SimpleQueueService.NonExistentQueue") ==
         0) /* its name in the older protocol */
@@ -261,7 +271,7 @@ void aws_error_read(const struct aws_answer *answer, struct aws_error *ret)
         put_clean(ret->message, AWS_MESSAGE_SIZE / 4, answer->body, answer->body_len);
     drop_secrets(ret->message);
     rule = rule_of(ret);
-    ret->kind = kind_of(ret, rule);
+    ret->kind = kind_of(ret, rule, named);
     ret->expired = ret->kind == AWS_AUTH && is_among(ret->code, expired_codes);
     ret->skewed = ret->kind == AWS_AUTH && is_among(ret->code, skew_codes);
     ret->may_have_acted = may_have_acted(ret, rule);

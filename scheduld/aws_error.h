@@ -18,7 +18,8 @@
 
 enum aws_error_kind {
     AWS_OK,
-    AWS_RETRYABLE, /* cannot be done now, may be later: 5xx, no instances in the cluster, no connection */
+    AWS_RETRYABLE, /* cannot be done now, may be later: 5xx, no instances in the cluster, no connection, an
+                      answer that is not AWS's */
     AWS_THROTTLED, /* too many calls: later, and slower */
     AWS_REFUSED,   /* will not be done, however often it is asked; a person has to change something */
     AWS_CONFLICT,  /* the client token was used with other parameters: resource_ids are what it started */
@@ -36,12 +37,12 @@ enum {
 
 struct aws_error {
     enum aws_error_kind kind;
-    bool may_have_acted;   /* this attempt or one before may have taken effect */
-    bool expired;          /* AUTH: other credentials may help (expired or unknown keys, not a denial) */
-    bool skewed;           /* AUTH: the signature's time may be the reason */
-    int status;            /* HTTP status of the last answer, 0: none */
-    int attempts;          /* requests sent, or tried to */
-    int64_t retry_after_s; /* the server's own wish, 0: none */
+    bool may_have_acted;    /* this attempt or one before may have taken effect */
+    bool expired;           /* AUTH: other credentials may help (expired or unknown keys, not a denial) */
+    bool skewed;            /* AUTH: the signature's time may be the reason */
+    int status;             /* HTTP status of the last answer, 0: none */
+    int attempts;           /* requests sent, or tried to */
+    int64_t retry_after_ms; /* the server's own wish, 0: none */
     char operation[64];
     char code[AWS_CODE_SIZE];             /* "ThrottlingException"; "timeout" and such if AWS said none */
     char message[AWS_MESSAGE_SIZE];       /* UTF-8, cut at a character */
@@ -53,11 +54,12 @@ struct aws_error {
 /* What a response holds, as far as an error is concerned. */
 struct aws_answer {
     int status;
-    const char *error_type;  /* header x-amzn-errortype, or NULL */
-    const char *query_error; /* header x-amzn-query-error, or NULL */
-    const char *request_id;  /* header x-amzn-requestid, or NULL */
-    const char *retry_after; /* header retry-after, or NULL */
-    const char *message;     /* if it was found already, as in XML; NULL: it is in the body */
+    const char *error_type;     /* header x-amzn-errortype, or NULL */
+    const char *query_error;    /* header x-amzn-query-error, or NULL */
+    const char *request_id;     /* header x-amzn-requestid, or NULL */
+    const char *retry_after;    /* header retry-after, or NULL */
+    const char *retry_after_ms; /* header x-amz-retry-after, or NULL */
+    const char *message;        /* if it was found already, as in XML; NULL: it is in the body */
     const char *body;
     size_t body_len;
 };

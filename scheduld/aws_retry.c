@@ -11,7 +11,7 @@ bool aws_retry_wanted(const struct aws_error *error, int attempts)
     case AWS_THROTTLED:
     case AWS_UNKNOWN:
         return true;
-    case AWS_RETRYABLE: /* a 4xx: the cluster is empty, a quota is used up */
+    case AWS_RETRYABLE: /* else: the cluster is empty, a proxy says no */
         return error->status == 0 || error->status >= 500 || error->status == 408;
     case AWS_OK:
     case AWS_REFUSED:
@@ -26,7 +26,7 @@ bool aws_retry_wanted(const struct aws_error *error, int attempts)
 int64_t aws_retry_delay_ms(const struct aws_error *error, int attempts, double fraction)
 {
     int64_t most_ms = error->kind == AWS_THROTTLED ? THROTTLED_MS : LOST_MS;
-    int64_t hint_ms = error->retry_after_s * 1000, delay_ms;
+    int64_t hint_ms = error->retry_after_ms, delay_ms;
 
     for (int i = 1; i < attempts && most_ms < DELAY_MAX_MS; i++)
         most_ms *= 2;

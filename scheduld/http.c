@@ -53,6 +53,9 @@ struct http_request {
     struct buf headers; /* name NUL value NUL, repeated */
     size_t header_count;
     bool too_big;
+    bool begun, withheld; /* it was to go out, at least once; it was not to, the last time */
+    bool (*may_send)(void *arg);
+    void *may_send_arg;
     char reason[CURL_ERROR_SIZE];
     http_fn *done;
     void *arg;
@@ -239,6 +242,18 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
     return len;
 }
 
+/* libcurl's callback: there is a connection, and the request goes out now, for the first time or once more.
+ */
+static int on_send(void *arg, char *their_address UNUSED, char *our_address UNUSED, int their_port UNUSED,
+                   int our_port UNUSED)
+{
+    struct http_request *request = arg;
+
+    request->withheld = request->may_send != NULL && !request->may_send(request->may_send_arg);
+    request->begun |= !request->withheld;
+    return request->withheld ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static void add_header(struct http_request *request, const struct http_header *header)
 {
     /* "Name:" would take a header away; "Name;" is one without a value. */
@@ -296,6 +311,8 @@ static void set_options(struct http_request *request, const struct http_send *se
     SET(easy, CURLOPT_MAXLIFETIME_CONN, (long)AGE_MAX_S);
     SET(easy, CURLOPT_CONNECTTIMEOUT_MS, send->connect_timeout_ms);
     SET(easy, CURLOPT_TIMEOUT_MS, send->timeout_ms);
+    SET(easy, CURLOPT_PREREQFUNCTION, on_send);
+    SET(easy, CURLOPT_PREREQDATA, request);
     SET(easy, CURLOPT_ERRORBUFFER, request->reason);
     SET(easy, CURLOPT_WRITEFUNCTION, on_body);
     SET(easy, CURLOPT_WRITEDATA, request);
@@ -310,6 +327,8 @@ struct http_request *http_start(struct http *http, const struct http_send *send,
 
     request->http = http;
     request->answer_max = send->answer_max;
+    request->may_send = send->may_send;
+    request->may_send_arg = send->may_send_arg;
     request->done = done;
     request->arg = arg;
     buf_init(&request->answer, send->answer_max);
@@ -343,9 +362,10 @@ static enum http_outcome outcome_of(const struct http_request *request, CURLcode
         return HTTP_ANSWERED;
     if (request->too_big)
         return HTTP_TOO_BIG;
-    /* All bytes of requests that were written, also those on a connection that then turned out to be dead. */
+    /* All bytes that were written: also those on a connection that then turned out to be dead, and those to a
+     * proxy that was to make a tunnel. */
     curl_easy_getinfo(request->easy, CURLINFO_REQUEST_SIZE, &sent);
-    return sent == 0 ? HTTP_NOT_SENT : HTTP_LOST;
+    return request->begun && sent > 0 ? HTTP_LOST : HTTP_NOT_SENT;
 }
 
 static void list_headers(const struct buf *text, struct http_header *headers, size_t count)
@@ -383,6 +403,9 @@ static void finish(struct http_request *request, CURLcode code)
         answer.headers = headers;
         answer.body = body.data;
         answer.body_len = body.len;
+    } else if (request->withheld) {
+        answer.withheld = true;
+        answer.reason = "it may not be sent now";
     } else if (request->too_big) {
         answer.reason = "the answer is too big";
     } else {

@@ -4,8 +4,9 @@
  *
  * libcurl sends a POST again by itself when a kept connection turns out to be closed before a byte of the
  * answer came, even if the server has read it all: requests that must not happen twice need a token of their
- * own (RunTask's clientToken). Idle connections are dropped after 15 s, so that this is rare; those in use
- * after 5 minutes, so that a new address of the endpoint is found.
+ * own (RunTask's clientToken), and who may lose the right to send is asked each time (may_send). Idle
+ * connections are dropped after 15 s, so that this is rare; those in use after 5 minutes, so that a new
+ * address of the endpoint is found.
  */
 #pragma once
 
@@ -34,13 +35,14 @@ void http_free(struct http *http);
 
 enum http_outcome {
     HTTP_ANSWERED, /* any status, the whole body */
-    HTTP_NOT_SENT, /* no byte of the request went out: no address, no connection, TLS refused */
+    HTTP_NOT_SENT, /* no byte of the request went out: no address, no connection, TLS refused, withheld */
     HTTP_LOST,     /* some of it went out and no whole answer came: reset, timeout, cut, not HTTP */
     HTTP_TOO_BIG,  /* the answer is bigger than answer_max, or its headers are beyond reason */
 };
 
 struct http_answer {
     enum http_outcome outcome;
+    bool withheld;                     /* may_send() said no; LOST: not to the first time */
     int status;                        /* ANSWERED only, as the rest; else 0 */
     const struct http_header *headers; /* lent for the callback; 1xx answers' are left out */
     size_t header_count;
@@ -60,6 +62,10 @@ struct http_send {
     int64_t connect_timeout_ms, timeout_ms; /* timeout_ms is for all of it */
     size_t answer_max;                      /* bytes of the body */
     bool direct;                            /* no proxy, whatever the environment says: metadata services */
+    /* Asked when all is ready for the request to go out, each time that it does. False: it does not. Must not
+     * call any function of this file. NULL: always. */
+    bool (*may_send)(void *arg);
+    void *may_send_arg;
 };
 
 /* Exactly once, from the loop, never from inside http_start(). The request is gone when it is called. */

@@ -38,6 +38,7 @@ static struct {
     struct buf text; /* input that is no whole line yet */
     size_t open;     /* commands without an answer */
     bool ended, without_lease;
+    int64_t sends; /* that may go out until the lease ends; 0: any number */
 } drive;
 
 struct command {
@@ -177,9 +178,14 @@ static const char *text_of(const struct json_object *obj, const char *key)
     return value;
 }
 
+/* Some more requests, if so many were granted; else any, or none. */
 static bool may_send(void *arg UNUSED)
 {
-    return !drive.without_lease;
+    bool may = !drive.without_lease;
+
+    if (drive.sends > 0)
+        drive.without_lease = --drive.sends == 0;
+    return may;
 }
 
 static void run(const struct json_object *obj, struct command *command)
@@ -226,6 +232,8 @@ static void obey(const struct json_object *obj)
     }
     if (strcmp(op, "lease") == 0) {
         drive.without_lease = !json_object_get_boolean(json_object_object_get(obj, "holds"));
+        drive.sends = 0;
+        json_get_int64_opt(obj, "sends", &drive.sends, NULL);
         return;
     }
     command = mem_alloc(sizeof *command);
@@ -304,6 +312,7 @@ int main(void)
         buf_init(&line, 1 << 16);
         buf_puts(&line, "{\"id\":0");
         put_text(&line, "refused", err.text);
+        buf_printf(&line, ",\"later\":%s", err.kind == ERR_UNAVAILABLE ? "true" : "false");
         print_line(&line);
     } else {
         drive.ecs = ecs_new(drive.client);

@@ -37,8 +37,8 @@ FAULTS = (
     ("status", {"status": 503}, ("retryable", "HTTP 503", True, 3), AGAIN),
     ("status", {"status": 502, "retry_after_s": 1}, ("retryable", "HTTP 502", True, 3), AGAIN),
     ("status", {"status": 429}, ("throttled", "HTTP 429", False, 3), AGAIN),
-    ("status", {"status": 403}, ("refused", "HTTP 403", False, 1), ENDS),
-    ("status", {"status": 302}, ("refused", "HTTP 302", False, 1), ENDS),
+    ("status", {"status": 403}, ("retryable", "HTTP 403", True, 1), ENDS),
+    ("status", {"status": 302}, ("retryable", "HTTP 302", True, 1), ENDS),
     ("status", {"status": 202}, ("unknown", "HTTP 202", True, 3), AGAIN),
     ("delay", {"delay_s": 8, "effect": True}, ("unknown", "no answer", True, 3), AGAIN),
     ("delay", {"delay_s": 8, "effect": False}, ("unknown", "no answer", True, 3), AGAIN),
@@ -103,6 +103,18 @@ class Faults(Case):
         driver.start("lease", holds=False)
         self.assertEqual(says(driver.answer(lost)["error"]), ("retryable", "not sent", True, 1))
         self.assertEqual(len(self.calls("RunTask")), 1)
+
+    def test_what_libcurl_sends_again_is_asked_for_again(self) -> None:
+        """On a kept connection that then turns out to be dead."""
+        for sends, calls in ((1, 1), (2, 2)):
+            driver = self.drive()
+            driver.answer(driver.run(f"warm {sends}"))
+            self.aws.fault("RunTask", "close", effect=True, match={"clientToken": f"t{sends}"})
+            driver.start("lease", holds=True, sends=sends)
+            answer = driver.answer(driver.run(f"t{sends}"))
+            self.assertEqual(says(answer["error"])[:3], ("retryable", "not sent", True), answer)
+            sent = [call for call in self.calls("RunTask") if call["body"].get("clientToken") == f"t{sends}"]
+            self.assertEqual(len(sent), calls)
 
     def test_a_fault_that_stays(self) -> None:
         tokens = self.inject()

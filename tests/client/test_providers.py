@@ -281,11 +281,12 @@ class Providers(Case):
                                     ("exit 3", "the program ended with status 3"),
                                     ("echo no luck today >&2; exit 1", "ended with status 1, saying: no luck today"),
                                     ("kill -9 $$", "was ended by signal 9"),
+                                    ("env | grep -q '^ECSS_\\|^PG' && exit 4; exit 5", "ended with status 5"),
                                     ("echo '{\"Version\":2}'", "Version in the answer is not 1"),
                                     ("echo '{\"Version\":1}'", "the answer has no AccessKeyId"),
                                     ("head -c 100000 /dev/zero; sleep 60", "writes more than credentials can be")):
                     self.write("bad", f"#!/bin/sh\n{text}\n")
-                    driver = self.begin(name)
+                    driver = self.begin(name, ECSS_DATABASE_URL="postgresql://u:secret-of-nobody@h/d", PGPASSWORD="x")
                     self.section("config", default={"credential_process": str(self.folder / "bad")})
                     self.assertIn(words, self.says(driver))
             else:
@@ -395,9 +396,13 @@ class Providers(Case):
             self.new_folder()
             self.assertEqual(self.says(self.begin(name, **none)), "", name)
         self.assertEqual({call["signature"] for call in self.calls("ListTasks")}, {"ok"})
-        self.aws.fault("IMDS:Get", "status", status=404)
-        self.assertRegex(self.begin("instance", **none).answer(0)["refused"],
-                         "no AWS region: set AWS_REGION .*; instance metadata: .*the instance has no role")
+        for fault, status, later, words in (("IMDS:Get", 404, False, "the instance has no role"),
+                                            ("IMDS:Get", 503, True, "HTTP 503"), ("IMDS:Token", 503, True, "HTTP 503")):
+            self.aws.clear_faults()
+            self.aws.fault(fault, "status", status=status)
+            answer = self.begin("instance", **none).answer(0)
+            self.assertRegex(answer["refused"], f"no AWS region: set AWS_REGION .*; instance metadata: .*{words}")
+            self.assertEqual(answer["later"], later)  # it is started again, or not
 
     def test_an_instance_without_a_role(self) -> None:
         driver = self.begin("instance")

@@ -28,7 +28,7 @@ static void check(const struct aws_error *error, int status)
     struct err err = {0};
 
     EXPECT(error->kind != AWS_OK && error->status == status && error->code[0] != '\0');
-    EXPECT(error->retry_after_s >= 0 && error->retry_after_s <= 3600);
+    EXPECT(error->retry_after_ms >= 0 && error->retry_after_ms <= 3600000);
     EXPECT(error->may_have_acted || (status >= 300 && status < 500));
     EXPECT(error->resource_id_count <= AWS_RESOURCE_IDS_MAX);
     expect_clean(error->code);

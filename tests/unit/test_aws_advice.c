@@ -29,6 +29,7 @@ static struct advice_case {
     {"throttled", AWS_THROTTLED, 400, "ThrottlingException", "",
      "The way to AWS and the credentials are good"},
     {"ill", AWS_RETRYABLE, 503, "HTTP 503", "", "The way to AWS and the credentials are good"},
+    {"a proxy", AWS_RETRYABLE, 403, "HTTP 403", "<html>", "That is no answer of AWS's"},
     {"something else", AWS_REFUSED, 400, "InvalidParameterException", "Identifier is too long", ""},
 };
 

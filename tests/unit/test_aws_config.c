@@ -380,10 +380,13 @@ static void check_config(void **state)
         write_file(place.credentials, c->credentials);
     if (aws_config_new(place_getenv, &place, &config, &err)) {
         struct aws_endpoint endpoint;
+        const char *region = aws_config_region(config);
 
         if (c->url == NULL)
             fail_msg("it was taken");
-        assert_true(aws_config_endpoint(config, c->service, &endpoint, &err));
+        if (region == NULL) /* as the instance says */
+            assert_true(aws_config_set_region(config, region = "us-east-1", &err));
+        aws_config_endpoint(config, c->service, region, &endpoint);
         assert_string_equal(endpoint.url, c->url);
         aws_endpoint_done(&endpoint);
         if (c->region != NULL)
@@ -421,8 +424,36 @@ static void another_region_has_its_own_endpoint(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct aws_endpoint endpoint = {0};
 
-        assert_true(aws_config_endpoint_in(config, "sqs", cases[i].region, &endpoint, &err));
+        aws_config_endpoint(config, "sqs", cases[i].region, &endpoint);
         assert_string_equal(endpoint.url, cases[i].url);
+        aws_endpoint_done(&endpoint);
+    }
+    aws_config_free(config);
+    place_end(&place);
+}
+
+/* What it says then may be no address at all: the one of the start goes on. */
+static void an_endpoint_outlives_its_file(void **state)
+{
+    static const char *const later[] = {REGION "endpoint_url = foo\n", REGION "services = missing\n",
+                                        REGION "endpoint_url = http://b:2\nuse_fips_endpoint = true\n",
+                                        REGION};
+    struct aws_config *config;
+    struct place place;
+    struct err err;
+    bool changed;
+
+    (void)state;
+    place_begin(&place);
+    write_file(place.config, REGION "endpoint_url = http://a:1\n");
+    assert_true(aws_config_new(place_getenv, &place, &config, &err));
+    for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+        struct aws_endpoint endpoint = {0};
+
+        write_file(place.config, later[i]);
+        assert_true(aws_profiles_load(aws_config_profiles(config), &changed, &err) && changed);
+        aws_config_endpoint(config, "sts", "eu-west-1", &endpoint);
+        assert_string_equal(endpoint.url, "http://a:1/");
         aws_endpoint_done(&endpoint);
     }
     aws_config_free(config);
@@ -642,6 +673,7 @@ int main(void)
 {
     static const struct CMUnitTest fixed[] = {
         cmocka_unit_test(another_region_has_its_own_endpoint),
+        cmocka_unit_test(an_endpoint_outlives_its_file),
         cmocka_unit_test(a_ca_bundle),
         cmocka_unit_test(a_file_that_changed_is_read_again),
         cmocka_unit_test(the_files_are_at_home),

@@ -45,23 +45,28 @@ static struct answer_case answer_cases[] = {
      .message = "gone"},
     {"the same, by its older name", 400, "{}", NULL, "AWS.SimpleQueueService.NonExistentQueue;Sender",
      .kind = AWS_REFUSED, .code = "QueueDoesNotExist", .message = ""},
-    {"no name at all", 400, "{}", .kind = AWS_REFUSED, .code = "HTTP 400", .message = ""},
-    {"a name that is no text", 400, "{\"__type\":7,\"message\":[]}", .kind = AWS_REFUSED, .code = "HTTP 400",
-     .message = ""},
+    {"no name at all", 400, "{}", .kind = AWS_RETRYABLE, .code = "HTTP 400", .message = "", .acted = true},
+    {"a name that is no text", 400, "{\"__type\":7,\"message\":[]}", .kind = AWS_RETRYABLE,
+     .code = "HTTP 400", .message = "", .acted = true},
     {"an empty name", 503, JSON("", "m"), .kind = AWS_RETRYABLE, .code = "HTTP 503", .message = "m",
      .acted = true},
     /* Bodies that are not AWS's. */
     {"a proxy's page", 502, "<html>\n<h1>Bad Gateway</h1>\r\n</html>\n", .kind = AWS_RETRYABLE,
      .code = "HTTP 502", .message = "<html> <h1>Bad Gateway</h1>  </html>", .acted = true},
     {"an empty body", 500, "", .kind = AWS_RETRYABLE, .code = "HTTP 500", .message = "", .acted = true},
-    {"JSON that is no object", 400, "[1]", .kind = AWS_REFUSED, .code = "HTTP 400", .message = "[1]"},
-    {"bytes", 400, "a\x01\xff\xC3\xA4\x7f z", .kind = AWS_REFUSED, .code = "HTTP 400",
-     .message = "a ?\xC3\xA4  z"},
-    {"a redirect is not followed", 307, "", .kind = AWS_REFUSED, .code = "HTTP 307", .message = ""},
+    {"JSON that is no object", 400, "[1]", .kind = AWS_RETRYABLE, .code = "HTTP 400", .message = "[1]",
+     .acted = true},
+    {"bytes", 400, "a\x01\xff\xC3\xA4\x7f z", .kind = AWS_RETRYABLE, .code = "HTTP 400",
+     .message = "a ?\xC3\xA4  z", .acted = true},
+    {"a redirect is not followed", 307, "", .kind = AWS_RETRYABLE, .code = "HTTP 307", .message = "",
+     .acted = true},
     {"a success that is not ours", 204, "", .kind = AWS_UNKNOWN, .code = "HTTP 204", .message = "",
      .acted = true},
     {"nor is one with an error's name", 202, "", "ExpiredTokenException", .kind = AWS_UNKNOWN,
      .code = "ExpiredTokenException", .message = "", .acted = true},
+    {"a proxy's page with a 403", 403, "<html>Forbidden</html>", .kind = AWS_RETRYABLE, .code = "HTTP 403",
+     .message = "<html>Forbidden</html>", .acted = true},
+    {"407", 407, "", .kind = AWS_RETRYABLE, .code = "HTTP 407", .message = "", .acted = true},
     /* Throttling. */
     {"429", 429, "", .kind = AWS_THROTTLED, .code = "HTTP 429", .message = ""},
     {"503 SlowDown", 503, JSON("SlowDown", ""), .kind = AWS_THROTTLED, .code = "SlowDown", .message = "",
@@ -118,8 +123,8 @@ static struct answer_case answer_cases[] = {
           "been 'POST x-amz-security-token:HUSH'"),
      .kind = AWS_AUTH, .code = "InvalidSignatureException",
      .message = "The signature we calculated does not match.", .skewed = true},
-    {"nor is a token", 403, "X-Amz-Security-Token: HUSH", .kind = AWS_REFUSED, .code = "HTTP 403",
-     .message = ""},
+    {"nor is a token", 403, "X-Amz-Security-Token: HUSH", .kind = AWS_RETRYABLE, .code = "HTTP 403",
+     .message = "", .acted = true},
 };
 
 static struct aws_error read_case(const struct answer_case *c)
@@ -260,7 +265,7 @@ static void long_texts_are_cut_at_a_character(void **state)
 
 struct hint_case {
     const char *text;
-    int64_t seconds;
+    int64_t seconds; /* or what the test says */
 };
 
 static void retry_after_is_a_number_of_seconds(void **state)
@@ -280,9 +285,26 @@ static void retry_after_is_a_number_of_seconds(void **state)
         struct aws_error error;
 
         aws_error_read(&(struct aws_answer){.status = 503, .retry_after = cases[i].text, .body = ""}, &error);
-        if (error.retry_after_s != cases[i].seconds)
-            fail_msg("%s is %lld", cases[i].text, (long long)error.retry_after_s);
+        if (error.retry_after_ms != cases[i].seconds * 1000)
+            fail_msg("%s is %lld", cases[i].text, (long long)error.retry_after_ms);
         assert_string_equal(error.request_id, "");
+    }
+}
+
+static void aws_tells_it_in_milliseconds(void **state)
+{
+    static const struct hint_case cases[] = {
+        {NULL, 7000}, {"500", 7000}, {"9500", 9500}, {"x", 7000}, {"9999999", 3600000}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct aws_error error;
+
+        aws_error_read(
+            &(struct aws_answer){
+                .status = 503, .retry_after = "7", .retry_after_ms = cases[i].text, .body = ""},
+            &error);
+        assert_int_equal(error.retry_after_ms, cases[i].seconds);
     }
 }
 
@@ -423,7 +445,7 @@ static void how_long_it_waits(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct aws_error error = {.kind = cases[i].kind, .retry_after_s = cases[i].hint_s};
+        struct aws_error error = {.kind = cases[i].kind, .retry_after_ms = (int64_t)cases[i].hint_s * 1000};
 
         assert_int_equal(aws_retry_delay_ms(&error, cases[i].attempts, cases[i].fraction), cases[i].ms);
     }
@@ -438,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_conflict_may_name_nothing),
         cmocka_unit_test(long_texts_are_cut_at_a_character),
         cmocka_unit_test(retry_after_is_a_number_of_seconds),
+        cmocka_unit_test(aws_tells_it_in_milliseconds),
         cmocka_unit_test(an_error_reads_as_a_sentence),
         cmocka_unit_test(our_own_errors),
         cmocka_unit_test(kinds_as_errs),
