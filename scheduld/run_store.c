@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attr.h"
 #include "run.h"
 
 /* No row: the epoch is another. FOR SHARE waits for a take-over that is under way, and keeps one from
@@ -317,4 +318,19 @@ void run_store_job(const struct db_result *result, int row, struct run_job_row *
                                 .trigger = db_text(result, row, 5),
                                 .overrides = db_text(result, row, 6),
                                 .ecs = db_text(result, row, 7)};
+}
+
+/* If one fails, so will who asks it in earnest, and he tells. */
+static void on_warm(void *arg UNUSED, const struct db_result *result UNUSED, const struct err *err UNUSED)
+{
+}
+
+void run_store_warm(struct db *db)
+{
+    enum { NOBODY = -1 };
+
+    run_store_take_over(db, NOBODY, 1, on_warm, NULL);
+    run_store_read_jobs(db, NULL, 0, on_warm, NULL);
+    run_store_plan(db, NOBODY, NULL, 0, false, on_warm, NULL);
+    run_store_record(db, NOBODY, NULL, 0, on_warm, NULL);
 }

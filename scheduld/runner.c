@@ -15,6 +15,7 @@
 #include "log.h"
 #include "mem.h"
 #include "plan.h"
+#include "run_store.h"
 
 enum {
     RETRY_MIN_MS = 1000,
@@ -190,6 +191,11 @@ static void on_drain_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *a
 }
 
 /* From outside. */
+
+void runner_db_up(struct runner *runner)
+{
+    run_store_warm(runner->options.db);
+}
 
 void runner_lead(struct runner *runner, int64_t epoch, const char *installation)
 {

@@ -80,6 +80,9 @@ struct runner *runner_new(const struct runner_options *options);
 /* After the AWS client and the db were freed, which answer what is on its way. NULL is fine. */
 void runner_free(struct runner *runner);
 
+/* The db has a new session, with our schema: has it get ready, so that a take-over need not wait for that. */
+void runner_db_up(struct runner *runner);
+
 /* We lead: takes over the runs that are open (planned or launching) and goes on with them; what is due is
  * handled from then on. installation is scheduler.installation, a part of all client tokens; copied. */
 void runner_lead(struct runner *runner, int64_t epoch, const char *installation);

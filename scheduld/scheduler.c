@@ -152,6 +152,7 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *why
     switch (state) {
     case MIGRATE_CURRENT:
         agenda_db_up(scheduler->agenda);
+        runner_db_up(scheduler->runner);
         if (!begin_to_lead(scheduler, &err))
             refuse(scheduler, &err);
         break;

@@ -544,6 +544,18 @@ static void definitions_are_read_by_id(void **state)
     assert_string_equal(read.text, "a ta 1 9 {\"type\": \"noop\"} NULL");
 }
 
+static void to_get_ready_changes_nothing(void **state)
+{
+    struct pg *pg = *state;
+
+    pg_value(admin, "INSERT INTO runs (job_id, fire_at, state, epoch) VALUES ('a', now(), 'planned', 4)");
+    run_store_warm(pg->db);
+    assert_string_equal(pg_value(pg, "SELECT count(*) FROM pg_prepared_statements"), "4");
+    assert_string_equal(pg_value(admin, "SELECT concat_ws(' ', count(*), min(state), min(epoch)) FROM runs"),
+                        "1 planned 4");
+    assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "0");
+}
+
 int main(void)
 {
 #define FRESH(test) cmocka_unit_test_setup_teardown(test, fresh, ends)
@@ -567,6 +579,7 @@ int main(void)
         FRESH(what_is_open_is_taken_over),
         FRESH(so_many_are_taken_over_at_a_time),
         FRESH(definitions_are_read_by_id),
+        FRESH(to_get_ready_changes_nothing),
     };
 
     pg_filter();
