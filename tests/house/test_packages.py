@@ -93,6 +93,11 @@ class Tool(unittest.TestCase):
         self.assertEqual(self.run_tool("missing", *SECTIONS).stdout.split(), ["cmake", "valgrind"])
         self.assertEqual(self.run_tool("missing", "build").stdout.split(), ["cmake"])
 
+    def test_what_another_package_provides_is_there(self):
+        self.without("npm")
+        self.install(self.installed.read_text() + "node-of-others nodejs-doc, npm (= 9.1), node-abc\n")
+        self.assertEqual(self.run_tool("missing", *SECTIONS).stdout, "")
+
     def test_installs_what_is_missing_and_nothing_else(self):
         self.without("cmake", "valgrind")
         run = self.run_tool("install", *SECTIONS)
