@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -14,12 +15,28 @@
 
 static const unsigned char session_context[] = "webapid";
 
-/* OpenSSL's last word, without its codes. */
-static bool fail(struct err *err, const char *what, const char *path)
+/* Names the file and why. OpenSSL's first word says it, without its codes: those that follow only say which
+ * part of it passed it on. Its words for a file of another kind are hard to guess at, so what it takes
+ * follows. */
+static bool fail(struct err *err, const char *what, const char *path, const char *takes)
 {
-    const char *why = ERR_reason_error_string(ERR_peek_last_error());
+    const unsigned long code = ERR_peek_error();
+    const char *why = ERR_reason_error_string(code);
 
-    err_set(err, ERR_INVALID, "%s %s: %s", what, path, why == NULL ? "cannot be used" : why);
+    if (ERR_SYSTEM_ERROR(code))
+        err_set(err, ERR_INVALID, "%s %s: %s", what, path, strerror(ERR_GET_REASON(code)));
+    else
+        err_set(err, ERR_INVALID, "%s %s: %s; it takes %s", what, path, why == NULL ? "cannot be used" : why,
+                takes);
+    ERR_clear_error();
+    return false;
+}
+
+static bool fail_setup(struct err *err)
+{
+    const char *why = ERR_reason_error_string(ERR_peek_error());
+
+    err_set(err, ERR_INTERNAL, "OpenSSL cannot be set up: %s", why == NULL ? "it does not say why" : why);
     ERR_clear_error();
     return false;
 }
@@ -36,7 +53,7 @@ static bool load_client_ca(SSL_CTX *tls, const char *path, struct err *err)
 
     if (names == NULL || SSL_CTX_load_verify_file(tls, path) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return fail(err, "client CA", path);
+        return fail(err, "client CA", path, "certificates of CAs in PEM");
     }
     SSL_CTX_set_client_CA_list(tls, names); /* tls's now */
     SSL_CTX_set_verify(tls, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -45,12 +62,13 @@ static bool load_client_ca(SSL_CTX *tls, const char *path, struct err *err)
 
 static bool load_all(SSL_CTX *tls, const struct tls_files *files, struct err *err)
 {
+    static const char key[] = "the key of the certificate in PEM, without a passphrase";
+
     if (SSL_CTX_use_certificate_chain_file(tls, files->certificate) != 1)
-        return fail(err, "certificate", files->certificate);
-    if (SSL_CTX_use_PrivateKey_file(tls, files->key, SSL_FILETYPE_PEM) != 1)
-        return fail(err, "key", files->key);
-    if (SSL_CTX_check_private_key(tls) != 1)
-        return fail(err, "key does not belong to the certificate:", files->key);
+        return fail(err, "certificate", files->certificate, "a certificate in PEM, with its chain");
+    if (SSL_CTX_use_PrivateKey_file(tls, files->key, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(tls) != 1)
+        return fail(err, "key", files->key, key);
     return files->client_ca == NULL || load_client_ca(tls, files->client_ca, err);
 }
 
@@ -61,7 +79,7 @@ bool tls_load(const struct tls_files *files, struct ssl_ctx_st **ret, struct err
     ERR_clear_error();
     tls = SSL_CTX_new(TLS_server_method());
     if (tls == NULL)
-        return fail(err, "TLS", "");
+        return fail_setup(err);
     /* A client can make us do no second handshake; memory of idle connections is given back. */
     SSL_CTX_set_options(tls,
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -70,7 +88,7 @@ bool tls_load(const struct tls_files *files, struct ssl_ctx_st **ret, struct err
     if (SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_session_id_context(tls, session_context, sizeof session_context - 1) != 1) {
         SSL_CTX_free(tls);
-        return fail(err, "TLS", "");
+        return fail_setup(err);
     }
     if (!load_all(tls, files, err)) {
         SSL_CTX_free(tls);

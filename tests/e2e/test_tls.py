@@ -162,6 +162,18 @@ class Tls(unittest.TestCase):
         for address in ("127.0.0.1:80", "[::1]:80", "localhost:80", "unix:/run/x", "127.9.9.9:1"):
             self.check(0, ECSS_LISTEN=address, ECSS_TOKENS="never")
 
+    def test_a_file_that_is_no_good_is_named_with_the_reason(self):
+        one = {"ECSS_TLS_CERT": f"{self.folder}/one.pem", "ECSS_TLS_KEY": f"{self.folder}/one.key"}
+        ca, two, nowhere = f"{self.folder}/ca.pem", f"{self.folder}/two.key", f"{self.folder}/nowhere.pem"
+        for name, path, said in (("ECSS_TLS_CERT", nowhere, f"certificate {nowhere}: No such file or directory"),
+                                 ("ECSS_TLS_CERT", two, f"certificate {two}: no start line; it takes a certificate in PEM"),
+                                 ("ECSS_TLS_KEY", nowhere, f"key {nowhere}: No such file or directory"),
+                                 ("ECSS_TLS_KEY", ca, f"key {ca}: unsupported; it takes the key of the certificate in PEM"),
+                                 ("ECSS_TLS_KEY", two, f"key {two}: key values mismatch; it takes the key of the certificate in PEM"),
+                                 ("ECSS_TLS_CLIENT_CA", nowhere, f"client CA {nowhere}: No such file or directory"),
+                                 ("ECSS_TLS_CLIENT_CA", two, f"client CA {two}: no start line; it takes certificates of CAs in PEM")):
+            self.check(78, said, **{**one, name: path})
+
     def test_an_insecure_address_is_warned_about_and_asks_for_tokens_unless_told_not_to(self):
         for tokens, status in (("public", 401), ("never", 200)):
             port = free_port()
