@@ -97,6 +97,7 @@ const char *const settings_of_webapid[] = {
     "ECSS_REQUEST_TIMEOUT_SECONDS",
     "ECSS_IDLE_TIMEOUT_SECONDS",
     "ECSS_TOKENS",
+    "ECSS_TOKENS_MAX_AGE_SECONDS",
     "ECSS_TLS_CERT",
     "ECSS_TLS_KEY",
     "ECSS_TLS_CLIENT_CA",

@@ -58,8 +58,10 @@ void health_ready(struct request *rq)
 {
     const struct worker *worker = request_worker(rq);
 
-    if (worker->db_ready)
-        health_store_leader(worker->db, on_leader, rq);
+    if (worker->can_read && worker->can_write)
+        health_store_leader(worker->reads, on_leader, rq);
+    else if (worker->can_read)
+        reply_not_ready(rq, "can be read, and there is no connection for writing");
     else
         reply_not_ready(rq, "cannot be reached, or its schema is not known yet");
 }

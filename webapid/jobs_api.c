@@ -95,7 +95,7 @@ static void on_shown(void *arg, const struct db_result *result, const struct err
 
 void job_show(struct request *rq)
 {
-    job_store_get(request_worker(rq)->db, request_param(rq), on_shown, rq);
+    job_store_get(request_worker(rq)->reads, request_param(rq), on_shown, rq);
 }
 
 /* What GET /jobs asks of the database. Its answers come in any order: a list that was cancelled, say, is
@@ -191,7 +191,7 @@ void jobs_list(struct request *rq)
     };
     AUTO_JOB_REPORT struct job_report report = {0};
     struct listing *listing = mem_alloc(sizeof *listing);
-    struct db *db = request_worker(rq)->db;
+    struct db *db = request_worker(rq)->reads;
 
     request_keep(rq, listing, listing_free);
     if (!job_list_read(&query, &listing->list, &report)) {
@@ -238,7 +238,7 @@ static void update_if_revision(struct request *rq, int64_t revision)
     AUTO_FREE char *only = mem_printf("{%" PRId64 "}", revision);
 
     w->looked = true;
-    job_store_update(request_worker(rq)->db, request_param(rq), &w->draft, only, on_changed, rq);
+    job_store_update(request_worker(rq)->writes, request_param(rq), &w->draft, only, on_changed, rq);
 }
 
 static void on_looked(void *arg, const struct db_result *result, const struct err *err)
@@ -278,7 +278,7 @@ static void on_looked(void *arg, const struct db_result *result, const struct er
 static void change(struct request *rq)
 {
     struct writing *w = request_kept(rq);
-    struct db *db = request_worker(rq)->db;
+    const struct worker *worker = request_worker(rq);
     AUTO_JSON struct json_object *value = NULL;
 
     if (++w->tries > TRIES_MAX) {
@@ -293,10 +293,10 @@ static void change(struct request *rq)
     w->draft.by = request_by(rq);
     if (w->unreadable.kind != ERR_NONE || !job_report_clean(&w->report) || w->draft.given == 0 ||
         job_draft_times(&w->draft) || job_draft_overrides(&w->draft))
-        job_store_get(db, request_param(rq), on_looked, rq);
+        job_store_get(worker->reads, request_param(rq), on_looked, rq);
     else
-        job_store_update(db, request_param(rq), &w->draft, w->conditional ? w->revisions.data : NULL,
-                         on_changed, rq);
+        job_store_update(worker->writes, request_param(rq), &w->draft,
+                         w->conditional ? w->revisions.data : NULL, on_changed, rq);
 }
 
 void job_change(struct request *rq)
@@ -347,6 +347,6 @@ void job_delete(struct request *rq)
         return;
     }
     w = writing_new(rq);
-    job_store_delete(request_worker(rq)->db, request_param(rq), w->conditional ? w->revisions.data : NULL,
+    job_store_delete(request_worker(rq)->writes, request_param(rq), w->conditional ? w->revisions.data : NULL,
                      on_deleted, rq);
 }

@@ -93,7 +93,7 @@ static void on_created_once(void *arg, const struct db_result *result, const str
 
 static void insert(struct request *rq, struct creating *c)
 {
-    struct db *db = request_worker(rq)->db;
+    struct db *db = request_worker(rq)->writes;
     AUTO_BUF struct buf answer = {0};
     const char *body;
     size_t len;

@@ -31,7 +31,7 @@ static void next_page(struct request *rq)
     const struct exporting *e = request_kept(rq);
 
     if (request_is_awaited(rq))
-        job_store_export(request_worker(rq)->db, e->after, PAGE, on_page, rq);
+        job_store_export(request_worker(rq)->reads, e->after, PAGE, on_page, rq);
     else
         reply_stream_end(rq, false);
 }

@@ -182,6 +182,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .meters = app->meters,
         .tls = app->tls,
         .tokens = (enum server_tokens)settings->tokens,
+        .tokens_max_age_s = (int)settings->tokens_max_age_s,
         .checks_hosts = true,
         .origins = (const char *const *)settings->origins,
         .request_timeout_ms = (int)settings->request_timeout_s * 1000,

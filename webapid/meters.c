@@ -65,7 +65,7 @@ static const struct metric table[METERS] = {
                                .help = "How many there may be (ECSS_MAX_CONNECTIONS)."},
     [METER_DATABASE_READY] = {.name = "ecss_database_ready",
                               .type = METRIC_GAUGE,
-                              .help = "Whether a worker's connection to the database can be used: 1 or 0."},
+                              .help = "Whether a worker's connections to the database can be used: 1 or 0."},
     [METER_QUERIES] = {.name = "ecss_database_queries",
                        .type = METRIC_GAUGE,
                        .help = "Queries of a worker that wait for the database's answer."},

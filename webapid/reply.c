@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "cors.h"
+#include "db.h"
 #include "etag.h"
 #include "http_date.h"
 #include "log.h"
@@ -179,6 +180,14 @@ static int status_of(enum err_kind kind)
     return 500;
 }
 
+/* The words are about our database, and not for everybody. */
+static void reply_unavailable(struct request *rq, const struct err *err, const char *told)
+{
+    log_warning("http.unavailable", "method=%s path=%s error=%s request=%s", LOGQ(request_method_text(rq)),
+                LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
+    reply_message(rq, 503, "%s", told);
+}
+
 void reply_err(struct request *rq, const struct err *err)
 {
     int status = status_of(err->kind);
@@ -188,10 +197,7 @@ void reply_err(struct request *rq, const struct err *err)
                   LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
         reply_message(rq, status, "An error occurred on the server; its log says more.");
     } else if (status == 503) {
-        /* The words are about our database, and not for everybody. */
-        log_warning("http.unavailable", "method=%s path=%s error=%s request=%s",
-                    LOGQ(request_method_text(rq)), LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
-        reply_message(rq, status, "The database does not answer; try again later.");
+        reply_unavailable(rq, err, "The database does not answer; try again later.");
     } else {
         reply_message(rq, status, "%s", err->text);
     }
@@ -203,7 +209,12 @@ void reply_db_err(struct request *rq, const struct err *err)
 
     if (err->kind != ERR_UNAVAILABLE)
         ours.kind = ERR_INTERNAL;
-    reply_err(rq, &ours);
+    if (db_err_is_lock(err))
+        reply_unavailable(rq, err,
+                          "Nothing was done: another session of the database has locked what this needs, the"
+                          " job's row most likely. Try again later.");
+    else
+        reply_err(rq, &ours);
 }
 
 void reply_late(struct request *rq)

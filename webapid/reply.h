@@ -25,7 +25,7 @@ void reply_report(struct request *rq, const struct job_report *report);
  * logged with the error's text, and tells the client nothing of it. */
 void reply_err(struct request *rq, const struct err *err);
 /* The same of the database's error, in none of its words: 503, or 500, as what is to be expected is an answer
- * and no error (job_store.h). Logged in any case. */
+ * and no error (job_store.h); a lock of another session is named as the reason. Logged in any case. */
 void reply_db_err(struct request *rq, const struct err *err);
 /* 200 with a text of another media type, which is lent for ever. */
 void reply_text(struct request *rq, const char *media_type, const struct buf *body);

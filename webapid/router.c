@@ -84,6 +84,12 @@ bool router_admit(const struct request_env *env, const struct guard *guard, stru
            access_check(env, guard, framing, scope_of(match.route), challenge);
 }
 
+/* Who writes also reads: what it is to change, say. */
+static bool has_database(const struct worker *worker, const struct route *route)
+{
+    return worker->can_read && (worker->can_write || route->method == METHOD_GET);
+}
+
 void router_dispatch(const struct router *router, struct request *rq)
 {
     bool of_server = strcmp(request_path(rq), "*") == 0; /* OPTIONS *: about the server as a whole */
@@ -103,7 +109,7 @@ void router_dispatch(const struct router *router, struct request *rq)
         reply_message(rq, 415, "Header Content-Type: application/json required to send a request body.");
     else if ((match.route->flags & ROUTE_LARGE) && !route_is_ndjson(request_header(rq, "Content-Type")))
         reply_message(rq, 415, "Header Content-Type: application/x-ndjson required: one JSON object a line.");
-    else if ((match.route->flags & ROUTE_DB) && !request_worker(rq)->db_ready)
+    else if ((match.route->flags & ROUTE_DB) && !has_database(request_worker(rq), match.route))
         reply_message(rq, 503, "The database cannot be reached; try again later.");
     else
         match.route->handler(rq);

@@ -83,7 +83,7 @@ void job_fire_times(struct request *rq)
 
     request_keep(rq, preview, preview_free);
     if (preview_read_query(request_query(rq, "count"), request_query(rq, "after"), preview, &report))
-        job_store_get(request_worker(rq)->db, request_param(rq), on_looked, rq);
+        job_store_get(request_worker(rq)->reads, request_param(rq), on_looked, rq);
     else
         reply_report(rq, &report);
 }

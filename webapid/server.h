@@ -41,7 +41,8 @@ struct server_options {
     struct ssl_ctx_st
         *tls; /* tls.h; the server's own share is made. TCP addresses speak it. NULL: none does */
     enum server_tokens tokens;
-    bool checks_hosts; /* a loopback address without tokens takes no request to the host of another name */
+    int tokens_max_age_s; /* token_cache.h; unless there is no database */
+    bool checks_hosts;    /* a loopback address without tokens takes no request to the host of another name */
     const char *const *origins; /* that may read answers by CORS, NULL at the end; "*": all. NULL: none */
 
     /* All in milliseconds. */

@@ -15,14 +15,13 @@
 #include "attr.h"
 #include "clock.h"
 #include "daemon.h"
-#include "db.h"
 #include "log.h"
 #include "meters.h"
 #include "peers.h"
+#include "server_database.h"
 #include "tls.h"
-#include "token_cache.h"
 
-enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, SCHEMA_AGAIN_MS = 1000, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
+enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
 
 /* How long the first clients wait for the database, rather than being answered 503, after a restart say. */
 enum { FIRST_ACCEPT_MS = 2000 };
@@ -206,79 +205,34 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 
 /* ---- The database ---- */
 
-/* Nothing is asked of the database before it is known who may. */
-static void on_tokens(void *arg, bool good)
+static void on_database(void *arg)
 {
-    struct server_worker *sw = arg;
-    const struct timeval again = after_ms(SCHEMA_AGAIN_MS);
-
-    if (!good) {
-        event_add(sw->schema_again, &again);
-        return;
-    }
-    sw->worker.db_ready = true;
-    open_door(sw);
-    log_info("server.database_ready", "worker=%d", sw->worker.number);
+    open_door(arg);
 }
 
 static void on_schema(void *arg, enum migrate_state state, const struct err *err)
 {
     struct server_worker *sw = arg;
-    const struct timeval again = after_ms(SCHEMA_AGAIN_MS);
 
-    if (state == MIGRATE_CURRENT) {
-        token_cache_load(sw->tokens, on_tokens, sw);
-    } else if (state == MIGRATE_UNREACHABLE) {
-        event_add(sw->schema_again,
-                  &again); /* if the connection is lost, on_up comes first or as well: harmless */
-    } else {
-        server_say_schema(sw->server, state, err);
-    }
-}
-
-static void check_schema(struct server_worker *sw)
-{
-    if (db_is_up(sw->worker.db))
-        migrate_check_db(sw->worker.db, on_schema, sw);
-}
-
-static void on_schema_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
-{
-    check_schema(arg);
-}
-
-static void on_up(void *arg)
-{
-    check_schema(arg);
-}
-
-static void on_down(void *arg, const struct err *err)
-{
-    struct server_worker *sw = arg;
-
-    sw->worker.db_ready = false;
-    log_warning("server.database_lost", "worker=%d error=%s", sw->worker.number, LOGQ(err->text));
+    server_say_schema(sw->server, state, err);
 }
 
 static bool open_database(struct server_worker *sw, struct err *err)
 {
-    const struct db_options options = {
-        .url = sw->options->database_url,
-        .application_name = "webapid",
-        .on_up = on_up,
-        .on_down = on_down,
+    const struct server_database_options options = {
+        .worker = &sw->worker,
+        .tokens_max_age_s = sw->options->tokens_max_age_s,
+        .on_ready = on_database,
+        .on_schema = on_schema,
         .arg = sw,
     };
 
     if (sw->options->database_url == NULL)
         return true;
     sw->worker.database_url = sw->options->database_url;
-    sw->worker.db = db_new(sw->worker.base, &options, err);
-    if (sw->worker.db == NULL)
-        return false;
-    sw->tokens = token_cache_new(sw->worker.base, sw->worker.db);
-    sw->env.tokens = sw->tokens;
-    return true;
+    sw->database = server_database_new(&options, err);
+    sw->env.tokens = server_database_tokens(sw->database);
+    return sw->database != NULL;
 }
 
 static void on_beat(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -288,8 +242,8 @@ static void on_beat(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     atomic_store(&sw->beat_ms, clock_monotonic_ms(&clock_system));
     meters_look(sw->worker.meters, &(struct meters_worker){
                                        .worker = sw->worker.number,
-                                       .database_ready = sw->worker.db_ready,
-                                       .queries = sw->worker.db == NULL ? 0 : db_pending(sw->worker.db),
+                                       .database_ready = sw->worker.can_read && sw->worker.can_write,
+                                       .queries = server_database_pending(sw->database),
                                        .connections = atomic_load(sw->guards.connections),
                                    });
 }
@@ -355,8 +309,7 @@ static void *run(void *arg)
     event_base_dispatch(sw->worker.base);
     /* Connections first: what the database's callbacks answer from now on goes nowhere. */
     guards_close(&sw->guards);
-    db_free(sw->worker.db);
-    sw->worker.db = NULL;
+    server_database_close(sw->database);
     if (sw->options->close != NULL)
         sw->options->close(&sw->worker);
     settle(sw->worker.base);
@@ -417,14 +370,12 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
     sw->renew_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sw->renew = event_new(sw->worker.base, sw->renew_fd, EV_READ | EV_PERSIST, on_renew, sw);
     sw->deadline = event_new(sw->worker.base, -1, 0, on_deadline, sw);
-    sw->schema_again = event_new(sw->worker.base, -1, 0, on_schema_again, sw);
     sw->accept_again = event_new(sw->worker.base, -1, 0, on_accept_again, sw);
     sw->beat = event_new(sw->worker.base, -1, EV_PERSIST, on_beat, sw);
     on_beat(-1, 0, sw);
     if (sw->worker.base == NULL || sw->stop_fd < 0 || sw->stop == NULL || sw->renew_fd < 0 ||
-        sw->renew == NULL || sw->deadline == NULL || sw->schema_again == NULL || sw->accept_again == NULL ||
-        sw->beat == NULL || event_add(sw->stop, NULL) != 0 || event_add(sw->renew, NULL) != 0 ||
-        event_add(sw->beat, &beat) != 0)
+        sw->renew == NULL || sw->deadline == NULL || sw->accept_again == NULL || sw->beat == NULL ||
+        event_add(sw->stop, NULL) != 0 || event_add(sw->renew, NULL) != 0 || event_add(sw->beat, &beat) != 0)
         abort();
     for (size_t i = 0; i < fd_count; i++) {
         if (good)
@@ -445,8 +396,7 @@ void server_worker_done(struct server_worker *sw)
         return;
     if (sw->started)
         pthread_join(sw->thread, NULL);
-    db_free(sw->worker.db);
-    token_cache_free(sw->tokens);
+    server_database_free(sw->database);
     drop_tls(sw);
     for (size_t i = 0; i < sw->listener_count; i++) {
         evhtp_unbind_socket(sw->listeners[i]);
@@ -455,7 +405,6 @@ void server_worker_done(struct server_worker *sw)
     event_free(sw->stop);
     event_free(sw->renew);
     event_free(sw->deadline);
-    event_free(sw->schema_again);
     event_free(sw->accept_again);
     event_free(sw->beat);
     event_base_free(sw->worker.base);

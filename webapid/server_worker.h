@@ -1,5 +1,5 @@
 /*
- * One worker of the server, from inside: its thread, loop, listeners, guards, and its connection to the
+ * One worker of the server, from inside: its thread, loop, listeners, guards, and its connections to the
  * database.
  *
  * All is made on the main thread before the thread starts, and freed there after it has ended; in between
@@ -28,17 +28,17 @@ struct server_worker {
     const struct server_options *options; /* lent: the server's */
     struct guards guards;
     struct request_env env;
-    struct token_cache *tokens;                 /* owned; NULL: there is no database */
+    struct server_database *database;           /* owned; NULL: there is none */
     struct evhtp *listeners[SERVER_LISTEN_MAX]; /* owned */
     struct guard_door doors[SERVER_LISTEN_MAX]; /* of these */
     struct ssl_ctx_st *tls;                     /* owned share; NULL: none */
     int renew_fd;                               /* owned */
     struct event *renew;                        /* owned */
     size_t listener_count;
-    int stop_fd;                                                 /* owned */
-    struct event *stop, *deadline, *schema_again, *accept_again; /* owned */
-    struct event *beat;                                          /* owned */
-    _Atomic int64_t beat_ms; /* on the monotonic clock; the main thread reads it */
+    int stop_fd;                                  /* owned */
+    struct event *stop, *deadline, *accept_again; /* owned */
+    struct event *beat;                           /* owned */
+    _Atomic int64_t beat_ms;                      /* on the monotonic clock; the main thread reads it */
     bool hurried, draining;
     bool started; /* there is a thread to be joined */
     pthread_t thread;

@@ -42,7 +42,8 @@ static const struct setting table[] = {
      .max = 16, .check = check_address,
      .help = "addresses to listen on: host:port, [v6]:port or unix:/path, with commas between"},
     {"ECSS_WORKERS", SETTING_INT, offsetof(struct settings, workers), .def = "2", .min = 1,
-     .max = SERVER_WORKERS_MAX, .help = "threads, each with a connection to the database"},
+     .max = SERVER_WORKERS_MAX,
+     .help = "threads, each with two connections to the database, and a third one while it imports"},
     {"ECSS_MAX_CONNECTIONS", SETTING_INT, offsetof(struct settings, max_connections), .def = "1000", .min = 1,
      .max = 100000, .help = "clients at the same time; more are answered 503"},
     {"ECSS_MAX_CONNECTIONS_PER_ADDRESS", SETTING_INT, offsetof(struct settings, max_per_address),
@@ -69,6 +70,10 @@ static const struct setting table[] = {
     {"ECSS_TOKENS", SETTING_ENUM, offsetof(struct settings, tokens), .def = "public", .names = token_names,
      .help =
          "where requests need a token (--create-token): public is at addresses that other hosts can reach"},
+    {"ECSS_TOKENS_MAX_AGE_SECONDS", SETTING_INT, offsetof(struct settings, tokens_max_age_s), .def = "60",
+     .min = 4, .max = 86400,
+     .help =
+         "how long tokens count as they were read last when the database does not answer; then it is 503"},
     {"ECSS_TLS_CERT", SETTING_STRING, offsetof(struct settings, tls_certificate),
      .help = "file with the certificate (PEM, with the chain): all addresses but unix sockets speak TLS"},
     {"ECSS_TLS_KEY", SETTING_STRING, offsetof(struct settings, tls_key), .help = "file with its key (PEM)"},

@@ -11,6 +11,7 @@ struct settings {
     char **listen;
     int64_t workers;
     int tokens; /* enum server_tokens */
+    int64_t tokens_max_age_s;
     char *tls_certificate, *tls_key, *tls_client_ca;
     bool insecure;
     char **origins;

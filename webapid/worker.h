@@ -1,5 +1,5 @@
 /*
- * A worker: one thread with an event loop, its own listeners and its own connection to the database. A
+ * A worker: one thread with an event loop, its own listeners and its own connections to the database. A
  * connection and its requests stay on the worker that accepted it, so handlers need no locks: everything that
  * they reach from here belongs to this thread.
  */
@@ -15,9 +15,10 @@ struct meters;
 struct worker {
     int number;                       /* from 0, for logs */
     struct event_base *base;          /* lent */
-    struct db *db;                    /* lent; NULL if the server was started without a database (tests) */
-    const char *database_url;         /* lent: for a connection of one's own; NULL as db */
-    bool db_ready;                    /* connected, and the schema is the one we know */
+    struct db *reads, *writes;        /* lent: for statements that change nothing, and for all others; NULL if
+                                         the server was started without a database (tests) */
+    bool can_read, can_write;         /* that one is connected, and the schema is the one we know */
+    const char *database_url;         /* lent: for a connection of one's own; NULL as these */
     struct meters *meters;            /* lent; NULL: nothing is counted (tests) */
     const struct http_limits *limits; /* lent */
     void *app;                        /* what server_options.open() returned: the handlers' own, per worker */

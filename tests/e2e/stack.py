@@ -194,7 +194,7 @@ class Stack:
         self.daemons.append(daemon)
         return daemon
 
-    def start_webapid(self, port=None, path="/jobs?count=0", **env):
+    def start_webapid(self, port=None, path="/health/ready", **env):
         """Returns when it answers GET of the path. The first one's address is stack.address; each has its own in daemon.address."""
         port = port or free_port()
         settings = {"ECSS_DATABASE_URL": self.cluster.url(DATABASE, USERS["webapid"]), "ECSS_LISTEN": f"127.0.0.1:{port}"}

@@ -153,11 +153,38 @@ class Access(unittest.TestCase):
 
     def test_tokens_are_known_again_after_postgresql_was_away(self):
         lost = self.closed.log().count("server.database_lost")
-        self.stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid'")
+        self.stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'webapid %'")
         wait_until("the connections are lost", lambda: self.closed.log().count("server.database_lost") >= lost + 2)
         token = self.make("meanwhile", "read")
         wait_until("it is back", lambda: self.status("GET", "/jobs", token) == 200)
         self.assertEqual(self.status("GET", "/jobs", None), 401)
+
+    def test_a_revocation_that_could_not_be_heard(self):
+        """webapid is cut off from the database: for how long its tokens count is bounded."""
+        token = self.make("lost", "read")
+        daemon = self.stack.spawn("webapid", self.stack.environment(
+            ECSS_DATABASE_URL=self.stack.cluster.url(DATABASE, "web"), ECSS_LISTEN=f"unix:{self.stack.dir}/brief", ECSS_TOKENS="always",
+            ECSS_TOKENS_MAX_AGE_SECONDS="4", ECSS_WORKERS="1"))
+
+        def status(token):
+            with Client(f"{self.stack.dir}/brief") as client:
+                return client.ask(head("GET", "/", *bearer(token))).status
+
+        wait_until("webapid serves", lambda: daemon.check() and "server.database_ready" in daemon.log())
+        self.assertEqual(status(token), 200)
+        try:
+            self.stack.sql("ALTER ROLE web NOLOGIN")
+            self.stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'webapid %'")
+            self.assertEqual(self.run_webapid("--revoke-token", "lost").returncode, 0)
+            wait_until("it is not let in any more", lambda: status(token) == 503, 20)
+            self.assertEqual((status(self.reader), status(None)), (503, 503))  # nobody is, and nobody can say who may
+            wait_until("the log says so", lambda: "token.stale seconds=4" in daemon.log())
+        finally:
+            self.stack.sql("ALTER ROLE web LOGIN")
+        wait_until("the others are let in again", lambda: status(self.reader) == 200)
+        self.assertEqual(status(token), 401)
+        wait_until("both are well", lambda: self.status("GET", "/jobs", self.reader) == 200)
+        daemon.stop()
 
     def test_who_changed_a_job_last(self):
         def by():

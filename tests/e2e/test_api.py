@@ -811,7 +811,7 @@ class Pages(Api):
             thread = threading.Thread(target=lambda: answers.append(call("GET", "/jobs?total=true")))
             thread.start()
             wait_until("the list waits, and is cancelled", lambda: stack.sql(
-                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid' AND wait_event_type = 'Lock'"))
+                "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid reads' AND wait_event_type = 'Lock'"))
             thread.join()
         self.assertEqual(answers[0].status, 503)
         stack.check()
@@ -950,6 +950,66 @@ class Outage(unittest.TestCase):
             self.assertLessEqual(set(statuses), {201, 503})
             there = {row[0] for row in own.sql("SELECT id FROM jobs")}
             self.assertLessEqual(set(stored), there)
+
+
+class Trouble(Api):
+    """Other sessions of the database, which lock rows, and a database that takes no more of ours."""
+
+    def locked(self, answer):
+        self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "1"), answer)
+        self.assertIn("another session of the database has locked", answer.json["message"])
+
+    def test_a_row_that_somebody_has_locked(self):
+        """An open psql: who wants to change that job hears of it, and reads go on beside it."""
+        for name in ("a", "b"):
+            self.create(name)
+        with contextlib.closing(psycopg2.connect(stack.cluster.url(DATABASE))) as psql:
+            psql.cursor().execute("UPDATE jobs SET task_count = 9 WHERE id = 'a'")
+            beside = 0
+            while beside == 0:  # else the machine had no time for all the reads in the second that the write waits
+                answers = []
+                thread = threading.Thread(target=lambda into=answers: into.append(call("PUT", "/jobs/a", {"taskCount": 2})))
+                thread.start()
+                reads = [self.get()["taskCount"] for _ in range(8)]  # of all workers
+                beside = len(reads) if thread.is_alive() else 0
+                self.put(id="b", taskCount=3)
+                thread.join()
+                self.assertEqual(set(reads), {1})
+                self.locked(answers[0])
+            self.locked(call("DELETE", "/jobs/a"))
+            self.assertEqual(stack.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'webapid writes'"
+                                       " AND wait_event_type = 'Lock'"), [(0,)])  # no statement goes on unheard
+            self.assertEqual(self.get("b")["taskCount"], 3)
+        self.put(taskCount=2)
+        self.assertEqual(self.get()["taskCount"], 2)
+
+    def test_a_table_that_somebody_has_locked(self):
+        self.create()
+        with contextlib.closing(psycopg2.connect(stack.cluster.url(DATABASE))) as psql:
+            psql.cursor().execute("LOCK TABLE jobs")
+            for method, path, body in (("GET", "/jobs/a", None), ("GET", "/jobs", None), ("PUT", "/jobs/a", {"taskCount": 2})):
+                self.locked(call(method, path, body))
+        self.put(taskCount=2)
+
+    def test_each_of_the_connections_comes_back_by_itself(self):
+        """With room for fewer than all, some reads or writes are answered 503, and each comes back when there is room."""
+        self.create()
+
+        def answered():
+            return [call(method, "/jobs/a", body).status for method, body in (("GET", None), ("PUT", {"taskCount": 2})) * 12]
+
+        try:
+            stack.sql("ALTER ROLE web CONNECTION LIMIT 2")
+            for name in ("reads", "writes"):
+                stack.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid {name}'")
+                wait_until("some are refused", lambda: 503 in answered())
+                self.assertLessEqual(set(answered()), {200, 503})
+                stack.check()
+            wait_until("the log says why", lambda: "too many connections for role" in stack.daemons[0].log())
+        finally:
+            stack.sql("ALTER ROLE web CONNECTION LIMIT -1")
+        wait_until("all are taken again", lambda: set(answered()) == {200})
+        wait_until("it is ready", lambda: all(call("GET", "/health/ready").status == 200 for _ in range(12)))
 
 
 if __name__ == "__main__":
