@@ -26,12 +26,12 @@ SHOWN = ", ".join("j." + name for name in COLUMNS.split(", "))
 SELECT = f"""\\set n random(1, {JOBS})
 SELECT {SHOWN}, j.revision, extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,
  CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE THEN extract(epoch FROM s.next_run)::bigint END,
- CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal
+ CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal, j.updated_by
  FROM jobs j LEFT JOIN job_state s ON s.job_id = j.id WHERE j.id = 'b' || :n;
 """
 INSERT = f"""\\set n random(1, 1000000000000)
-INSERT INTO plain_jobs ({COLUMNS}) VALUES ('p' || :client_id || '-' || :n, 'bench', '0 0 3', NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL,
- NULL, NULL) ON CONFLICT (id) DO NOTHING RETURNING revision;
+INSERT INTO plain_jobs ({COLUMNS}, asked_by) VALUES ('p' || :client_id || '-' || :n, 'bench', '0 0 3', NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL,
+ NULL, NULL, 'api') ON CONFLICT (id) DO NOTHING RETURNING revision;
 """
 UPDATE = f"""\\set n random(1, {JOBS})
 UPDATE plain_jobs SET task_count = 1 + :n % 50 WHERE id = 'b' || :n RETURNING revision;

@@ -27,7 +27,7 @@ sys.path[:0] = [str(SOURCE / "tests" / "pg"), str(SOURCE / "tests" / "aws")]
 from client import StandIn  # noqa: E402
 from cluster import Cluster, die_with_parent  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("ECSS_BUILD_DIR", SOURCE / "build" / "dev"))
+BUILD = pathlib.Path(os.environ.get("ECSS_BUILD_DIR", SOURCE / "build" / "dev")).resolve()
 DATABASE = "scheduler"
 ECS_CLUSTER = "test-cluster"
 TASK_DEFINITIONS = ("hello:main",)  # FAMILY:CONTAINER,...
