@@ -56,12 +56,19 @@ bool plan_asks_tags(const struct plan_job *job)
     return job->overrides.count > 0;
 }
 
+/* It may have been told to stop since it was listed. */
+static bool goes_on(const struct ecs_task *task)
+{
+    return task->desired_status == NULL || strcmp(task->desired_status, "STOPPED") != 0;
+}
+
 int plan_count_own(const struct ecs_tasks *tasks, const char *job_id)
 {
     int own = 0;
 
     for (size_t i = 0; i < tasks->count; i++)
-        own += tasks->items[i].override_tag != NULL && strcmp(tasks->items[i].override_tag, job_id) == 0;
+        own += goes_on(&tasks->items[i]) && tasks->items[i].override_tag != NULL &&
+               strcmp(tasks->items[i].override_tag, job_id) == 0;
     return own;
 }
 

@@ -130,11 +130,13 @@ static void overrides_go_with_the_tag(void **state UNUSED)
 
 static void only_tasks_with_its_tag_are_its_own(void **state UNUSED)
 {
-    struct ecs_task items[] = {{.arn = (char[]){"1"}, .override_tag = (char[]){"nightly"}},
-                               {.arn = (char[]){"2"}, .override_tag = (char[]){"other"}},
-                               {.arn = (char[]){"3"}}};
+    struct ecs_task items[] = {
+        {.arn = (char[]){"1"}, .override_tag = (char[]){"nightly"}},
+        {.arn = (char[]){"2"}, .override_tag = (char[]){"other"}},
+        {.arn = (char[]){"3"}},
+        {.arn = (char[]){"4"}, .override_tag = (char[]){"nightly"}, .desired_status = (char[]){"STOPPED"}}};
 
-    assert_int_equal(plan_count_own(&(struct ecs_tasks){.items = items, .count = 3}, "nightly"), 1);
+    assert_int_equal(plan_count_own(&(struct ecs_tasks){.items = items, .count = 4}, "nightly"), 1);
 }
 
 static void options_go_over_those_of_all_jobs(void **state UNUSED)
