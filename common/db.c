@@ -165,7 +165,10 @@ void db_stream(struct db *db, const struct db_stmt *stmt, const char *const *par
     struct query *query = query_new(db, stmt, params, db->options.deadline_ms);
 
     query->on_row = on_row;
-    TAILQ_INSERT_TAIL(&db->queue, before, link);
+    if (db->pending < db->options.queue_max)
+        TAILQ_INSERT_TAIL(&db->queue, before, link);
+    else
+        query_free(before); /* it would come before another one, as ours is going to be refused */
     ask(db, query, done, arg);
 }
 
