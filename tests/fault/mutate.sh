@@ -73,7 +73,8 @@ for name in "${@:-epoch token write_first}"; do
             grep -E '^  *(double|fence|stray|lost|twice|record|short|stuck): |^AssertionError' "$work/log" | head -3 | cut -c1-200
         fi
         if /usr/bin/python3 -B tests/fault/harness.py --seed 7 --seconds "${SECONDS_OF_HARNESS:-60}" --jobs 30 --pause 0.5 >"$work/log" 2>&1; then
-            echo "$name: the harness did not notice in ${SECONDS_OF_HARNESS:-60} s of seed 7"
+            echo "$name: the harness did NOT notice in ${SECONDS_OF_HARNESS:-60} s of seed 7"
+            failed=1
         else
             echo "$name: the harness fails:"
             grep -E '^  *(double|fence|stray|lost|twice|record|short|stuck): |^FAILED' "$work/log" | head -4 | cut -c1-200

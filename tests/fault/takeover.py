@@ -97,7 +97,9 @@ def thaw(member):
     member.daemon.process.send_signal(signal.SIGCONT)
     woken = time.monotonic()
     wait_until("it stands by", lambda: member.daemon.check() and "leader.lost" in member.daemon.log())
-    print(f"  awake to stand-by: {(time.monotonic() - woken) * 1000:.0f} ms", flush=True)
+    took = time.monotonic() - woken
+    print(f"  awake to stand-by: {took * 1000:.0f} ms", flush=True)
+    assert took < 1, "a frozen leader stands by within a second after it has woken up"
     member.daemon.kill()  # what it says of its first loss is in its log: the next measurement needs a new one
     member.start()
 
