@@ -239,6 +239,7 @@ void runner_stand_by(struct runner *runner)
     init_lists(runner);
     runner->taking = runner->planning = runner->recording = false;
     runner->plan_alone = runner->record_alone = 0;
+    runner->calls = 0; /* the slots are for the next reign; what is on the wire has its own deadline */
     runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = 0;
     runner->rest = false;
     runner->db_tries = 0;

@@ -20,6 +20,7 @@ struct call {
     struct runner *runner;
     struct fire *fire; /* held */
     size_t chunk;
+    uint64_t reign;
 };
 
 /* After the grace only what may have started tasks is asked for: nothing else tells, and its row is to say
@@ -75,7 +76,8 @@ static void on_answer(void *arg, const struct ecs_tasks *tasks, const struct aws
     struct run_identity identity;
 
     free(arg);
-    runner->calls--;
+    if (call.reign == runner->reign) /* those of another do not count any more */
+        runner->calls--;
     runner_kick(runner);
     if (!runner_release(fire)) /* the run is the next leader's, who asks again with the same token */
         return;
@@ -112,7 +114,7 @@ static void send(struct runner *runner, struct fire *fire)
         return;
     }
     call = mem_alloc(sizeof *call);
-    *call = (struct call){.runner = runner, .fire = fire, .chunk = (size_t)chunk};
+    *call = (struct call){.runner = runner, .fire = fire, .chunk = (size_t)chunk, .reign = runner->reign};
     fire->holds++;
     runner->calls++;
     snprintf(run_id, sizeof run_id, "%" PRId64, run->id);

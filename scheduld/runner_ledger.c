@@ -1,12 +1,14 @@
 /*
  * Writes to the ledger: one statement that inserts and one that updates are on their way at a time, and what
- * comes meanwhile goes into the next. A statement that the server refuses is sent again fire by fire, so that
- * one fire that cannot be written keeps no other from it.
+ * comes meanwhile goes into the next. A statement that the server refuses, or that waited for somebody's lock
+ * until its time was up, is sent again fire by fire, so that one fire that cannot be written keeps no other
+ * from it.
  */
 #include "runner_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "db.h"
@@ -43,7 +45,14 @@ struct write {
 /* The server will not have it, whenever it is asked. */
 static bool is_refusal(const struct err *err)
 {
-    return err->kind == ERR_INVALID || err->kind == ERR_CONFLICT || err->kind == ERR_INTERNAL;
+    return err->kind == ERR_INVALID || err->kind == ERR_CONFLICT || err->kind == ERR_DENIED ||
+           err->kind == ERR_INTERNAL;
+}
+
+/* It waited for somebody's lock until its time was up: one row may be the reason. */
+static bool is_held_up(const struct err *err)
+{
+    return db_err_is_lock(err) || strcmp(err->sqlstate, "57014") == 0;
 }
 
 static void hold(struct write *write, struct fire *fire)
@@ -297,6 +306,10 @@ static void plan_failed(struct write *write, const struct err *err)
 
     if (!is_refusal(err)) {
         runner_db_failed(runner, "plan", err);
+        if (is_held_up(err) && write->fire_count > 1)
+            runner->plan_alone = write->fire_count;
+        else if (is_held_up(err))
+            write->fires[0]->held_up_plan = true;
         plan_undo(write);
     } else if (write->fire_count > 1 || !write->again) {
         /* Once more even if it is alone: a job that is deleted in this instant is refused once. */
@@ -430,10 +443,15 @@ void runner_write_plans(struct runner *runner)
     allowed = fires_allowed(&runner->plan_alone);
     while (write->fire_count < allowed && write->count + PARTS <= ROWS_MAX &&
            (fire = TAILQ_FIRST(&runner->plan)) != NULL) {
+        if (fire->held_up_plan && write->fire_count > 0)
+            break; /* those before it are not to wait for it */
+        if (fire->held_up_plan)
+            allowed = 1;
         TAILQ_REMOVE(&runner->plan, fire, plan_link);
         fire->plan_queued = false;
         fire->in_plan = true;
         write->again = write->again || fire->unsure;
+        fire->held_up_plan = false;
         hold(write, fire);
         add_parts(write, fire);
     }
@@ -470,21 +488,6 @@ static void record_refused(struct runner *runner, struct fire *fire, const struc
     runner_park(runner, fire);
 }
 
-static void record_failed(struct write *write, const struct err *err)
-{
-    struct runner *runner = write->runner;
-
-    if (!is_refusal(err)) {
-        runner_db_failed(runner, "record", err);
-        record_undo(write);
-    } else if (write->fire_count > 1) {
-        runner->record_alone = write->fire_count;
-        record_undo(write);
-    } else if (!write->fires[0]->dead) {
-        record_refused(runner, write->fires[0], err);
-    }
-}
-
 /* Who looks at it by SELECT ... FOR UPDATE, say, in a transaction that is not over. */
 static void wait_for_lock(struct runner *runner, struct fire *fire)
 {
@@ -494,6 +497,26 @@ static void wait_for_lock(struct runner *runner, struct fire *fire)
                     LOGQ("somebody has locked its row in runs, see docs/operations.md"));
     TAILQ_INSERT_TAIL(&runner->locked, fire, work_link);
     runner_wait_for_lock(runner);
+}
+
+static void record_failed(struct write *write, const struct err *err)
+{
+    struct runner *runner = write->runner;
+
+    if (is_held_up(err) && write->fire_count == 1 && !write->fires[0]->dead) {
+        write->fires[0]->unsure = true;
+        wait_for_lock(runner, write->fires[0]);
+    } else if (!is_refusal(err)) {
+        runner_db_failed(runner, "record", err);
+        if (is_held_up(err))
+            runner->record_alone = write->fire_count;
+        record_undo(write);
+    } else if (write->fire_count > 1) {
+        runner->record_alone = write->fire_count;
+        record_undo(write);
+    } else if (!write->fires[0]->dead) {
+        record_refused(runner, write->fires[0], err);
+    }
 }
 
 /* The row was open when we planned it, and only we end it: somebody has done so by hand, unless a write

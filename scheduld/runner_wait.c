@@ -9,7 +9,12 @@
 #include "err.h"
 #include "log.h"
 
-enum { DB_AGAIN_MIN_MS = 100, DB_AGAIN_MAX_MS = 2000, LOCKED_AGAIN_MS = 1000 };
+enum {
+    DB_AGAIN_MIN_MS = 100,
+    DB_AGAIN_MAX_MS = 2000,
+    LOCKED_AGAIN_MS = 1000,
+    DB_TRIES_LOGGED = 60 /* each so many-th */
+};
 
 int64_t runner_now_ms(const struct runner *runner)
 {
@@ -79,7 +84,7 @@ bool runner_db_rests(struct runner *runner)
 
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err)
 {
-    if (runner->db_tries == 0)
+    if (runner->db_tries % DB_TRIES_LOGGED == 0)
         log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
     runner->db_again_ms =
         runner_now_ms(runner) + back_off_ms(DB_AGAIN_MIN_MS, DB_AGAIN_MAX_MS, runner->db_tries++);

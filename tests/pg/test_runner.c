@@ -104,7 +104,7 @@ static struct runner *make_runner(struct rig *rig, size_t runs_max)
 static int fresh_with(void **state, size_t runs_max)
 {
     AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
-    struct db_options options = {.url = url};
+    struct db_options options = {.url = url, .lock_timeout_ms = 500};
     struct rig *rig = mem_alloc(sizeof *rig);
 
     pg_value(admin, "TRUNCATE jobs, job_state, job_tombstones, runs");
@@ -894,6 +894,49 @@ static void a_plan_that_the_database_refuses_is_told_of(void **state)
     wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
 }
 
+/* By a trigger of somebody's own, with an error that is not about the row. */
+static void a_plan_that_is_denied_keeps_no_other(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "CREATE OR REPLACE FUNCTION deny() RETURNS trigger LANGUAGE plpgsql AS"
+                    " $$ BEGIN RAISE insufficient_privilege; END $$");
+    pg_value(admin, "CREATE TRIGGER deny BEFORE INSERT ON runs FOR EACH ROW WHEN (NEW.job_id = 'a')"
+                    " EXECUTE FUNCTION deny()");
+    due(rig, "a", NOW);
+    due(rig, "b", NOW);
+    pg_wait(rig->pg, &rig->dropped, 1);
+    wait_for(rig, RUNS, "b 0 started 1");
+    pg_value(admin, "DROP FUNCTION deny CASCADE");
+    due(rig, "a", NOW);
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
+}
+
+/* Somebody has inserted its very row, in a transaction that is not over: that run waits, no other does. */
+static void who_keeps_a_row_from_being_planned_holds_up_that_run_alone(void **state)
+{
+    struct rig *rig = *state;
+    struct pg *slow = pg_open(NULL);
+    struct answer answer;
+
+    pg_ask(slow, &answer,
+           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+           " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id) SELECT pg_sleep(60) FROM put",
+           NULL, 0);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "0") == 0)
+        pg_turn(slow, 1);
+    due(rig, "a", NOW);
+    due(rig, "b", NOW);
+    wait_for(rig, RUNS, "b 0 started 1");
+    due(rig, "b", NOW + 1);
+    wait_for(rig, RUNS, "b 0 started 1, b 1 started 1");
+    pg_value(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 1, b 1 started 1");
+    assert_int_equal(fake_started(&rig->aws), 3);
+    pg_close(slow);
+}
+
 static void a_result_that_the_database_refuses_is_kept(void **state)
 {
     struct rig *rig = *state;
@@ -1219,6 +1262,8 @@ int main(void)
         FRESH(results_wait_for_the_database),
         FRESH(who_locks_a_run_holds_up_that_run_alone),
         FRESH(a_plan_that_the_database_refuses_is_told_of),
+        FRESH(a_plan_that_is_denied_keeps_no_other),
+        FRESH(who_keeps_a_row_from_being_planned_holds_up_that_run_alone),
         FRESH(a_result_that_the_database_refuses_is_kept),
         FRESH(a_plan_that_the_database_may_have_is_written_once),
         FRESH(a_plan_that_the_server_has_yet_to_commit_is_ours),
