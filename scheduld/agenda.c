@@ -15,6 +15,7 @@
 #include "zone.h"
 
 enum { AGENDA_MMAP_THRESHOLD = 256 * 1024 };
+enum { US_PER_S = 1000000 };
 enum { BATCH = 64 }; /* entries that are taken from the wheel at a time; their jobs' memory is fetched */
 
 int64_t agenda_now_s(const struct agenda *a)
@@ -133,16 +134,46 @@ static void on_drained(struct agenda *a)
     agenda_read_owing(a);
 }
 
-static int64_t on_tick(void *arg, bool clock_set)
+/* In silence, fire times have passed that are still to come. */
+static void on_leap(struct agenda *a, int64_t by_s)
+{
+    log_warning("agenda.clock_set", "now=%lld by_s=%lld", (long long)agenda_now_s(a), (long long)by_s);
+    if (by_s <= -AGENDA_BACK_S)
+        agenda_scan_all(a);
+}
+
+static int64_t ahead_us(const struct agenda *a)
+{
+    return clock_wall_us(a->options.clock) - clock_monotonic_us(a->options.clock);
+}
+
+static void look_at_clock(struct agenda *a)
+{
+    int64_t now_ahead_us = ahead_us(a), by_s = (now_ahead_us - a->ahead_us) / US_PER_S;
+
+    a->ahead_us = now_ahead_us;
+    if (llabs(by_s) >= AGENDA_LEAP_S)
+        on_leap(a, by_s);
+}
+
+/* A leader that is wrong about the time would write cursors that are ahead of it, past what is to come. */
+static bool may_plan(const struct agenda *a)
+{
+    return a->mode == AGENDA_STANDBY || a->options.clock_is_right == NULL ||
+           a->options.clock_is_right(a->options.arg);
+}
+
+static int64_t on_tick(void *arg, bool clock_set UNUSED)
 {
     struct agenda *a = arg;
     int64_t began_us = clock_monotonic_us(&clock_system), now_s = agenda_now_s(a);
 
     a->tick_us = began_us;
-    if (clock_set)
-        log_info("agenda.clock_set", "now=%lld", (long long)now_s);
+    look_at_clock(a);
     if (a->mode == AGENDA_CATCHING_UP)
         return INT64_MAX; /* the wheel stands still */
+    if (!may_plan(a))
+        return now_s + 1;
     for (;;) {
         if (a->counting_count > 0)
             count_some(a);
@@ -218,6 +249,7 @@ struct agenda *agenda_new(const struct agenda_options *options)
     a->zones = zones_new(options->zoneinfo);
     a->wheel = wheel_new(agenda_now_s(a));
     a->tick_us = clock_monotonic_us(&clock_system);
+    a->ahead_us = ahead_us(a);
     a->ticker = ticker_new(options->base, a->options.clock, on_tick, a);
     agenda_write_new(a);
     agenda_scan_new(a);

@@ -55,6 +55,9 @@ struct agenda_options {
      * on_lost: a write was refused, as the epoch is another by now: this scheduld does not lead any more. */
     void (*on_due)(void *arg, const struct agenda_due *due);
     void (*on_lost)(void *arg);
+    /* Asked while it leads, whenever something may be due. False: the clock leapt, or is not to be trusted;
+     * nothing is said to be due, and it is asked again in a second. NULL: it is. */
+    bool (*clock_is_right)(void *arg);
     void (*on_ready)(void *arg); /* all jobs are loaded, for the first time; NULL: who cares */
     void *arg;
 };

@@ -31,7 +31,10 @@ enum {
     AGENDA_RETRY_MS = 1000,
     AGENDA_SWEEP_MS = 3000,
     AGENDA_ZONES_MS = 60000,
+    AGENDA_FAILED_MS = 60000, /* from one line of the log about reads that fail to the next */
     AGENDA_PRUNE_MS = 600000,
+    AGENDA_LEAP_S = 2,       /* the clock was set, not slewed */
+    AGENDA_BACK_S = 60,      /* so far back: what was armed by the wrong time is armed again */
     AGENDA_COUNT_MAX = 4096, /* fire times that are counted at a time */
     AGENDA_HINTS_MAX = 5000, /* more jobs that we were told of are found by what changed */
     AGENDA_ZONES_MAX = 64,   /* zones that change at a time; more: all jobs are read again */
@@ -70,7 +73,8 @@ struct agenda {
     struct wheel *wheel;   /* owned */
     struct ticker *ticker; /* owned */
     enum agenda_mode mode;
-    int64_t tick_us; /* monotonic: of the last one */
+    int64_t tick_us;  /* monotonic: of the last one */
+    int64_t ahead_us; /* wall clock less monotonic then: it changes when the clock is set */
     int64_t epoch;
 
     struct agenda_counting *counting; /* owned */
@@ -93,7 +97,7 @@ struct agenda {
     struct event *sweep;                                      /* every sweep_ms */
     struct event *retry;                                      /* a read failed */
     struct event *zone_time;                                  /* every AGENDA_ZONES_MS */
-    int64_t prune_at_ms;
+    int64_t prune_at_ms, failed_again_ms;
     int64_t load_began_us;
 
     /* agenda_scan.c */
@@ -136,6 +140,7 @@ void agenda_read_owing(struct agenda *a);                 /* then agenda_caught_
 void agenda_scan_new(struct agenda *a);
 void agenda_scan_free(struct agenda *a);
 void agenda_scan_unseen(struct agenda *a);
+void agenda_scan_all(struct agenda *a); /* each is read again, and armed by what the time is now */
 void agenda_scan_problems(struct agenda *a);
 
 /* agenda_write.c */

@@ -1,9 +1,9 @@
 /*
  * Looking through all jobs, in portions: for those that a load did not see, as they were deleted while we
- * were not connected; for those of a zone whose rules changed; for those that could not be armed. See
- * agenda_internal.h.
+ * were not connected; for those of a zone whose rules changed; for those that could not be armed; for all,
+ * when the clock was set back. See agenda_internal.h.
  *
- * The latter two are read again, as what a job owes follows from its row, never from what we remember.
+ * All but the first are read again, as what a job owes follows from its row, never from what we remember.
  */
 #include "agenda_internal.h"
 
@@ -44,14 +44,22 @@ void agenda_scan_problems(struct agenda *a)
     start(a);
 }
 
+void agenda_scan_all(struct agenda *a)
+{
+    a->scan.zone_count = AGENDA_ZONES_MAX + 1;
+    start(a);
+}
+
 static bool is_in_zones(const struct agenda_scan *scan, const struct timed_job *job)
 {
     if ((job->flags & TIMED_PROBLEM) != 0)
         return false;
+    if (scan->zone_count > AGENDA_ZONES_MAX)
+        return true; /* too many to remember, or all are meant */
     for (size_t i = 0; i < scan->zone_count; i++)
         if (scan->zones[i] == job->timing.zone)
             return true;
-    return scan->zone_count > AGENDA_ZONES_MAX; /* too many to remember */
+    return false;
 }
 
 static void look_at(struct agenda *a, uint32_t number, struct timed_job *job)

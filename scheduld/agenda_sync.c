@@ -34,7 +34,12 @@ static void arm_ms(struct event *event, int ms)
 /* A read failed. If the connection is gone, the next one begins with reading all. */
 static void read_failed(struct agenda *a, const char *what, const struct err *err)
 {
-    log_warning("agenda.read_failed", "what=%s error=%s", what, LOGQ(err->text));
+    int64_t now_ms = clock_monotonic_ms(&clock_system);
+
+    if (now_ms >= a->failed_again_ms) { /* it is tried each second */
+        log_warning("agenda.read_failed", "what=%s error=%s", what, LOGQ(err->text));
+        a->failed_again_ms = now_ms + AGENDA_FAILED_MS;
+    }
     if (a->up)
         arm_ms(a->retry, AGENDA_RETRY_MS);
 }

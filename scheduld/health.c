@@ -24,6 +24,9 @@ const char *health_problem(const struct health *health)
         return NULL;
     if (!health->lease_holds)
         return "the lease of its leadership is over";
+    if (health->clock_off)
+        return "its clock and the database's differ by more than ECSS_MAX_CLOCK_OFFSET_SECONDS: nothing is "
+               "planned";
     if (health->writes_fail)
         return "what is due cannot be written to the ledger";
     if (health->overdue_s > HEALTH_OVERDUE_MAX_S)

@@ -22,6 +22,7 @@ struct health {
     bool writes_fail;      /* the last write to the ledger did not work */
     bool loaded;           /* all jobs are in memory */
     bool lease_holds;      /* leader only */
+    bool clock_off;        /* leader only: the clock here and the database's differ too much */
     size_t jobs, armed, problems;
     int64_t overdue_s; /* since the first fire in the wheel was due */
 };

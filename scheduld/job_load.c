@@ -4,10 +4,11 @@
 #include "db.h"
 
 /* Seconds are whole: a fire time is, and a job that was scheduled within a second counts from the next. */
-#define COLUMNS                                                                                              \
+#define COLUMNS COLUMNS_WITH("s.cursor")
+#define COLUMNS_WITH(cursor)                                                                                 \
     "j.id, j.revision, j.ordinal, j.schedule, j.timezone, j.schedule_start, j.schedule_end,"                 \
     " j.suspended IS TRUE, ceil(extract(epoch FROM j.scheduled_since))::bigint,"                             \
-    " floor(extract(epoch FROM s.cursor))::bigint, ceil(extract(epoch FROM s.next_run))::bigint,"            \
+    " floor(extract(epoch FROM " cursor "))::bigint, ceil(extract(epoch FROM s.next_run))::bigint,"          \
     " s.armed_revision, s.problem, j.misfire_grace_seconds"
 #define WITH_STATE " FROM jobs AS j LEFT JOIN job_state AS s ON s.job_id = j.id"
 
@@ -65,10 +66,16 @@ const struct db_stmt job_load_gone = {
     .params = 1,
 };
 
+/* What was planned while somebody had locked the row of job_state is on record without it (run_store.c). */
+#define LAST_ON_RECORD                                                                                       \
+    "greatest(s.cursor, (SELECT max(fire_at) FROM runs WHERE job_id = j.id"                                  \
+    " AND fire_at <= to_timestamp($1::bigint)))"
+
 const struct db_stmt job_load_owing = {
     .name = "job_load_owing",
-    .sql = "SELECT " COLUMNS WITH_STATE " WHERE s.armed_revision IS DISTINCT FROM j.revision"
-           " OR s.next_run <= to_timestamp($1::bigint)",
+    .sql = "SELECT " COLUMNS_WITH(LAST_ON_RECORD) WITH_STATE
+    " WHERE s.armed_revision IS DISTINCT FROM j.revision"
+    " OR s.next_run <= to_timestamp($1::bigint)",
     .params = 1,
 };
 

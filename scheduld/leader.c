@@ -18,6 +18,7 @@
 
 enum {
     US_PER_MS = 1000,
+    US_PER_S = 1000000,
     ANSWER_MAX_MS =
         5000, /* without an answer the connection counts as lost: before the server gives up on us */
     LOCK_WAIT_MS = 500, /* for the row of scheduler; two tries to say that we are alive fit into the lease */
@@ -52,6 +53,7 @@ struct leader {
     bool give_way;       /* we led on the connection before this one */
     int64_t sent_us;     /* when it was sent */
     int64_t lease_us;    /* when the last one that was answered had been sent */
+    int64_t theirs_us;   /* the database's clock less our monotonic one */
     int64_t epoch;
     char *seen; /* owned; the holder that was logged last */
     void (*resigned)(void *arg);
@@ -89,6 +91,12 @@ static bool answered(struct leader *leader, enum leader_state expected)
         return false;
     leader->lease_us = leader->sent_us;
     return true;
+}
+
+/* What time it is there: between the question and now. */
+static void note_time(struct leader *leader, int64_t theirs_us)
+{
+    leader->theirs_us = theirs_us - (leader->sent_us + now_us(leader)) / 2;
 }
 
 /* A fifth of it is chance, so that standbys do not try in step. */
@@ -132,6 +140,7 @@ static void on_begun(void *arg, const struct db_result *result, const struct err
     }
     leader->state = LEADER_LEADING;
     leader->epoch = lease_store_epoch(result);
+    note_time(leader, lease_store_begun_us(result));
     log_info("leader.leading", "epoch=%" PRId64 " holder=%s", leader->epoch, LOGQ(leader->holder));
     again_in(leader, LEADER_HEARTBEAT_MS);
     leader->options.on_lead(leader->options.arg, leader->epoch, lease_store_installation(result));
@@ -210,6 +219,7 @@ static void on_heartbeat(void *arg, const struct db_result *result, const struct
     } else if (db_affected(result) != 1) {
         leader_step_down(leader);
     } else {
+        note_time(leader, lease_store_alive_us(result));
         again_in(leader, LEADER_HEARTBEAT_MS);
     }
 }
@@ -382,6 +392,13 @@ bool leader_may_launch(const struct leader *leader)
 {
     return leader->state == LEADER_LEADING &&
            now_us(leader) - leader->lease_us <= (int64_t)leader->options.lease_ms * US_PER_MS;
+}
+
+int64_t leader_clock_off_s(const struct leader *leader)
+{
+    if (leader->state != LEADER_LEADING)
+        return 0;
+    return (clock_wall_us(leader->options.clock) - now_us(leader) - leader->theirs_us) / US_PER_S;
 }
 
 int64_t leader_epoch(const struct leader *leader)

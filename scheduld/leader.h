@@ -61,6 +61,10 @@ bool leader_may_launch(const struct leader *leader);
 /* The epoch that we lead in; 0: we do not. */
 int64_t leader_epoch(const struct leader *leader);
 
+/* By how much our clock is ahead of the database's, as far as that was when it last answered; behind:
+ * negative. 0 while we do not lead. Sees a leap of ours at once, one of the database's within a heartbeat. */
+int64_t leader_clock_off_s(const struct leader *leader);
+
 /* Somebody found another epoch in the database. on_loss comes from inside. The session has the lock
  * nevertheless, so a second later it leads again, in an epoch of its own. */
 void leader_step_down(struct leader *leader);

@@ -6,6 +6,8 @@
 
 #define LOCK "1701016435, 'scheduler'::regclass::oid::integer"
 
+#define NOW_US "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 enum { EPOCH_TEXT_SIZE = 24 };
 
 static const struct db_stmt try_stmt = {
@@ -16,7 +18,7 @@ static const struct db_stmt try_stmt = {
 static const struct db_stmt begin_stmt = {
     .name = "lease_begin",
     .sql = "UPDATE scheduler SET epoch = epoch + 1, holder = $1, since = now(), heartbeat = now()"
-           " RETURNING epoch, installation",
+           " RETURNING epoch, installation, " NOW_US,
     .params = 1,
 };
 
@@ -34,7 +36,7 @@ static const struct db_stmt evict_stmt = {
 
 static const struct db_stmt heartbeat_stmt = {
     .name = "lease_heartbeat",
-    .sql = "UPDATE scheduler SET heartbeat = now() WHERE epoch = $1",
+    .sql = "UPDATE scheduler SET heartbeat = now() WHERE epoch = $1 RETURNING " NOW_US,
     .params = 1,
 };
 
@@ -76,6 +78,11 @@ const char *lease_store_installation(const struct db_result *result)
     return db_text(result, 0, 1);
 }
 
+int64_t lease_store_begun_us(const struct db_result *result)
+{
+    return db_int64(result, 0, 2);
+}
+
 void lease_store_evict(struct db *db, db_fn *done, void *arg)
 {
     db_query(db, &evict_stmt, NULL, done, arg);
@@ -93,6 +100,11 @@ void lease_store_heartbeat(struct db *db, int64_t epoch, db_fn *done, void *arg)
 
     snprintf(text, sizeof text, "%" PRId64, epoch);
     db_query(db, &heartbeat_stmt, &param, done, arg);
+}
+
+int64_t lease_store_alive_us(const struct db_result *result)
+{
+    return db_int64(result, 0, 0);
 }
 
 void lease_store_end(struct db *db, int64_t epoch, int deadline_ms, db_fn *done, void *arg)

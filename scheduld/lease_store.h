@@ -26,6 +26,7 @@ lease_store_holder(const struct db_result *result); /* who said last that he lea
 /* With the lock: begins a new epoch. Waits at most lock_timeout for writes of the epoch before. */
 void lease_store_begin(struct db *db, const char *holder, db_fn *done, void *arg);
 int64_t lease_store_epoch(const struct db_result *result);
+int64_t lease_store_begun_us(const struct db_result *result); /* the database's clock then */
 const char *lease_store_installation(const struct db_result *result);
 
 /* Ends our own sessions that have kept the row of the table locked for longer than a second: the rest of a
@@ -35,6 +36,7 @@ int64_t lease_store_evicted(const struct db_result *result);
 
 /* Says that we are alive. No row was affected: there is another epoch, so we are not the leader. */
 void lease_store_heartbeat(struct db *db, int64_t epoch, db_fn *done, void *arg);
+int64_t lease_store_alive_us(const struct db_result *result); /* of a row: the database's clock then */
 
 /* Gives the lock back and tells those who wait for it. */
 void lease_store_end(struct db *db, int64_t epoch, int deadline_ms, db_fn *done, void *arg);

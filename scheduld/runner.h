@@ -57,6 +57,8 @@ struct runner_options {
     /* Asked right before each RunTask is on the wire, repeats as well: whether the lease of leadership holds
      * (leader_may_launch). */
     bool (*may_launch)(void *arg);
+    /* False: the clock leapt; no grace is over by what it says now. NULL: it is right. */
+    bool (*clock_is_right)(void *arg);
     /* The epoch in the database is another: we do not lead any more. The runner has gone to stand-by already.
      * From the loop, once for each runner_lead(). */
     void (*on_fenced)(void *arg);

@@ -43,7 +43,8 @@ const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE])
 
 bool runner_over_grace(const struct runner *runner, const struct fire *fire)
 {
-    return clock_wall_s(runner->options.clock) > fire->main.fire_s + fire->main.grace_s;
+    return clock_wall_s(runner->options.clock) > fire->main.fire_s + fire->main.grace_s &&
+           (runner->options.clock_is_right == NULL || runner->options.clock_is_right(runner->options.arg));
 }
 
 void runner_say_why(struct fire *fire, const char *fmt, ...)

@@ -24,7 +24,7 @@
 #include "settings.h"
 #include "sqs.h"
 
-enum { SCHEMA_AGAIN_S = 1, CATCH_UP_S = 10 };
+enum { SCHEMA_AGAIN_S = 1, CATCH_UP_S = 10, LOCK_WAIT_MS = 1000 };
 
 static void status_changed(const struct scheduler *scheduler)
 {
@@ -50,6 +50,7 @@ static void on_loss(void *arg, const struct err *err UNUSED)
 {
     struct scheduler *scheduler = arg;
 
+    scheduler->clock_off = false;
     agenda_stand_by(scheduler->agenda);
     runner_stand_by(scheduler->runner);
     pruner_stop(scheduler->pruner);
@@ -75,6 +76,27 @@ static bool may_launch(void *arg)
     const struct scheduler *scheduler = arg;
 
     return scheduler->leader != NULL && leader_may_launch(scheduler->leader);
+}
+
+/* Which of the two clocks is wrong nobody knows; planning by a wrong one would pass over fire times. */
+static bool clock_is_right(void *arg)
+{
+    struct scheduler *scheduler = arg;
+    int64_t off_s = scheduler->leader == NULL ? 0 : leader_clock_off_s(scheduler->leader);
+    int64_t max_s = scheduler->options.settings->max_clock_offset_s;
+    bool off = max_s > 0 && llabs(off_s) > max_s;
+
+    if (off == scheduler->clock_off)
+        return !off;
+    scheduler->clock_off = off;
+    if (off)
+        log_error("scheduld.clock_off", "ahead_s=%" PRId64 " reason=%s", off_s,
+                  LOGQ("the clock here and the database's differ by more than "
+                       "ECSS_MAX_CLOCK_OFFSET_SECONDS: nothing is planned until one is set right"));
+    else
+        log_info("scheduld.clock_right", "ahead_s=%" PRId64, off_s);
+    status_changed(scheduler);
+    return !off;
 }
 
 /* Not at once: who refused it once may do so again. */
@@ -242,6 +264,7 @@ static bool make_database(struct scheduler *scheduler, struct err *err)
     const struct db_options options = {
         .url = scheduler->options.settings->database_url,
         .application_name = "scheduld",
+        .lock_timeout_ms = LOCK_WAIT_MS, /* who keeps a row locked in psql is not to hold up all */
         .on_up = on_db_up,
         .on_down = on_db_down,
         .arg = scheduler,
@@ -286,6 +309,7 @@ static void make_parts(struct scheduler *scheduler)
         .grace_s = settings->misfire_grace_s,
         .metrics = scheduler->metrics,
         .may_launch = may_launch,
+        .clock_is_right = clock_is_right,
         .on_fenced = on_fenced,
         .on_dropped = on_dropped,
         .arg = scheduler,
@@ -296,6 +320,7 @@ static void make_parts(struct scheduler *scheduler)
         .grace_s = (int)settings->misfire_grace_s,
         .on_due = on_due,
         .on_lost = on_fenced,
+        .clock_is_right = clock_is_right,
         .on_ready = on_ready,
         .arg = scheduler,
     };

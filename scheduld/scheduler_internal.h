@@ -24,6 +24,7 @@ struct scheduler {
     bool checking; /* the schema is asked for */
     bool refused;  /* and is not ours */
     bool resigning;
+    bool clock_off;          /* while it leads: too far from the database's */
     void (*done)(void *arg); /* NULL: not stopping */
     void *done_arg;
 };

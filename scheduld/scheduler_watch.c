@@ -41,6 +41,8 @@ void scheduler_status(const struct scheduler *scheduler, struct buf *ret)
     agenda_stats(scheduler->agenda, &stats);
     if (!db_is_up(scheduler->db))
         buf_puts(ret, "; waits for the database");
+    if (scheduler->clock_off)
+        buf_puts(ret, "; plans nothing, as the clock is off");
     buf_printf(ret, "; %zu jobs armed", stats.armed);
     if (stats.problems > 0)
         buf_printf(ret, ", %zu cannot be (see job_state.problem)", stats.problems);
@@ -83,6 +85,7 @@ static struct health look(const struct scheduler *scheduler)
             db_pending(scheduler->db) == 0
                 ? 0
                 : (clock_monotonic_us(&clock_system) - db_last_answer_us(scheduler->db)) / US_PER_MS,
+        .clock_off = scheduler->clock_off,
         .writes_fail = runs.writes_fail,
         .loaded = stats.ready,
         .lease_holds = scheduler->leader != NULL && leader_may_launch(scheduler->leader),

@@ -10,7 +10,7 @@
 #include "job_ecs_form.h"
 #include "limits.h"
 
-enum { RATE_MAX = 100000 };
+enum { RATE_MAX = 100000, CLOCK_OFFSET_MAX_S = 86400 };
 enum { NAME_MAX_CHARS = 36, CLUSTER_NAME_MAX = 255, CLUSTER_ARN_MAX = 2048 };
 
 static const char name_chars[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
@@ -72,6 +72,11 @@ static const struct setting table[] = {
      .max = RATE_MAX, .help = "ListTasks and DescribeTasks at once after a pause; AWS's own quota is 100"},
     {"ECSS_SQS_RATE", SETTING_INT, offsetof(struct settings, sqs_rate), .def = "100", .min = 1,
      .max = RATE_MAX, .help = "requests to SQS a second at most, and at once after a pause"},
+    {"ECSS_MAX_CLOCK_OFFSET_SECONDS", SETTING_INT, offsetof(struct settings, max_clock_offset_s),
+     .def = "300", .min = 0, .max = CLOCK_OFFSET_MAX_S,
+     .help =
+         "how far the clock may be from the database's: beyond it nothing is planned until one of them is "
+         "set right; 0: any way"},
     {"ECSS_ADMIN_LISTEN", SETTING_STRING, offsetof(struct settings, admin_listen),
      .check = admin_check_address,
      .help = "where health and metrics are told: host:port on loopback or unix:/path; without it nowhere"},

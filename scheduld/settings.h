@@ -12,6 +12,7 @@ struct settings {
     char *name;
     int64_t misfire_grace_s;
     int64_t run_retention_days;
+    int64_t max_clock_offset_s;                                         /* 0: it is not looked at */
     int64_t launch_rate, launch_burst, read_rate, read_burst, sqs_rate; /* requests to AWS, a second */
     char *admin_listen;                                                 /* NULL: none */
     int log_level, log_format;                                          /* enum log_level, enum log_format */

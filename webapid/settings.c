@@ -153,8 +153,17 @@ void settings_check(const void *settings, struct buf *mistakes)
 }
 
 const char *const settings_of_scheduld[] = {
-    "ECSS_ECS_CLUSTER",           "ECSS_ECS_DEFAULTS",     "ECSS_NAME",
-    "ECSS_MISFIRE_GRACE_SECONDS", "ECSS_ADMIN_LISTEN",     "ECSS_RUN_RETENTION_DAYS",
-    "ECSS_ECS_LAUNCH_RATE",       "ECSS_ECS_LAUNCH_BURST", "ECSS_ECS_READ_RATE",
-    "ECSS_ECS_READ_BURST",        "ECSS_SQS_RATE",         NULL,
+    "ECSS_ECS_CLUSTER",
+    "ECSS_ECS_DEFAULTS",
+    "ECSS_NAME",
+    "ECSS_MISFIRE_GRACE_SECONDS",
+    "ECSS_ADMIN_LISTEN",
+    "ECSS_RUN_RETENTION_DAYS",
+    "ECSS_ECS_LAUNCH_RATE",
+    "ECSS_ECS_LAUNCH_BURST",
+    "ECSS_ECS_READ_RATE",
+    "ECSS_ECS_READ_BURST",
+    "ECSS_SQS_RATE",
+    "ECSS_MAX_CLOCK_OFFSET_SECONDS",
+    NULL,
 };

@@ -30,6 +30,7 @@ struct watch {
     int64_t now_us;
     struct told told[DUES];
     int dues, lost, ready;
+    bool clock_off;
     char folder[64]; /* of zones; "": the system's */
 };
 
@@ -94,6 +95,11 @@ static struct agenda_stats stats(const struct watch *w)
         }                                                                                                    \
     } while (0)
 
+static bool clock_is_right(void *arg)
+{
+    return !((const struct watch *)arg)->clock_off;
+}
+
 static void begin_with(struct watch *w, int sweep_ms)
 {
     AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
@@ -111,6 +117,7 @@ static void begin_with(struct watch *w, int sweep_ms)
                                      .zones_ms = 50,
                                      .on_due = on_due,
                                      .on_lost = on_lost,
+                                     .clock_is_right = clock_is_right,
                                      .on_ready = on_ready,
                                      .arg = w};
     struct err err = {0};
@@ -288,6 +295,64 @@ static void what_is_due_is_said_once(void **state)
     UNTIL(w, w->dues == 6);
     assert_int_equal(w->told[4].due.missed, 60);
     assert_int_equal(w->told[4].due.coalesced, 59);
+}
+
+/* The clock leaps ahead, and is put right: what was still to come is due in its time. */
+static void a_wrong_clock_plans_nothing(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 5')");
+    begin_with(w, 60000);
+    lead(w);
+    UNTIL(w, next_of(w, "a") == 300);
+    w->clock_off = true;
+    set_clock(w, 86400);
+    pg_value(w->pg, "UPDATE jobs SET task_definition = 'y'"); /* is read, and armed by the wrong time */
+    pg_turn(w->pg, 1500);
+    assert_int_equal(w->dues, 0);
+    set_clock(w, 10);
+    w->clock_off = false;
+    pg_turn(w->pg, 100);
+    assert_int_equal(w->dues, 0);
+    set_clock(w, 300);
+    UNTIL(w, w->dues == 1);
+    expect_due(w, 0, "a", 300, 0, 3900);
+}
+
+static void a_standby_whose_clock_is_set_back_arms_again(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 5')");
+    plan(w, "a", 0, 300);
+    begin_with(w, 60000);
+    set_clock(w, 86400);
+    UNTIL(w, stats(w).next_s > w->start_s + 86400); /* in silence */
+    set_clock(w, 10);
+    UNTIL(w, stats(w).next_s == w->start_s + 300);
+    lead(w);
+    set_clock(w, 300);
+    UNTIL(w, w->dues == 1);
+    expect_due(w, 0, "a", 300, 0, 3900);
+}
+
+/* Its row of job_state was locked when it was planned. */
+static void a_run_on_record_is_not_owed_though_the_cursor_has_not_moved(void **state)
+{
+    struct watch *w = *state;
+    AUTO_FREE char *run = mem_printf("INSERT INTO runs (job_id, fire_at, state, epoch)"
+                                     " VALUES ('a', to_timestamp(%" PRId64 "), 'not_needed', 6)",
+                                     w->start_s + 60);
+
+    make(w, "('a', '0 *')");
+    plan(w, "a", 0, 60);
+    pg_value(w->pg, run);
+    begin_with(w, 60000);
+    set_clock(w, 130);
+    lead(w);
+    UNTIL(w, w->dues == 1);
+    expect_due(w, 0, "a", 120, 0, 180);
 }
 
 static void a_window_ends(void **state)
@@ -629,6 +694,9 @@ int main(void)
         FRESH(every_statement_prepares_as_scheduld),
         FRESH(what_is_changed_by_hand_is_armed),
         FRESH(what_is_due_is_said_once),
+        FRESH(a_run_on_record_is_not_owed_though_the_cursor_has_not_moved),
+        FRESH(a_wrong_clock_plans_nothing),
+        FRESH(a_standby_whose_clock_is_set_back_arms_again),
         FRESH(a_window_ends),
         FRESH(a_bad_row_disables_itself_alone),
         FRESH(a_lost_notification_is_repaired),

@@ -453,10 +453,35 @@ static void a_bad_url_is_refused(void **state)
     assert_int_equal(err.kind, ERR_INVALID);
 }
 
+static int64_t an_hour_ahead_us(void *arg UNUSED)
+{
+    return clock_wall_us(&clock_system) + INT64_C(3600) * S_US;
+}
+
+static void a_leader_knows_how_far_its_clock_is_off(void **state)
+{
+    struct stage *stage = *state;
+    struct node *node = &stage->nodes[0];
+
+    begin(stage, 0, "a");
+    assert_int_equal(leader_clock_off_s(node->leader), 0); /* it does not lead */
+    wait_for(stage, &node->leads, 1);
+    assert_in_range(leader_clock_off_s(node->leader) + 60, 0, 120);
+    node->clock.wall_us = an_hour_ahead_us; /* at once */
+    assert_in_range(leader_clock_off_s(node->leader), 3600 - 60, 3600 + 60);
+    pg_turn(stage->pg, 2 * LEADER_HEARTBEAT_MS);
+    assert_in_range(leader_clock_off_s(node->leader), 3600 - 60, 3600 + 60);
+    node->clock.wall_us = clock_system.wall_us;
+    assert_in_range(leader_clock_off_s(node->leader) + 60, 0, 120);
+    end(node);
+    assert_int_equal(node->losses, 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, opens, closes)
     const struct CMUnitTest tests[] = {
+        TEST(a_leader_knows_how_far_its_clock_is_off),
         TEST(one_leads_and_says_so),
         TEST(the_heartbeat_goes_on),
         TEST(a_lost_session_ends_it_at_once_and_the_other_leads),

@@ -35,6 +35,7 @@ static struct health_case cases[] = {
      NULL},
     {"a standby that loads", {.role = HEALTH_STANDBY, .database_up = true}, "loaded"},
     {"a lease that is over", {.role = HEALTH_LEADER, .database_up = true, .loaded = true}, "lease"},
+    {"a clock that is off", {.role = HEALTH_LEADER, WELL, .clock_off = true, .overdue_s = 99}, "clock"},
     {"a ledger that takes nothing", {.role = HEALTH_LEADER, WELL, .writes_fail = true}, "ledger"},
     {"a wheel that stands", {.role = HEALTH_LEADER, WELL, .overdue_s = HEALTH_OVERDUE_MAX_S + 1}, "wheel"},
     {"a wheel that has much to do", {.role = HEALTH_LEADER, WELL, .overdue_s = HEALTH_OVERDUE_MAX_S}, NULL},
