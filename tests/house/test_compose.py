@@ -69,6 +69,18 @@ class Compose(unittest.TestCase):
             env = dict(re.findall(r"^ENV (\w+)=(\S+)$", self.targets[target], re.M)) | self.services[name]["environment"]
             self.assertLessEqual(set(re.findall(r"^  (ECSS_\w+)$", said, re.M)) - FIXED, set(env), name)
 
+    def test_the_example_has_each_variable_with_its_default(self):
+        """docker-compose.yml takes from .env what has no value there, and what is ${...}."""
+        text = (ROOT / "docker-compose.yml").read_text()
+        taken = set(re.findall(r"\$\{(\w+)", text)) | set(re.findall(r"^ +([A-Z_]+):$", text, re.M))
+        said = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", EXAMPLE.read_text().partition("# For the demo")[0], re.M))
+        self.assertEqual(taken - {"AWS_ENDPOINT_URL"}, set(said))
+        for daemon in ("webapid", "scheduld"):
+            defaults = (ROOT / f"packaging/etc/{daemon}.env").read_text()
+            for name in set(said) - {"ECSS_ECS_CLUSTER", "AWS_REGION"}:
+                for default in re.findall(rf"^#({name}=.*)$", defaults, re.M):
+                    self.assertEqual(f"{name}={said[name]}", default)
+
     def test_who_is_outside_of_a_container_can_ask_scheduld(self):
         listen = re.search(r"^ENV ECSS_ADMIN_LISTEN=unix:(\S+)$", self.targets["scheduld"], re.M)[1]
         self.assertIn(f'"--unix-socket", "{listen}"', self.targets["scheduld"])
