@@ -1,71 +1,26 @@
-/* See guard.h. What must not be misread about evhtp: it frees a connection (and so the guard, by its hook)
- * from inside its own callbacks; after calling one, guards->feeding tells whether we are still there. */
-#include "guard.h"
+/* See guard.h: one connection's states and events, and a request's way to evhtp or to its refusal. */
+#include "guard_internal.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <evhtp/evhtp.h>
 
 #include "attr.h"
 #include "clock.h"
 #include "cors.h"
 #include "limits.h"
 #include "log.h"
-#include "mem.h"
-#include "peers.h"
 #include "refusal.h"
-#include "request_id.h"
 #include "tls.h"
 
-enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REMOTE_SIZE = 64 };
-enum { REFUSAL_MAX = 4096 };
+enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REFUSAL_MAX = 4096 };
 
-enum guard_state {
-    GUARD_SHAKING,
-    GUARD_IDLE,
-    GUARD_READING,
-    GUARD_BUSY,
-    GUARD_STREAMING,
-    GUARD_FLUSHING,
-    GUARD_LINGERING
-};
+/* ---- States ---- */
 
-struct guard {
-    struct guards *guards;         /* lent */
-    const struct guard_door *door; /* lent */
-    struct guard *next, *prev;
-    evhtp_connection_t *conn; /* lent: it owns us, by its fini hook */
-    struct bufferevent *bev;  /* lent: conn's */
-    bufferevent_data_cb evhtp_read, evhtp_write;
-    void *evhtp_arg;
-
-    enum guard_state state;
-    struct event *timer;      /* owned */
-    struct evbuffer *in;      /* owned: read, not judged yet */
-    struct framing *framing;  /* owned; lent to the owner while BUSY */
-    evhtp_request_t *request; /* lent; while BUSY */
-    void *owner;              /* lent; while BUSY */
-    bool eof;                 /* the client sends nothing more */
-    bool continued;           /* 100 was sent for this request */
-    bool closing;             /* after this answer */
-    const char *challenge;    /* lent: of the request that is refused; NULL: none */
-    int64_t since_us;
-    bool named;                       /* request_id is that of this request */
-    char request_id[REQUEST_ID_SIZE]; /* of the request that is answered, or was last */
-    char remote[REMOTE_SIZE];
-    struct peer peer;
-};
-
-static void proceed(struct guard *guard);
-
-static void set_state(struct guard *guard, enum guard_state state)
+void guard_set_state(struct guard *guard, enum guard_state state)
 {
     const struct guards *guards = guard->guards;
     int ms = 0;
@@ -114,15 +69,13 @@ static void reset_if_cut(const struct guard *guard)
         setsockopt(bufferevent_getfd(guard->bev), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
-/* Frees the guard, too. */
-static void close_connection(struct guard *guard)
+void guard_close(struct guard *guard)
 {
     reset_if_cut(guard);
     evhtp_connection_free(guard->conn);
 }
 
-/* At its end, or when it is refused; once. */
-static void name_request(struct guard *guard)
+void guard_name_request(struct guard *guard)
 {
     const char *given = framing_header(guard->framing, "X-Request-Id", 0, NULL);
 
@@ -137,13 +90,12 @@ static void name_request(struct guard *guard)
 
 /* ---- Refusing ---- */
 
-/* Answers without evhtp, which never hears of such a request. */
-static void refuse(struct guard *guard, int status, const char *why)
+void guard_refuse(struct guard *guard, int status, const char *why)
 {
     const struct framing *framing = guard->framing;
     AUTO_BUF struct buf text = {0};
 
-    name_request(guard);
+    guard_name_request(guard);
     buf_init(&text, REFUSAL_MAX);
     refusal_put(&text,
                 &(struct refusal){
@@ -157,7 +109,7 @@ static void refuse(struct guard *guard, int status, const char *why)
     bufferevent_write(guard->bev, text.data, text.len);
     bufferevent_enable(guard->bev, EV_WRITE);
     guard->closing = true;
-    set_state(guard, GUARD_FLUSHING);
+    guard_set_state(guard, GUARD_FLUSHING);
     guard->guards->on_refused(guard->guards->arg, status);
     log_info("http.refused", "status=%d why=%s remote=%s request=%s", status, LOGQ(why), guard->remote,
              guard->request_id);
@@ -189,8 +141,8 @@ static void dispatch(struct guard *guard)
     buf_init(&head, HTTP_HEADER_BLOCK_MAX);
     put_head(guard, &head);
     guard->since_us = clock_monotonic_us(&clock_system);
-    name_request(guard);
-    set_state(guard, GUARD_BUSY);
+    guard_name_request(guard);
+    guard_set_state(guard, GUARD_BUSY);
     /* The end of the input is frozen by libevent, its beginning is not; it is empty, so both are the same. */
     evbuffer_prepend(bufferevent_get_input(guard->bev), head.data, head.len);
     guards->feeding = guard;
@@ -200,7 +152,7 @@ static void dispatch(struct guard *guard)
     guards->feeding = NULL;
     if (guard->state == GUARD_BUSY && guard->request == NULL) {
         log_error("http.evhtp_refused", "path=%s", LOGQ(framing_path(guard->framing)));
-        close_connection(guard);
+        guard_close(guard);
     }
 }
 
@@ -242,12 +194,12 @@ static void proceed(struct guard *guard)
     if (framing->state == FRAMING_DONE) {
         dispatch(guard);
     } else if (framing->state == FRAMING_REFUSED) {
-        refuse(guard, framing->status, framing->why);
+        guard_refuse(guard, framing->status, framing->why);
     } else if (guard->eof) {
-        close_connection(guard); /* left in the middle, or between requests */
+        guard_close(guard); /* left in the middle, or between requests */
     } else {
         if (guard->state == GUARD_IDLE && framing_begun(framing))
-            set_state(guard, GUARD_READING);
+            guard_set_state(guard, GUARD_READING);
         send_continue(guard);
     }
 }
@@ -255,14 +207,14 @@ static void proceed(struct guard *guard)
 static void linger(struct guard *guard)
 {
     if (guard->eof) {
-        close_connection(guard);
+        guard_close(guard);
         return;
     }
     tls_close_notify(guard->bev);
     shutdown(bufferevent_getfd(guard->bev), SHUT_WR);
     evbuffer_drain(guard->in, evbuffer_get_length(guard->in));
     forget_request(guard);
-    set_state(guard, GUARD_LINGERING);
+    guard_set_state(guard, GUARD_LINGERING);
     bufferevent_enable(guard->bev, EV_READ);
 }
 
@@ -277,12 +229,12 @@ static void next_request(struct guard *guard)
         return;
     guards->feeding = NULL;
     if (guards->draining) {
-        close_connection(guard);
+        guard_close(guard);
         return;
     }
     forget_request(guard);
     guard->continued = false;
-    set_state(guard, GUARD_IDLE);
+    guard_set_state(guard, GUARD_IDLE);
     proceed(guard);
 }
 
@@ -327,11 +279,11 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
 
     if (what & BEV_EVENT_CONNECTED) { /* TLS has shaken hands */
         if (guard->state == GUARD_SHAKING)
-            set_state(guard, GUARD_IDLE);
+            guard_set_state(guard, GUARD_IDLE);
         return;
     }
     if ((what & BEV_EVENT_EOF) == 0) {
-        close_connection(guard); /* reset, or TLS that is none */
+        guard_close(guard); /* reset, or TLS that is none */
         return;
     }
     guard->eof = true; /* may be half of it: an answer that is due is sent all the same */
@@ -340,7 +292,7 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
     case GUARD_IDLE:
     case GUARD_READING:
     case GUARD_LINGERING:
-        close_connection(guard);
+        guard_close(guard);
         break;
     case GUARD_BUSY:
     case GUARD_STREAMING:
@@ -355,7 +307,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 
     switch (guard->state) {
     case GUARD_READING:
-        refuse(guard, 408, "The request took too long to arrive.");
+        guard_refuse(guard, 408, "The request took too long to arrive.");
         break;
     case GUARD_BUSY:
         guard->guards->on_late(guard->owner);
@@ -365,281 +317,19 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     case GUARD_STREAMING:
     case GUARD_FLUSHING:
     case GUARD_LINGERING:
-        close_connection(guard);
+        guard_close(guard);
         break;
     }
 }
 
-/* ---- Life ---- */
-
-static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
+void guard_begin(struct guard *guard)
 {
-    struct guard *guard = arg;
-    struct guards *guards = guard->guards;
-
-    if (guards->feeding == guard)
-        guards->feeding = NULL;
-    if (guards->large == guard)
-        guards->large = NULL;
-    if (guard->next != NULL)
-        guard->next->prev = guard->prev;
-    if (guard->prev != NULL)
-        guard->prev->next = guard->next;
-    else
-        guards->first = guard->next;
-    atomic_fetch_sub(guards->connections, 1);
-    peers_leave(guards->peers, &guard->peer);
-    if (guard->owner != NULL) {
-        guards->on_gone(guard->owner, guard->framing);
-    } else {
-        framing_done(guard->framing);
-        free(guard->framing);
-    }
-    event_free(guard->timer);
-    evbuffer_free(guard->in);
-    free(guard);
-    if (guards->draining && guards->first == NULL)
-        guards->on_drained(guards->arg);
-    return EVHTP_RES_OK;
-}
-
-/* The head has been read. Anybody may announce a large body: so there is room for one of them, and the others
- * wait; and who may not send this request at all has no part in that. */
-static size_t limit_of(void *arg, struct framing *framing)
-{
-    struct guard *guard = arg;
-    struct guards *guards = guard->guards;
-
-    name_request(guard);
-    if (guards->admit != NULL && !guards->admit(guards->arg, guard, framing, &guard->challenge))
-        return 0;
-    if (guards->is_large == NULL || !guards->is_large(guards->arg, framing))
-        return guards->limits->body;
-    if (guards->large != NULL)
-        return 0;
-    guards->large = guard;
-    return guards->limits->import;
-}
-
-static struct framing *new_framing(struct guard *guard)
-{
-    struct framing *framing = mem_alloc(sizeof *framing);
-
-    framing_init(framing, guard->guards->limits);
-    framing->limit = limit_of;
-    framing->limit_arg = guard;
-    return framing;
-}
-
-static void name_remote(struct guard *guard)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t len = sizeof address;
-    char host[48] = "";
-
-    /* Of one that has gone already the family is 0: it is not counted. */
-    if (getpeername(bufferevent_getfd(guard->bev), (struct sockaddr *)&address, &len) != 0)
-        snprintf(guard->remote, sizeof guard->remote, "gone");
-    else if (address.ss_family == AF_INET)
-        snprintf(guard->remote, sizeof guard->remote, "%s:%d",
-                 evutil_inet_ntop(AF_INET, &((struct sockaddr_in *)&address)->sin_addr, host, sizeof host),
-                 ntohs(((struct sockaddr_in *)&address)->sin_port));
-    else if (address.ss_family == AF_INET6)
-        snprintf(guard->remote, sizeof guard->remote, "[%s]:%d",
-                 evutil_inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&address)->sin6_addr, host, sizeof host),
-                 ntohs(((struct sockaddr_in6 *)&address)->sin6_port));
-    else
-        snprintf(guard->remote, sizeof guard->remote, "unix");
-    guard->peer = peer_of(&address);
-}
-
-uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
-{
-    const struct guard_door *door = arg;
-    struct guards *guards = door->guards;
-    struct guard *guard = mem_alloc(sizeof *guard);
     bufferevent_event_cb unused;
-    bool few;
 
-    *guard =
-        (struct guard){.guards = guards, .door = door, .conn = conn, .bev = conn->bev, .next = guards->first};
-    guard->in = evbuffer_new();
-    guard->framing = new_framing(guard);
-    guard->timer = event_new(conn->evbase, -1, 0, on_timer, guard);
-    if (guard->in == NULL || guard->timer == NULL)
+    guard->timer = event_new(guard->conn->evbase, -1, 0, on_timer, guard);
+    if (guard->timer == NULL)
         abort();
-    if (guards->first != NULL)
-        guards->first->prev = guard;
-    guards->first = guard;
-    name_remote(guard);
     bufferevent_getcb(guard->bev, &guard->evhtp_read, &guard->evhtp_write, &unused, &guard->evhtp_arg);
     bufferevent_setcb(guard->bev, on_read, on_write, on_event, guard);
-    evhtp_connection_set_hook(conn, evhtp_hook_on_connection_fini, (evhtp_hook)on_fini, guard);
-    set_state(guard, tls_is_on(guard->bev) ? GUARD_SHAKING : GUARD_IDLE);
-    few = peers_enter(guards->peers, &guard->peer);
-    if (atomic_fetch_add(guards->connections, 1) >= guards->max_connections)
-        refuse(guard, 503, "There are too many connections; try again later.");
-    else if (!few)
-        refuse(guard, 503, "There are too many connections from this address; try again later.");
-    return EVHTP_RES_OK;
-}
-
-static void for_each(struct guards *guards, void (*act)(struct guard *guard))
-{
-    struct guard *next;
-
-    for (struct guard *guard = guards->first; guard != NULL; guard = next) {
-        next = guard->next; /* act frees no guard but its own */
-        act(guard);
-    }
-}
-
-static void close_idle(struct guard *guard)
-{
-    if (guard->state == GUARD_SHAKING || guard->state == GUARD_IDLE)
-        close_connection(guard);
-}
-
-static void hurry(struct guard *guard)
-{
-    if (guard->state == GUARD_BUSY)
-        guard->guards->on_late(guard->owner);
-    else if (guard->state == GUARD_READING || guard->state == GUARD_STREAMING)
-        close_connection(guard);
-}
-
-void guards_drain(struct guards *guards)
-{
-    guards->draining = true;
-    if (guards->first == NULL)
-        guards->on_drained(guards->arg);
-    else
-        for_each(guards, close_idle);
-}
-
-void guards_hurry(struct guards *guards)
-{
-    for_each(guards, hurry);
-}
-
-void guards_close(struct guards *guards)
-{
-    for_each(guards, close_connection);
-}
-
-/* ---- For the owner ---- */
-
-const struct framing *guard_framing(const struct guard *guard)
-{
-    return guard->framing;
-}
-
-void guard_set_owner(struct guard *guard, void *owner)
-{
-    guard->owner = owner;
-}
-
-struct framing *guard_take_framing(struct guard *guard)
-{
-    struct framing *framing = guard->framing;
-
-    guard->framing = new_framing(guard);
-    guard->framing->keep_alive = framing->keep_alive;
-    guard->owner = NULL;
-    return framing;
-}
-
-void guard_header(struct guard *guard, const char *name, const char *value)
-{
-    evhtp_headers_add_header(guard->request->headers_out, evhtp_header_new(name, value, 1, 1));
-}
-
-void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length)
-{
-    evhtp_request_t *request = guard->request;
-    char digits[32];
-
-    snprintf(digits, sizeof digits, "%zu", length);
-    guard_header(guard, "Content-Length", digits); /* evhtp's own would be 0 for HEAD and 304 */
-    guard->closing = guard->guards->draining || !guard->framing->keep_alive;
-    if (guard->closing)
-        request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;
-    evbuffer_add(request->buffer_out, body, body_len);
-    guard->request = NULL;
-    guard->owner = NULL;
-    set_state(guard, GUARD_FLUSHING);
-    evhtp_send_reply(request, (evhtp_res)status);
-    evhtp_request_resume(request);
-}
-
-void guard_more_time(struct guard *guard)
-{
-    set_state(guard, GUARD_BUSY);
-}
-
-/* evhtp's request stays paused until the connection is freed: it has no part in this. */
-void guard_stream(struct guard *guard, const char *head, size_t len)
-{
-    guard->closing = true;
-    set_state(guard, GUARD_STREAMING);
-    bufferevent_write(guard->bev, head, len);
-    bufferevent_enable(guard->bev, EV_WRITE);
-}
-
-void guard_stream_put(struct guard *guard, const char *data, size_t len)
-{
-    struct evbuffer *output = bufferevent_get_output(guard->bev);
-
-    if (len == 0)
-        return; /* an empty chunk would be the last one */
-    set_state(guard, GUARD_STREAMING);
-    if (guard->framing->minor == 0) {
-        evbuffer_add(output, data, len);
-        return;
-    }
-    evbuffer_add_printf(output, "%zx\r\n", len);
-    evbuffer_add(output, data, len);
-    evbuffer_add(output, "\r\n", 2);
-}
-
-void guard_stream_end(struct guard *guard, bool whole)
-{
-    static const char last_chunk[] = "0\r\n\r\n";
-
-    guard->request = NULL;
-    guard->owner = NULL;
-    if (!whole) {
-        close_connection(guard);
-        return;
-    }
-    set_state(guard, GUARD_FLUSHING);
-    if (guard->framing->minor > 0 && strcmp(framing_method(guard->framing), "HEAD") != 0)
-        evbuffer_add(bufferevent_get_output(guard->bev), last_chunk, sizeof last_chunk - 1);
-    else
-        bufferevent_trigger(guard->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS); /* nothing more to be written */
-}
-
-bool guard_asks_for_token(const struct guard *guard)
-{
-    return guard->door->asks_for_token;
-}
-
-bool guard_local_only(const struct guard *guard)
-{
-    return guard->door->local_only;
-}
-
-const char *guard_remote(const struct guard *guard)
-{
-    return guard->remote;
-}
-
-const char *guard_request_id(const struct guard *guard)
-{
-    return guard->request_id;
-}
-
-int64_t guard_since_us(const struct guard *guard)
-{
-    return guard->since_us;
+    guard_set_state(guard, tls_is_on(guard->bev) ? GUARD_SHAKING : GUARD_IDLE);
 }

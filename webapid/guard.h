@@ -1,6 +1,6 @@
 /*
- * The guard in front of libevhtp. It sits between a connection's bufferevent and evhtp, and is the only file,
- * beside server*.c which listens, that speaks to evhtp.
+ * The guard in front of libevhtp. It sits between a connection's bufferevent and evhtp, and nothing else,
+ * beside server*.c which listens, speaks to evhtp.
  *
  * It collects one request, judges it (framing.h), and then gives evhtp a head of its own making: method, path
  * and whether the connection stays. Nothing else that a client sent reaches evhtp's parser; headers, query

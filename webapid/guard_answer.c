@@ -1,0 +1,122 @@
+/* See guard.h: what the owner of a request asks and answers. */
+#include "guard_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+
+const struct framing *guard_framing(const struct guard *guard)
+{
+    return guard->framing;
+}
+
+void guard_set_owner(struct guard *guard, void *owner)
+{
+    guard->owner = owner;
+}
+
+struct framing *guard_take_framing(struct guard *guard)
+{
+    struct framing *framing = guard->framing;
+
+    guard->framing = guard_new_framing(guard);
+    guard->framing->keep_alive = framing->keep_alive;
+    guard->owner = NULL;
+    return framing;
+}
+
+void guard_header(struct guard *guard, const char *name, const char *value)
+{
+    evhtp_headers_add_header(guard->request->headers_out, evhtp_header_new(name, value, 1, 1));
+}
+
+void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length)
+{
+    evhtp_request_t *request = guard->request;
+    char digits[32];
+
+    snprintf(digits, sizeof digits, "%zu", length);
+    guard_header(guard, "Content-Length", digits); /* evhtp's own would be 0 for HEAD and 304 */
+    guard->closing = guard->guards->draining || !guard->framing->keep_alive;
+    if (guard->closing)
+        request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;
+    evbuffer_add(request->buffer_out, body, body_len);
+    guard->request = NULL;
+    guard->owner = NULL;
+    guard_set_state(guard, GUARD_FLUSHING);
+    evhtp_send_reply(request, (evhtp_res)status);
+    evhtp_request_resume(request);
+}
+
+void guard_more_time(struct guard *guard)
+{
+    guard_set_state(guard, GUARD_BUSY);
+}
+
+/* evhtp's request stays paused until the connection is freed: it has no part in this. */
+void guard_stream(struct guard *guard, const char *head, size_t len)
+{
+    guard->closing = true;
+    guard_set_state(guard, GUARD_STREAMING);
+    bufferevent_write(guard->bev, head, len);
+    bufferevent_enable(guard->bev, EV_WRITE);
+}
+
+void guard_stream_put(struct guard *guard, const char *data, size_t len)
+{
+    struct evbuffer *output = bufferevent_get_output(guard->bev);
+
+    if (len == 0)
+        return; /* an empty chunk would be the last one */
+    guard_set_state(guard, GUARD_STREAMING);
+    if (guard->framing->minor == 0) {
+        evbuffer_add(output, data, len);
+        return;
+    }
+    evbuffer_add_printf(output, "%zx\r\n", len);
+    evbuffer_add(output, data, len);
+    evbuffer_add(output, "\r\n", 2);
+}
+
+void guard_stream_end(struct guard *guard, bool whole)
+{
+    static const char last_chunk[] = "0\r\n\r\n";
+
+    guard->request = NULL;
+    guard->owner = NULL;
+    if (!whole) {
+        guard_close(guard);
+        return;
+    }
+    guard_set_state(guard, GUARD_FLUSHING);
+    if (guard->framing->minor > 0 && strcmp(framing_method(guard->framing), "HEAD") != 0)
+        evbuffer_add(bufferevent_get_output(guard->bev), last_chunk, sizeof last_chunk - 1);
+    else
+        bufferevent_trigger(guard->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS); /* nothing more to be written */
+}
+
+bool guard_asks_for_token(const struct guard *guard)
+{
+    return guard->door->asks_for_token;
+}
+
+bool guard_local_only(const struct guard *guard)
+{
+    return guard->door->local_only;
+}
+
+const char *guard_remote(const struct guard *guard)
+{
+    return guard->remote;
+}
+
+const char *guard_request_id(const struct guard *guard)
+{
+    return guard->request_id;
+}
+
+int64_t guard_since_us(const struct guard *guard)
+{
+    return guard->since_us;
+}
