@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -71,18 +72,21 @@ bool listen_parse(const char *text, struct listen_address *ret, struct err *err)
     return true;
 }
 
-/* A name may begin with 127. and be anywhere. */
-static bool is_loopback(const char *host)
+bool listen_host_is_loopback(const char *host)
 {
     struct in_addr v4;
+    struct in6_addr v6;
 
-    return strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0 ||
-           (strncmp(host, "127.", 4) == 0 && inet_pton(AF_INET, host, &v4) == 1);
+    if (strcasecmp(host, "localhost") == 0)
+        return true;
+    if (inet_pton(AF_INET, host, &v4) == 1) /* a name may begin with 127. and be anywhere */
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 bool listen_is_public(const struct listen_address *address)
 {
-    return !address->is_unix && !is_loopback(address->host);
+    return !address->is_unix && !listen_host_is_loopback(address->host);
 }
 
 /* ---- TCP ---- */

@@ -27,6 +27,9 @@ struct listen_address {
 /* `host:port`, `[v6]:port`, `unix:/path`. */
 bool listen_parse(const char *text, struct listen_address *ret, struct err *err);
 
+/* Whether a name or an address, without brackets, is this host's loopback: localhost, 127.0.0.0/8 or ::1. No
+ * name that somebody else's DNS answers for is one. */
+bool listen_host_is_loopback(const char *host);
 /* Whether another host can reach it: neither loopback nor a unix socket. */
 bool listen_is_public(const struct listen_address *address);
 

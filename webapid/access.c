@@ -3,13 +3,12 @@
 
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 
 #include "clock.h"
 #include "guard.h"
+#include "listen.h"
 #include "log.h"
 #include "reply.h"
 #include "request_internal.h"
@@ -95,18 +94,6 @@ bool access_admit(struct request *rq, enum token_scope scope)
     return false;
 }
 
-static bool is_loopback(const char *name)
-{
-    struct in_addr v4;
-    struct in6_addr v6;
-
-    if (strcasecmp(name, "localhost") == 0)
-        return true;
-    if (inet_pton(AF_INET, name, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
-    return inet_pton(AF_INET6, name, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 bool access_host_is_local(const char *host)
 {
     const bool bracketed = host[0] == '[';
@@ -116,5 +103,5 @@ bool access_host_is_local(const char *host)
     if (len >= sizeof name)
         return false;
     memcpy(name, host + bracketed, len);
-    return is_loopback(name);
+    return listen_host_is_loopback(name);
 }

@@ -24,6 +24,9 @@ struct parse_case {
 static struct parse_case cases[] = {
     {"IPv4", "127.0.0.1:8080", "127.0.0.1", 8080, NULL, false},
     {"a loopback address", "127.1.2.3:1", "127.1.2.3", 1, NULL, false},
+    {"IPv6's loopback, written out", "[0:0:0:0:0:0:0:1]:1", "0:0:0:0:0:0:0:1", 1, NULL, false},
+    {"IPv4's loopback in IPv6", "[::ffff:127.0.0.1]:1", "::ffff:127.0.0.1", 1, NULL, true},
+    {"localhost in any case", "LocalHost:1", "LocalHost", 1, NULL, false},
     {"a name that begins like one", "127.0.0.1.example.com:1", "127.0.0.1.example.com", 1, NULL, true},
     {"all of IPv4", "0.0.0.0:80", "0.0.0.0", 80, NULL, true},
     {"IPv6", "[::1]:0", "::1", 0, NULL, false},
