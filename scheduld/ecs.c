@@ -58,6 +58,7 @@ static void call(struct ecs *ecs, const char *operation, const struct buf *body,
 
 struct list_op {
     struct ecs *ecs;        /* lent */
+    const char *desired;    /* status */
     char *cluster, *family; /* owned, as all below */
     char **arns;
     size_t count;
@@ -120,20 +121,33 @@ static void list_page(struct list_op *op)
     AUTO_BUF struct buf body;
 
     buf_init(&body, REQUEST_MAX);
-    ecs_put_list_tasks(&body, op->cluster, op->family, op->next_token);
+    ecs_put_list_tasks(&body, op->cluster, op->family, op->desired, op->next_token);
     call(op->ecs, "ListTasks", &body, list_decode, list_done, op);
 }
 
-static void list_tasks(void *arg, const char *cluster, const char *family, ecs_arns_fn *done, void *done_arg)
+static void list(struct ecs *ecs, const char *desired, const char *cluster, const char *family,
+                 ecs_arns_fn *done, void *done_arg)
 {
     struct list_op *op = mem_alloc(sizeof *op);
 
-    op->ecs = arg;
+    op->ecs = ecs;
+    op->desired = desired;
     op->cluster = mem_strdup(cluster);
     op->family = mem_strdup(family);
     op->done = done;
     op->arg = done_arg;
     list_page(op);
+}
+
+static void list_tasks(void *arg, const char *cluster, const char *family, ecs_arns_fn *done, void *done_arg)
+{
+    list(arg, "RUNNING", cluster, family, done, done_arg);
+}
+
+static void list_stopped(void *arg, const char *cluster, const char *family, ecs_arns_fn *done,
+                         void *done_arg)
+{
+    list(arg, "STOPPED", cluster, family, done, done_arg);
 }
 
 /* DescribeTasks and RunTask: what comes of both is tasks and failures. */
@@ -304,6 +318,7 @@ static void on_room(void *arg, void (*fn)(void *arg), void *fn_arg)
 }
 
 const struct ecs_ops ecs_ops_aws = {.list_tasks = list_tasks,
+                                    .list_stopped = list_stopped,
                                     .describe_tasks = describe_tasks,
                                     .run_task = run_task,
                                     .launch_room = launch_room,

@@ -22,6 +22,8 @@ typedef void ecs_tasks_fn(void *arg, const struct ecs_tasks *tasks, const struct
 struct ecs_ops {
     /* ARNs of the tasks of a family whose desired status is RUNNING: all pages. */
     void (*list_tasks)(void *ecs, const char *cluster, const char *family, ecs_arns_fn *done, void *arg);
+    /* Likewise, whose desired status is STOPPED: ECS knows them for an hour or so. */
+    void (*list_stopped)(void *ecs, const char *cluster, const char *family, ecs_arns_fn *done, void *arg);
     /* Any number of tasks, asked for DESCRIBE_TASKS_MAX at a time. Tasks that ECS does not know (any more)
      * are in failures as MISSING. No ARNs: an empty answer, and no call. */
     void (*describe_tasks)(void *ecs, const char *cluster, const char *const *arns, size_t count,

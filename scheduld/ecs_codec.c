@@ -92,6 +92,21 @@ static bool read_tag(const struct json_object *task, char **ret, struct err *err
     return true;
 }
 
+bool ecs_read_mark(const struct json_object *obj, char **started_by, char **override_tag, struct err *err)
+{
+    return copy_text(obj, "startedBy", started_by, err) && read_tag(obj, override_tag, err);
+}
+
+static bool read_created(const struct json_object *obj, int64_t *ret, struct err *err)
+{
+    double created = 0;
+
+    if (!json_get_double_opt(obj, "createdAt", &created, err))
+        return false;
+    *ret = created > 0 && created < (double)INT32_MAX * 1000 ? (int64_t)created : 0;
+    return true;
+}
+
 static bool read_task(const struct json_object *obj, struct ecs_task *task, struct err *err)
 {
     const char *arn;
@@ -103,7 +118,8 @@ static bool read_task(const struct json_object *obj, struct ecs_task *task, stru
            copy_text(obj, "taskDefinitionArn", &task->task_definition_arn, err) &&
            copy_text(obj, "lastStatus", &task->last_status, err) &&
            copy_text(obj, "desiredStatus", &task->desired_status, err) &&
-           copy_text(obj, "startedBy", &task->started_by, err) && read_tag(obj, &task->override_tag, err);
+           ecs_read_mark(obj, &task->started_by, &task->override_tag, err) &&
+           read_created(obj, &task->created_s, err);
 }
 
 /* What may go better later; all else is a matter of configuration. */

@@ -29,6 +29,7 @@ struct ecs_task {
     char *desired_status;
     char *started_by;
     char *override_tag; /* what the overrides set JOB_OVERRIDE_TAG to, in the first container that has it */
+    int64_t created_s;  /* ECS's wall time; 0: not told */
 };
 
 struct ecs_failure {
@@ -77,12 +78,17 @@ struct ecs_run_task {
  * alphabetical order at each level, so that any two texts of the same plan give the same bytes. ERR_INVALID:
  * the plan is not a JSON object, or has a count or a clientToken of its own. */
 bool ecs_put_run_task(struct buf *buf, const struct ecs_run_task *task, struct err *err);
-void ecs_put_list_tasks(struct buf *buf, const char *cluster, const char *family, const char *next_token);
+/* desired: "RUNNING" or "STOPPED", of the tasks' desired status. */
+void ecs_put_list_tasks(struct buf *buf, const char *cluster, const char *family, const char *desired,
+                        const char *next_token);
 void ecs_put_describe_tasks(struct buf *buf, const char *cluster, const char *const *arns, size_t count);
 
 /* Answers. All of them ERR_INVALID if a member has another type than the API says, or one that has to be
  * there is missing; then *ret is as it was. */
 bool ecs_read_tasks(const struct json_object *answer, struct ecs_tasks *ret, struct err *err);
+/* Who started a task, and for which job, if it says so: of a task as of a request for one. Both are owned;
+ * NULL: not told. */
+bool ecs_read_mark(const struct json_object *obj, char **started_by, char **override_tag, struct err *err);
 /* Appends the ARNs of one page; *next_token is owned, NULL: no more pages. */
 bool ecs_read_list(const struct json_object *answer, char ***arns, size_t *count, char **next_token,
                    struct err *err);

@@ -175,11 +175,12 @@ bool ecs_put_run_task(struct buf *buf, const struct ecs_run_task *task, struct e
     return true;
 }
 
-void ecs_put_list_tasks(struct buf *buf, const char *cluster, const char *family, const char *next_token)
+void ecs_put_list_tasks(struct buf *buf, const char *cluster, const char *family, const char *desired,
+                        const char *next_token)
 {
     buf_putc(buf, '{');
     put_member(buf, "cluster", cluster);
-    put_member(buf, "desiredStatus", "RUNNING");
+    put_member(buf, "desiredStatus", desired);
     put_member(buf, "family", family);
     if (next_token != NULL)
         put_member(buf, "nextToken", next_token);

@@ -13,6 +13,7 @@
 #include "mem.h"
 
 enum { REQUEST_MAX = 1 << 20 }; /* bytes; a job's limits keep it far below */
+enum { EARLY_S = 300 };         /* so far clocks may be from each other: beyond it AWS refuses our requests */
 
 void plan_job_free(struct plan_job *job)
 {
@@ -94,15 +95,55 @@ void plan_make(struct run *run, const struct plan_job *job, const struct run_ide
     run_divide(run, identity, now_s);
 }
 
+void plan_mark_done(struct plan_mark *mark)
+{
+    free(mark->started_by);
+    free(mark->override_tag);
+    *mark = (struct plan_mark){0};
+}
+
+static bool read_object(const char *request, struct json_object **ret, struct err *err)
+{
+    if (!json_parse(request, strlen(request), ret, err))
+        return err_wrap(err, "request");
+    if (!json_object_is_type(*ret, json_type_object))
+        return err_set(err, ERR_INVALID, "request is not an object");
+    return true;
+}
+
+bool plan_read_mark(const char *request, struct plan_mark *ret, struct err *err)
+{
+    AUTO_JSON struct json_object *obj = NULL;
+    struct plan_mark mark = {0};
+
+    if (!read_object(request, &obj, err))
+        return false;
+    if (!ecs_read_mark(obj, &mark.started_by, &mark.override_tag, err)) {
+        plan_mark_done(&mark);
+        return err_wrap(err, "request");
+    }
+    *ret = mark;
+    return true;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool plan_marked(const struct plan_mark *mark, const struct ecs_task *task, int64_t since_s)
+{
+    return task->created_s >= since_s - EARLY_S && same_text(mark->started_by, task->started_by) &&
+           same_text(mark->override_tag, task->override_tag);
+}
+
 bool plan_read_request(const char *request, char **cluster, char **family, struct err *err)
 {
     AUTO_JSON struct json_object *obj = NULL;
     const char *where, *what;
 
-    if (!json_parse(request, strlen(request), &obj, err))
-        return err_wrap(err, "request");
-    if (!json_object_is_type(obj, json_type_object))
-        return err_set(err, ERR_INVALID, "request is not an object");
+    if (!read_object(request, &obj, err))
+        return false;
     if (!json_get_string(obj, "cluster", &where, err) || !json_get_string(obj, "taskDefinition", &what, err))
         return err_wrap(err, "request");
     *cluster = mem_strdup(where);

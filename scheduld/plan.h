@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ecs_task;
 struct ecs_tasks;
 struct json_object;
 
@@ -53,6 +54,17 @@ struct plan_target {
 void plan_make(struct run *run, const struct plan_job *job, const struct run_identity *identity,
                const struct plan_target *target, int running, const struct job_trigger_answer *answer,
                int64_t now_s);
+
+/* How the tasks of a run are known among those of their family. */
+struct plan_mark {
+    char *started_by;   /* owned; NULL: none */
+    char *override_tag; /* owned; NULL: none, so tasks of other jobs with the same definition look alike */
+};
+void plan_mark_done(struct plan_mark *mark);
+/* From a request. ERR_INVALID: not one. */
+bool plan_read_mark(const char *request, struct plan_mark *ret, struct err *err);
+/* Such a task, made since then or not long before: our clock and ECS's may differ. */
+bool plan_marked(const struct plan_mark *mark, const struct ecs_task *task, int64_t since_s);
 
 /* What a request was planned for: cluster and family. Both are owned by the caller. ERR_INVALID: not a
  * request. */

@@ -112,6 +112,48 @@ bool run_is_unsure(const struct run *run)
     return false;
 }
 
+static bool is_unsure(const struct run_chunk *chunk)
+{
+    return chunk->outcome == RUN_CHUNK_PENDING && chunk->unsure;
+}
+
+int run_unsure_tasks(const struct run *run)
+{
+    int tasks = 0;
+
+    for (size_t i = 0; i < run->chunk_count; i++)
+        tasks += is_unsure(&run->chunks[i]) ? run_chunk_ask(&run->chunks[i]) : 0;
+    return tasks;
+}
+
+int64_t run_unsure_since_s(const struct run *run)
+{
+    int64_t since_s = INT64_MAX;
+
+    for (size_t i = 0; i < run->chunk_count; i++)
+        if (is_unsure(&run->chunks[i]) && run->chunks[i].since_s < since_s)
+            since_s = run->chunks[i].since_s;
+    return since_s;
+}
+
+void run_take_found(struct run *run, const char *arn, const char *host)
+{
+    int at = run_next_unsure(run, 0);
+    struct run_chunk *chunk = &run->chunks[at];
+
+    run_add_task(run, arn, host);
+    if (++chunk->started < chunk->count)
+        return;
+    chunk->outcome = RUN_CHUNK_STARTED;
+    chunk->unsure = false;
+}
+
+void run_be_sure(struct run *run)
+{
+    for (size_t i = 0; i < run->chunk_count; i++)
+        run->chunks[i].unsure = false;
+}
+
 void run_add_task(struct run *run, const char *arn, const char *host)
 {
     for (size_t i = 0; i < run->task_count; i++)

@@ -140,7 +140,21 @@ static const struct db_stmt read_jobs = {
     .params = 1,
 };
 
-const struct db_stmt *const run_store_statements[] = {&plan, &record, &take_over, &read_jobs};
+/* Two days: the longest grace and the life of a token, within which a fire's tasks are started. */
+static const struct db_stmt claimed = {
+    .name = "run_claimed",
+    .sql = "SELECT (SELECT count(*) FROM runs WHERE state IN ('planned', 'launching') AND id <> $1::bigint"
+           "   AND request ->> 'cluster' = $2 AND split_part(request ->> 'taskDefinition', ':', 1) = $3),"
+           "  c.arn"
+           " FROM (SELECT) AS one LEFT JOIN ("
+           "  SELECT t.task ->> 'taskId' AS arn FROM runs r, jsonb_array_elements(r.tasks) AS t (task)"
+           "  WHERE r.fire_at >= to_timestamp($4::bigint) - interval '2 days' AND r.tasks <> '[]'"
+           "   AND t.task ->> 'taskId' = ANY ($5::text[])"
+           " ) AS c ON true",
+    .params = 5,
+};
+
+const struct db_stmt *const run_store_statements[] = {&plan, &record, &take_over, &read_jobs, &claimed};
 const size_t run_store_statement_count = ARRAY_LEN(run_store_statements);
 
 enum { NUMBER_SIZE = 24 };
@@ -318,6 +332,33 @@ void run_store_job(const struct db_result *result, int row, struct run_job_row *
                                 .trigger = db_text(result, row, 5),
                                 .overrides = db_text(result, row, 6),
                                 .ecs = db_text(result, row, 7)};
+}
+
+void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg)
+{
+    char id[NUMBER_SIZE], since[NUMBER_SIZE];
+    AUTO_DB_ARRAY struct db_array arns;
+
+    db_array_init(&arns);
+    for (size_t i = 0; i < claims->count; i++)
+        db_array_text(&arns, claims->arns[i]);
+    db_query(db, &claimed,
+             (const char *[]){number(id, claims->run_id), claims->cluster, claims->family,
+                              number(since, claims->since_s), db_array_end(&arns)},
+             done, arg);
+}
+
+bool run_store_is_claimed(const struct db_result *result, const char *arn)
+{
+    for (int row = 0; row < db_rows(result); row++)
+        if (!db_is_null(result, row, 1) && strcmp(db_text(result, row, 1), arn) == 0)
+            return true;
+    return false;
+}
+
+int64_t run_store_open_others(const struct db_result *result)
+{
+    return db_int64(result, 0, 0);
 }
 
 /* If one fails, so will who asks it in earnest, and he tells. */

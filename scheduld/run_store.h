@@ -78,6 +78,19 @@ bool run_store_taken(const struct db_result *result, int row, struct run *run, s
 
 bool run_store_fenced(const struct db_result *result);
 
+/* Tasks of a family that may be a run's: which of them are on record as other runs', or as its own already,
+ * of fires since two days before since_s; and how many other runs of the family are open, which may have
+ * started some, too. */
+struct run_claims {
+    int64_t run_id, since_s;
+    const char *cluster, *family;
+    const char *const *arns; /* count of them */
+    size_t count;
+};
+void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg);
+bool run_store_is_claimed(const struct db_result *result, const char *arn);
+int64_t run_store_open_others(const struct db_result *result);
+
 /* Has the server get ready for all of these, which takes it tens of milliseconds in a new session: asks each
  * of them for nothing, in an epoch that nobody leads. So a standby's first take-over is as fast as its tenth.
  */

@@ -8,6 +8,7 @@
  *     runner_ask.c       running tasks and queues: what is asked of AWS, for several jobs at once
  *     runner_ledger.c    writes: plans and results
  *     runner_launch.c    RunTask
+ *     runner_doubt.c     what became of a launch that nobody answered, when it is too late to ask by another
  *     runner_takeover.c  runs that the leader before us left open
  *
  * Only runner_apply() changes a fire's state, by run_fsm's table; the effects put it into a list. What is in
@@ -153,8 +154,10 @@ void runner_write_records(struct runner *runner);
 void runner_launch_some(struct runner *runner);
 void runner_drop_launching(struct runner *runner, struct fire *fire); /* is in no line: open, left so */
 
+/* runner_doubt.c */
+/* Of a run that may have started tasks, in no line and not parked: it is too late to launch it, so ECS is
+ * asked for them. */
+void runner_look_for_tasks(struct runner *runner, struct fire *fire);
+
 /* runner_takeover.c */
 void runner_take_over(struct runner *runner);
-/* Of a run whose token ECS may have forgotten: asking with it again could start its tasks twice. It ends with
- * what can be told. */
-void runner_ask_what_runs(struct runner *runner, struct fire *fire);

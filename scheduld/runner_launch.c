@@ -23,8 +23,8 @@ struct call {
     uint64_t reign;
 };
 
-/* After the grace only what may have started tasks is asked for: nothing else tells, and its row is to say
- * what became of it. */
+/* After the grace only what may have started tasks is asked for, and only if what ECS lists does not tell
+ * (runner_doubt.c): its row is to say what became of it. */
 static int next_chunk(const struct runner *runner, const struct fire *fire, size_t from)
 {
     return runner_over_grace(runner, fire) ? run_next_unsure(fire->run, from)
@@ -116,6 +116,7 @@ static void send(struct runner *runner, struct fire *fire)
     call = mem_alloc(sizeof *call);
     *call = (struct call){.runner = runner, .fire = fire, .chunk = (size_t)chunk, .reign = runner->reign};
     fire->holds++;
+    fire->asked_s = clock_wall_s(runner->options.clock);
     runner->calls++;
     snprintf(run_id, sizeof run_id, "%" PRId64, run->id);
     snprintf(attempt, sizeof attempt, "%d", run->chunks[chunk].attempt);

@@ -1,8 +1,8 @@
 /*
  * Runs that the leader before us left open. Each is launched again from its row: the same request, the same
- * tokens, so that ECS answers what was sent with what it started then, and starts what was not; also after
- * the grace, for only asking tells. Where a token is so old that ECS may have forgotten it, asking could
- * start the tasks twice: then ECS is asked what runs, and the run is given up with that for a reason.
+ * tokens, so that ECS answers what was sent with what it started then, and starts what was not. After the
+ * grace, or where a token is so old that ECS may have forgotten it, ECS is first asked what it has
+ * (runner_doubt.c).
  *
  * They are taken some hundreds at a time, oldest first, and nothing begins before the last: after an outage
  * there may be many, and the loop is not to stand still for them.
@@ -14,13 +14,10 @@
 
 #include <stdlib.h>
 
-#include "aws_error.h"
 #include "clock.h"
 #include "db.h"
-#include "ecs.h"
 #include "log.h"
 #include "mem.h"
-#include "plan.h"
 #include "run_store.h"
 
 struct taking {
@@ -28,56 +25,10 @@ struct taking {
     uint64_t reign;
 };
 
-struct asking {
-    struct runner *runner;
-    struct fire *fire;      /* held */
-    char *cluster, *family; /* owned */
-};
-
 static void give_up(struct runner *runner, struct fire *fire)
 {
     fire->state = RUN_LAUNCHING;
     runner_apply(runner, fire, RUN_EV_FAILED);
-}
-
-static void on_running(void *arg, const char *const *arns UNUSED, size_t count, const struct aws_error *error)
-{
-    struct asking asking = *(struct asking *)arg;
-    char text[RUN_ERROR_MAX / 2];
-
-    free(arg);
-    if (runner_release(asking.fire)) {
-        if (error != NULL)
-            run_set_error(asking.fire->run,
-                          "still open when ECS may have forgotten its client token: whether its tasks "
-                          "were started cannot be told (%s)",
-                          aws_error_text(error, text, sizeof text));
-        else
-            run_set_error(asking.fire->run,
-                          "still open when ECS may have forgotten its client token: whether its tasks "
-                          "were started cannot be told; %zu tasks of %s run now",
-                          count, asking.family);
-        give_up(asking.runner, asking.fire);
-    }
-    free(asking.cluster);
-    free(asking.family);
-}
-
-void runner_ask_what_runs(struct runner *runner, struct fire *fire)
-{
-    struct asking *asking = mem_alloc(sizeof *asking);
-    struct err err;
-
-    *asking = (struct asking){.runner = runner, .fire = fire};
-    if (!plan_read_request(fire->run->request, &asking->cluster, &asking->family, &err)) {
-        free(asking);
-        run_set_error(fire->run, "found unfinished, and it makes no sense: %s", err.text);
-        give_up(runner, fire);
-        return;
-    }
-    fire->holds++;
-    runner->options.ecs_ops->list_tasks(runner->options.ecs, asking->cluster, asking->family, on_running,
-                                        asking);
 }
 
 static bool read_run(struct run *run, const struct run_open *open, struct err *err)
@@ -129,14 +80,15 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
                                     .grace_s = open->grace_s < 0 ? runner->options.grace_s : open->grace_s};
     fire->run = run;
     fire->taken_over = true;
+    fire->asked_s = clock_wall_s(runner->options.clock); /* until now somebody may have */
     runner_take_slot(runner, fire, true);
     run_mark_unsure(run);
     log_info("run.taken_over", RUN_LOG, RUN_LOG_OF(fire));
     if (!sound) {
         run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);
         give_up(runner, fire);
-    } else if (run_token_expired(run, clock_wall_s(runner->options.clock))) {
-        runner_ask_what_runs(runner, fire);
+    } else if (runner_over_grace(runner, fire) || run_token_expired(run, fire->asked_s)) {
+        runner_look_for_tasks(runner, fire);
     } else {
         fire->state = RUN_RETRYING;
         runner_repeat(runner, fire);

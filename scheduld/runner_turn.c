@@ -307,21 +307,20 @@ static void record_again(struct runner *runner, struct fire *fire)
     do_record(runner, fire);
 }
 
-/* Its time to be tried again has come. A run that may have started tasks is asked for even when the grace is
- * over, as long as ECS remembers its token, for nothing else tells. */
+/* Its time to be tried again has come. */
 static void wake(struct runner *runner, struct fire *fire)
 {
-    int64_t now_s = clock_wall_s(runner->options.clock);
+    bool over = runner_over_grace(runner, fire);
 
     runner_unpark(runner, fire);
     if (fire->refused) {
         record_again(runner, fire);
     } else if (fire->state == RUN_DUE) {
         runner_queue_due(runner, fire);
-    } else if (run_is_unsure(fire->run) && run_token_expired(fire->run, now_s)) {
-        runner_take_slot(runner, fire, true);
-        runner_ask_what_runs(runner, fire);
-    } else if (runner_over_grace(runner, fire) && !run_is_unsure(fire->run)) {
+    } else if (run_is_unsure(fire->run) &&
+               (over || run_token_expired(fire->run, clock_wall_s(runner->options.clock)))) {
+        runner_look_for_tasks(runner, fire);
+    } else if (over) {
         runner_end_launch_late(runner, fire, RUN_EV_LATE);
     } else {
         runner_repeat(runner, fire);

@@ -93,14 +93,22 @@ static bool fails(struct fake_aws *fake, enum aws_error_kind kind)
 
 struct list_call {
     struct fake_aws *fake;
+    bool stopped;
     ecs_arns_fn *done;
     void *arg;
 };
+
+static void put_arn(char out[100], const char *token, int i)
+{
+    snprintf(out, 100, "arn:%.12s-%d", token, i);
+}
 
 static void list_answer(void *arg)
 {
     struct list_call call = *(struct list_call *)arg;
     const char *arns[100];
+    AUTO_FREE char(*started)[100] = NULL;
+    size_t count = 0;
     struct aws_error error;
 
     free(arg);
@@ -109,9 +117,18 @@ static void list_answer(void *arg)
         call.done(call.arg, NULL, 0, &error);
         return;
     }
-    for (size_t i = 0; i < call.fake->running; i++)
-        arns[i] = "arn:running";
-    call.done(call.arg, arns, call.fake->running, NULL);
+    for (size_t i = 0; !call.stopped && i < call.fake->running; i++)
+        arns[count++] = "arn:running";
+    if (call.fake->listing == (call.stopped ? FAKE_LISTS_STOPPED : FAKE_LISTS_RUNNING)) {
+        started = mem_array(ARRAY_LEN(arns), sizeof *started);
+        for (size_t i = 0; i < call.fake->start_count; i++)
+            for (int k = 0; k < call.fake->starts[i].count; k++) {
+                put_arn(started[count], call.fake->starts[i].token, k);
+                arns[count] = started[count];
+                count++;
+            }
+    }
+    call.done(call.arg, arns, count, NULL);
 }
 
 static void list_tasks(void *ecs, const char *cluster, const char *family, ecs_arns_fn *done, void *arg)
@@ -123,7 +140,19 @@ static void list_tasks(void *ecs, const char *cluster, const char *family, ecs_a
     buf_printf(&fake->calls, "ListTasks %s\n", family);
     fake->list_calls++;
     fake->read_room -= fake->limited;
-    *call = (struct list_call){fake, done, arg};
+    *call = (struct list_call){fake, false, done, arg};
+    answer(fake, fake->hold_lists, list_answer, call);
+}
+
+static void list_stopped(void *ecs, const char *cluster, const char *family, ecs_arns_fn *done, void *arg)
+{
+    struct fake_aws *fake = ecs;
+    struct list_call *call = mem_alloc(sizeof *call);
+
+    assert_string_equal(cluster, "test-cluster");
+    buf_printf(&fake->calls, "ListTasks %s STOPPED\n", family);
+    fake->stopped_calls++;
+    *call = (struct list_call){fake, true, done, arg};
     answer(fake, fake->hold_lists, list_answer, call);
 }
 
@@ -132,7 +161,7 @@ struct tasks_call {
     ecs_tasks_fn *done;
     void *arg;
     struct ecs_task items[50];
-    char arns[50][100];
+    char arns[50][100], tag[100];
     struct ecs_failure failure;
     struct ecs_tasks tasks;
     bool failed;
@@ -159,20 +188,24 @@ static struct tasks_call *tasks_call(struct fake_aws *fake, ecs_tasks_fn *done, 
     return call;
 }
 
-static void describe_tasks(void *ecs, const char *cluster UNUSED, const char *const *arns UNUSED,
-                           size_t count, ecs_tasks_fn *done, void *arg)
+static void describe_tasks(void *ecs, const char *cluster UNUSED, const char *const *arns, size_t count,
+                           ecs_tasks_fn *done, void *arg)
 {
+    static char name[] = "ecs-scheduler";
     struct fake_aws *fake = ecs;
     struct tasks_call *call = tasks_call(fake, done, arg);
 
     buf_printf(&fake->calls, "DescribeTasks %zu\n", count);
     call->tasks.count = count;
     for (size_t i = 0; i < count; i++) {
+        snprintf(call->arns[i], sizeof call->arns[i], "%s", arns[i]);
         call->items[i].arn = call->arns[i];
-        call->items[i].override_tag = fake->tag == NULL ? NULL : call->arns[0];
+        call->items[i].started_by = name;
+        call->items[i].created_s = fake->created_s;
+        call->items[i].override_tag = fake->tag == NULL ? NULL : call->tag;
     }
     if (fake->tag != NULL)
-        snprintf(call->arns[0], sizeof call->arns[0], "%s", fake->tag);
+        snprintf(call->tag, sizeof call->tag, "%s", fake->tag);
     answer(fake, fake->hold_lists, tasks_answer, call);
 }
 
@@ -196,7 +229,7 @@ static void start(struct fake_aws *fake, struct tasks_call *call, const struct f
     }
     call->tasks.count = (size_t)count;
     for (int i = 0; i < count; i++) {
-        snprintf(call->arns[i], sizeof call->arns[i], "arn:%.12s-%d", run->token, i);
+        put_arn(call->arns[i], run->token, i);
         call->items[i].arn = call->arns[i];
     }
     if (count > 0)
@@ -317,6 +350,7 @@ void fake_make_room(struct fake_aws *fake, size_t launches, size_t reads)
 }
 
 const struct ecs_ops fake_ecs_ops = {.list_tasks = list_tasks,
+                                     .list_stopped = list_stopped,
                                      .describe_tasks = describe_tasks,
                                      .run_task = run_task,
                                      .launch_room = launch_room,

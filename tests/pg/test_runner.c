@@ -727,23 +727,56 @@ static void many_are_taken_over_in_parts(void **state)
     assert_int_equal(fake_started(&rig->aws), 21);
 }
 
+enum { LAG_S = 60 };
+
+static void turn_seconds(struct rig *rig, int64_t seconds)
+{
+    rig->wall_us += seconds * 1000000;
+}
+
+static void due_with_grace(struct rig *rig, const char *job_id, int64_t grace_s)
+{
+    runner_due(rig->runner, &(struct agenda_due){.job_id = job_id,
+                                                 .revision = revision_of(job_id),
+                                                 .fire_s = NOW,
+                                                 .next_s = NOW + 60,
+                                                 .grace_s = grace_s});
+}
+
+/* RunTask was sent, we do not know what came of it, and the next leader finds the run. */
+static void leave_open(struct rig *rig, enum fake_answer as)
+{
+    fake_script(&rig->aws, &as, 1);
+    rig->aws.created_s = NOW;
+    rig->aws.hold_runs = true;
+    due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    runner_stand_by(rig->runner);
+    fake_release(&rig->aws);
+    pg_turn(rig->pg, 20);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+}
+
+static void take_over_after(struct rig *rig, int64_t seconds)
+{
+    turn_seconds(rig, seconds);
+    runner_lead(rig->runner, 6, INSTALLATION);
+    wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'launching' AND epoch = 6", "1");
+    pg_turn(rig->pg, 50); /* lists may lag: it is not asked at once */
+    assert_int_equal(rig->aws.stopped_calls, 0);
+    turn_seconds(rig, LAG_S);
+}
+
 static void a_run_that_is_taken_over_has_the_grace_of_its_job(void **state)
 {
     struct rig *rig = *state;
 
     pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 60 WHERE id = 'a'");
-    fake_script(&rig->aws, (enum fake_answer[]){FAKE_THROTTLED, FAKE_THROTTLED, FAKE_STARTS_NONE}, 3);
-    rig->aws.hold_runs = true;
-    due(rig, "a", NOW);
-    pg_wait(rig->pg, &rig->aws.run_calls, 1);
-    runner_stand_by(rig->runner);
-    rig->wall_us += 61 * INT64_C(1000000);
-    pg_value(admin, "UPDATE scheduler SET epoch = 6");
-    runner_lead(rig->runner, 6, INSTALLATION);
-    pg_wait(rig->pg, &rig->aws.run_calls, 2);
-    fake_release(&rig->aws);
+    leave_open(rig, FAKE_THROTTLED);
+    take_over_after(rig, 61);
     wait_for(rig, RUNS, "a 0 launch_failed 0");
     check_error("within the grace of 60 s");
+    assert_int_equal(rig->aws.run_calls, 1); /* and is not launched late */
 }
 
 static void what_is_due_of_a_job_that_is_taken_over_comes_next(void **state)
@@ -763,18 +796,32 @@ static void what_is_due_of_a_job_that_is_taken_over_comes_next(void **state)
     assert_int_equal(fake_started(&rig->aws), 2);
 }
 
-static void a_run_of_long_ago_is_not_launched_blindly(void **state)
+/* What is in doubt. */
+
+static void after_a_day_what_still_runs_is_found(void **state)
 {
     struct rig *rig = *state;
 
-    rig->aws.hold_runs = true;
-    due(rig, "a", NOW);
-    pg_wait(rig->pg, &rig->aws.run_calls, 1);
-    rig->wall_us += 24 * 3600 * INT64_C(1000000);
-    pg_value(admin, "UPDATE scheduler SET epoch = 6");
-    runner_lead(rig->runner, 6, INSTALLATION);
+    pg_value(admin, "UPDATE jobs SET task_count = 12 WHERE id = 'a'");
+    leave_open(rig, FAKE_STARTS);
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_REFUSED}, 1); /* nothing is sent any more */
+    rig->aws.listing = FAKE_LISTS_RUNNING;
+    take_over_after(rig, 24 * 3600);
+    wait_for(rig, RUNS, "a 0 launch_failed 10");
+    check_error(
+        "not all of it could be started within the grace of 3600 s: what RunTask came to was not heard, and"
+        " ECS lists 10 tasks of it");
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
+static void after_a_day_what_is_gone_cannot_be_told(void **state)
+{
+    struct rig *rig = *state;
+
+    leave_open(rig, FAKE_STARTS);
+    take_over_after(rig, 24 * 3600);
     wait_for(rig, RUNS, "a 0 launch_failed 0");
-    check_error("cannot be told; 0 tasks of fa run now");
+    check_error("cannot be told (ECS lists 0 that may be its own, where 1 were asked for)");
     assert_int_equal(rig->aws.run_calls, 1);
 }
 
@@ -785,20 +832,17 @@ static void an_answer_that_was_lost_long_ago_is_not_asked_for(void **state)
 
     fake_script(&rig->aws, (enum fake_answer[]){FAKE_LOST}, 1);
     rig->aws.hold_runs = true;
-    runner_due(rig->runner, &(struct agenda_due){.job_id = "a",
-                                                 .revision = revision_of("a"),
-                                                 .fire_s = NOW,
-                                                 .next_s = NOW + 60,
-                                                 .grace_s = 86400});
+    due_with_grace(rig, "a", 86400);
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
-    rig->wall_us += (RUN_TOKEN_LIFE_S + 2) * INT64_C(1000000);
+    turn_seconds(rig, RUN_TOKEN_LIFE_S + 2);
     fake_release(&rig->aws);
     wait_for(rig, RUNS, "a 0 launch_failed 0");
-    check_error("cannot be told; 0 tasks of fa run now");
+    check_error("cannot be told (ECS lists 0 that may be its own, where 1 were asked for)");
     assert_int_equal(rig->aws.run_calls, 1);
 }
 
-/* After the grace: until ECS says what became of it, and nothing else of the run is sent. */
+/* After the grace, where lists do not tell: until ECS says what became of it, and nothing else of the run is
+ * sent. */
 static void an_answer_that_was_lost_is_asked_for_until_it_is_known(void **state)
 {
     struct rig *rig = *state;
@@ -810,13 +854,112 @@ static void an_answer_that_was_lost_is_asked_for_until_it_is_known(void **state)
     rig->aws.hold_runs = true;
     due(rig, "a", NOW);
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
-    rig->wall_us += (GRACE_S + 1) * INT64_C(1000000);
+    turn_seconds(rig, GRACE_S + 1);
     fake_release(&rig->aws);
+    for (int calls = 2; calls <= 6; calls++) {
+        pg_wait(rig->pg, &rig->aws.run_calls, calls);
+        turn_seconds(rig, LAG_S);
+    }
     wait_for(rig, RUNS, "a 0 launch_failed 10");
     check_error("not all of it could be started within the grace of 3600 s");
-    assert_string_equal(rig->aws.calls.data, "ListTasks fa\nRunTask fa 10\nRunTask fa 10\nRunTask fa 10\n"
-                                             "RunTask fa 10\nRunTask fa 10\nRunTask fa 10\n");
+    assert_int_equal(rig->aws.run_calls, 6);
     assert_int_equal(fake_started(&rig->aws), 10);
+}
+
+/* The answer is lost, and the grace is over before there is another. */
+static void lose_the_answer(struct rig *rig, enum fake_answer as)
+{
+    fake_script(&rig->aws, (enum fake_answer[]){as, FAKE_REFUSED}, 2);
+    rig->aws.created_s = NOW;
+    rig->aws.hold_runs = true;
+    due_with_grace(rig, "a", 60);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    turn_seconds(rig, 61);
+    fake_release(&rig->aws);
+}
+
+static void after_the_grace_what_runs_is_found(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.listing = FAKE_LISTS_RUNNING;
+    lose_the_answer(rig, FAKE_LOST);
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_string_equal(rig->aws.calls.data,
+                        "ListTasks fa\nRunTask fa 1\nListTasks fa\nListTasks fa STOPPED\nDescribeTasks 1\n");
+    assert_string_equal(pg_value(admin, "SELECT concat(error, chunks -> 0 ->> 'outcome') FROM runs"),
+                        "started");
+}
+
+static void after_the_grace_what_has_stopped_is_found(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET overrides = '[{\"containerName\": \"c\"}]', task_definition = 'f'");
+    rig->aws.tag = "a";
+    rig->aws.listing = FAKE_LISTS_STOPPED;
+    lose_the_answer(rig, FAKE_LOST);
+    wait_for(rig, RUNS, "a 0 started 1");
+}
+
+static void after_the_grace_nothing_is_launched_late(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.listing = FAKE_LISTS_RUNNING;
+    lose_the_answer(rig, FAKE_FAILS);
+    wait_for(rig, RUNS, "a 0 launch_failed 0");
+    check_error(
+        "not all of it could be started within the grace of 60 s: what RunTask came to was not heard, and"
+        " ECS lists 0 tasks of it");
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
+/* Somebody else's tasks, by another startedBy, of long ago or of another run, are not taken for its own. */
+static void what_others_started_is_not_taken_for_its_own(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_definition = 'f'");
+    due(rig, "b", NOW);
+    wait_for(rig, RUNS, "b 0 started 1"); /* on record */
+    rig->aws.run_calls = 0;
+    lose_the_answer(rig, FAKE_FAILS);
+    rig->aws.listing = FAKE_LISTS_RUNNING;
+    wait_for(rig, RUNS, "a 0 launch_failed 0, b 0 started 1");
+}
+
+static void while_lists_do_not_work_it_waits(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.listing = FAKE_LISTS_RUNNING;
+    lose_the_answer(rig, FAKE_LOST);
+    rig->aws.list_error = AWS_UNKNOWN;
+    rig->aws.errors_left = 3;
+    wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(rig->aws.errors_left, 0);
+    assert_int_equal(rig->aws.run_calls, 1);
+}
+
+/* Two jobs of one definition: whose is it? ECS tells by the token. */
+static void of_two_in_doubt_the_token_tells(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "UPDATE jobs SET task_definition = 'f'");
+    fake_script(&rig->aws, (enum fake_answer[]){FAKE_LOST, FAKE_LOST}, 2);
+    rig->aws.created_s = NOW;
+    rig->aws.listing = FAKE_LISTS_RUNNING;
+    rig->aws.hold_runs = true;
+    due_with_grace(rig, "a", 60);
+    due_with_grace(rig, "b", 60);
+    pg_wait(rig->pg, &rig->aws.run_calls, 2);
+    turn_seconds(rig, 61);
+    fake_release(&rig->aws);
+    wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
+    assert_int_equal(fake_started(&rig->aws), 2);
+    assert_true(rig->aws.run_calls >= 3);
 }
 
 static void a_run_edited_by_hand_is_given_up(void **state)
@@ -1054,11 +1197,6 @@ static void draining_nothing_ends_at_once(void **state)
 
 /* ECS takes only so much. */
 
-static void turn_seconds(struct rig *rig, int64_t seconds)
-{
-    rig->wall_us += seconds * 1000000;
-}
-
 static void launches_wait_for_room(void **state)
 {
     struct rig *rig = *state;
@@ -1255,9 +1393,16 @@ int main(void)
         FRESH(many_are_taken_over_in_parts),
         FRESH(a_run_that_is_taken_over_has_the_grace_of_its_job),
         FRESH(what_is_due_of_a_job_that_is_taken_over_comes_next),
-        FRESH(a_run_of_long_ago_is_not_launched_blindly),
+        FRESH(after_a_day_what_still_runs_is_found),
+        FRESH(after_a_day_what_is_gone_cannot_be_told),
         FRESH(an_answer_that_was_lost_long_ago_is_not_asked_for),
         FRESH(an_answer_that_was_lost_is_asked_for_until_it_is_known),
+        FRESH(after_the_grace_what_runs_is_found),
+        FRESH(after_the_grace_what_has_stopped_is_found),
+        FRESH(after_the_grace_nothing_is_launched_late),
+        FRESH(what_others_started_is_not_taken_for_its_own),
+        FRESH(while_lists_do_not_work_it_waits),
+        FRESH(of_two_in_doubt_the_token_tells),
         FRESH(a_run_edited_by_hand_is_given_up),
         FRESH(results_wait_for_the_database),
         FRESH(who_locks_a_run_holds_up_that_run_alone),

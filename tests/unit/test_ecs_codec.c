@@ -130,13 +130,13 @@ static void lists_and_descriptions_are_asked_for(void **state)
     buf_init(&more, TEXT_MAX);
     buf_init(&describe, TEXT_MAX);
     buf_init(&none, TEXT_MAX);
-    ecs_put_list_tasks(&list, "c", "f", NULL);
-    ecs_put_list_tasks(&more, "c", "f", "t=");
+    ecs_put_list_tasks(&list, "c", "f", "RUNNING", NULL);
+    ecs_put_list_tasks(&more, "c", "f", "STOPPED", "t=");
     ecs_put_describe_tasks(&describe, "c", arns, 2);
     ecs_put_describe_tasks(&none, "c", NULL, 0);
     assert_string_equal(list.data, "{\"cluster\":\"c\",\"desiredStatus\":\"RUNNING\",\"family\":\"f\"}");
     assert_string_equal(
-        more.data, "{\"cluster\":\"c\",\"desiredStatus\":\"RUNNING\",\"family\":\"f\",\"nextToken\":\"t=\"}");
+        more.data, "{\"cluster\":\"c\",\"desiredStatus\":\"STOPPED\",\"family\":\"f\",\"nextToken\":\"t=\"}");
     assert_string_equal(describe.data, "{\"cluster\":\"c\",\"tasks\":[\"arn:1\",\"a\\\"b\"]}");
     assert_string_equal(none.data, "{\"cluster\":\"c\",\"tasks\":[]}");
 }
@@ -167,9 +167,11 @@ static void a_task_is_read_whole(void **state)
     assert_string_equal(tasks.items[0].desired_status, "RUNNING");
     assert_string_equal(tasks.items[0].started_by, "me");
     assert_string_equal(tasks.items[0].override_tag, "job");
+    assert_int_equal(tasks.items[0].created_s, 1500000000);
     assert_string_equal(tasks.items[1].arn, "arn:u");
     assert_null(tasks.items[1].host_arn);
     assert_null(tasks.items[1].override_tag);
+    assert_int_equal(tasks.items[1].created_s, 0);
 }
 
 struct wrong_case {

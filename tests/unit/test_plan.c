@@ -196,6 +196,52 @@ static void a_request_edited_by_hand_is_refused(void **state UNUSED)
         assert_false(plan_read_request(texts[i], &cluster, &family, &err));
 }
 
+#define TAGGED                                                                                               \
+    "{\"startedBy\":\"me\",\"overrides\":{\"containerOverrides\":[{\"environment\":"                         \
+    "[{\"name\":\"ECS_SCHEDULER_OVERRIDE_TAG\",\"value\":\"j\"}]}]}}"
+
+static void a_run_s_tasks_are_known_by_its_request(void **state UNUSED)
+{
+    static char me[] = "me", you[] = "you", j[] = "j", k[] = "k";
+    static const struct {
+        const char *request;
+        struct ecs_task task;
+        bool marked;
+    } rows[] = {
+        {TAGGED, {.started_by = me, .override_tag = j, .created_s = 1000}, true},
+        {TAGGED, {.started_by = me, .override_tag = j, .created_s = 701}, true}, /* clocks differ */
+        {TAGGED, {.started_by = me, .override_tag = j, .created_s = 699}, false},
+        {TAGGED, {.started_by = me, .override_tag = j}, false},
+        {TAGGED, {.started_by = me, .override_tag = k, .created_s = 1000}, false},
+        {TAGGED, {.started_by = me, .created_s = 1000}, false},
+        {TAGGED, {.started_by = you, .override_tag = j, .created_s = 1000}, false},
+        {TAGGED, {.override_tag = j, .created_s = 1000}, false},
+        {"{\"startedBy\":\"me\"}", {.started_by = me, .created_s = 1000}, true},
+        {"{\"startedBy\":\"me\"}", {.started_by = me, .override_tag = j, .created_s = 1000}, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct plan_mark mark;
+        struct err err;
+
+        assert_true(plan_read_mark(rows[i].request, &mark, &err));
+        if (plan_marked(&mark, &rows[i].task, 1000) != rows[i].marked)
+            fail_msg("row %zu", i);
+        plan_mark_done(&mark);
+    }
+}
+
+static void a_mark_edited_by_hand_is_refused(void **state UNUSED)
+{
+    static const char *const texts[] = {"", "[]", "{\"startedBy\":1}",
+                                        "{\"startedBy\":\"a\",\"overrides\":1}"};
+    struct plan_mark mark;
+    struct err err;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_false(plan_read_mark(texts[i], &mark, &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest others[] = {
@@ -207,6 +253,8 @@ int main(void)
         cmocka_unit_test(only_tasks_with_its_tag_are_its_own),
         cmocka_unit_test(a_definition_edited_by_hand_is_refused),
         cmocka_unit_test(a_request_edited_by_hand_is_refused),
+        cmocka_unit_test(a_run_s_tasks_are_known_by_its_request),
+        cmocka_unit_test(a_mark_edited_by_hand_is_refused),
     };
     struct CMUnitTest tests[ARRAY_LEN(cases) + ARRAY_LEN(others)];
 

@@ -459,6 +459,31 @@ static void who_takes_over_is_unsure_of_what_is_open(void **state UNUSED)
     assert_true(run_is_unsure(run));
 }
 
+/* Of 25 tasks ten are known, and of the others twelve are found. */
+static void what_is_found_fills_what_is_unsure(void **state UNUSED)
+{
+    AUTO_RUN struct run *run = run_of(25);
+    char arn[32];
+
+    run->chunks[0].outcome = RUN_CHUNK_STARTED;
+    run->chunks[2].since_s = run->chunks[1].since_s - 7;
+    run_mark_unsure(run);
+    assert_int_equal(run_unsure_tasks(run), 15);
+    assert_int_equal(run_unsure_since_s(run), run->chunks[2].since_s);
+    for (int i = 0; i < 12; i++) {
+        snprintf(arn, sizeof arn, "arn:%d", i);
+        run_take_found(run, arn, NULL);
+    }
+    assert_int_equal(run->chunks[1].outcome, RUN_CHUNK_STARTED);
+    assert_int_equal(run->chunks[2].outcome, RUN_CHUNK_PENDING);
+    assert_int_equal(run->chunks[2].started, 2);
+    assert_int_equal(run_unsure_tasks(run), 3);
+    run_be_sure(run);
+    assert_false(run_is_unsure(run));
+    assert_int_equal(run->task_count, 12);
+    assert_false(run_all_started(run));
+}
+
 int main(void)
 {
     const struct CMUnitTest others[] = {
@@ -470,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_token_grows_old),
         cmocka_unit_test(an_error_is_cut_at_a_character),
         cmocka_unit_test(who_takes_over_is_unsure_of_what_is_open),
+        cmocka_unit_test(what_is_found_fills_what_is_unsure),
     };
     struct CMUnitTest tests[ARRAY_LEN(others) + ARRAY_LEN(divisions) + ARRAY_LEN(answers)];
     size_t n = ARRAY_LEN(others);
