@@ -268,10 +268,10 @@ class Cluster:
             raise RuntimeError(f"psql: {run.stderr.strip()}")
         return run.stdout
 
-    def trust(self, network):
-        """Whoever comes from there is let in, as are those who come by the socket."""
+    def trust(self, network, by="trust"):
+        """Whoever comes from there is let in, as are those who come by the socket; by another method with a password, say."""
         with open(self.dir / "data" / "pg_hba.conf", "a", encoding="ascii") as rules:
-            rules.write(f"host all all {network} trust\n")
+            rules.write(f"host all all {network} {by}\n")
         self.psql("SELECT pg_reload_conf()")
 
     def create_database(self, name, owner=SUPERUSER):
