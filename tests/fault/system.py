@@ -34,7 +34,7 @@ class Member:
     def start(self):
         stack, network = self.system.stack, self.system.network
         port = 5432 if network else self.database.port  # from a host of its own it goes to PostgreSQL itself
-        url = f"postgresql://{USERS['scheduld']}@{self.address}:{port}/{DATABASE}"
+        url = f"postgresql://{USERS['scheduld']}@{self.address}:{port}/{DATABASE}{self.system.session}"
         env = {"ECSS_DATABASE_URL": url, "ECSS_ECS_CLUSTER": "test-cluster", **stack.aws.environment(),
                "AWS_ENDPOINT_URL": f"http://{self.address}:{self.aws.port}", **RATES, **self.system.settings}
         self.daemon = stack.spawn("scheduld", stack.environment(**env), network and network.wrap(self.number))
@@ -60,9 +60,10 @@ class Member:
 
 
 class System:
-    def __init__(self, members=3, task_definitions=("hello:main",), queues=(), network=None, **settings):
-        """network: a netns.Network, to which the members belong. settings: of scheduld, from the environment."""
-        self.network = network
+    def __init__(self, members=3, task_definitions=("hello:main",), queues=(), network=None, session="", **settings):
+        """network: a netns.Network, to which the members belong. session: of scheduld's database URL, what comes after
+        the name. settings: of scheduld, from the environment."""
+        self.network, self.session = network, session
         listen = {"listen_addresses": netns.SERVER} if network else {}
         self.stack = Stack(task_definitions=task_definitions, queues=queues, **listen)
         self.wanted, self.settings = members, settings

@@ -19,7 +19,8 @@ class Steps(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.system = System(2).__enter__()
+        # A lock holds its statements for as long as it is kept: they do not give up after a second, as they would.
+        cls.system = System(2, session="?options=-c%20lock_timeout%3D60s").__enter__()
         cls.addClassCleanup(cls.system.__exit__, None, None, None)
         cls.stack, cls.aws = cls.system.stack, cls.system.stack.aws
         cls.aws.life(run_s=0)
