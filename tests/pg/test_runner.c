@@ -183,6 +183,9 @@ static void wait_for_(struct rig *rig, const char *sql, const char *wanted, cons
 #define RUNS                                                                                                 \
     "SELECT coalesce(string_agg(concat_ws(' ', job_id, extract(epoch FROM fire_at)::bigint - 1700000000,"    \
     " state, jsonb_array_length(tasks)), ', ' ORDER BY fire_at, job_id), '') FROM runs"
+#define ACTIVE                                                                                               \
+    "SELECT count(*) FROM pg_stat_activity"                                                                  \
+    " WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
 #define ERROR "SELECT coalesce(error, '') FROM runs ORDER BY fire_at LIMIT 1"
 
 static void wait_idle(struct rig *rig)
@@ -1346,6 +1349,8 @@ static void retries_keep_no_other_from_beginning(void **state)
         due(rig, "b", NOW + 1 + i);
         fake_make_room(&rig->aws, 0, 1);
         wait_for(rig, "SELECT count(*) FROM runs WHERE job_id = 'b' AND state = 'planned'", "1");
+        wait_for(rig, ACTIVE, "0");
+        pg_turn(rig->pg, 20);            /* and it has heard of that */
         fake_make_room(&rig->aws, 2, 0); /* the oldest and the newest */
         wait_for(rig, "SELECT count(*) FROM runs WHERE job_id = 'b' AND state = 'planned'", "0");
     }
