@@ -23,6 +23,11 @@ RUN cmake --preset package && cmake --build --preset package && cd build/package
 
 # What both daemons need to run: the package's dependencies, and curl to ask for their health.
 FROM ${BASE} AS runtime
+# The package makes these users if there are none. By number, as Kubernetes' runAsNonRoot takes no names.
+RUN for user in 901:webapid 902:scheduld; do \
+    groupadd --system --gid "${user%:*}" "${user#*:}" && \
+    useradd --system --uid "${user%:*}" --gid "${user%:*}" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "${user#*:}" || exit 1; \
+    done
 COPY --from=build /src/build/package/ecs-scheduler_*.deb /tmp/
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends /tmp/ecs-scheduler_*.deb curl && \
     rm -rf /tmp/* /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /usr/share/doc/* /usr/share/man/*
@@ -30,17 +35,19 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-
 STOPSIGNAL SIGTERM
 
 FROM runtime AS webapid
-USER webapid
+USER 901:901
 ENV ECSS_LISTEN=0.0.0.0:8080
 EXPOSE 8080
+# With TLS by https, whatever name the certificate is for. Where clients need a certificate, or ECSS_LISTEN is another one, run it
+# with a check of your own.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["/usr/bin/curl", "--silent", "--fail", "--output", "/dev/null", "http://127.0.0.1:8080/health/ready"]
+    CMD ["/bin/sh", "-c", "exec curl --silent --insecure --fail --output /dev/null http${ECSS_TLS_CERT:+s}://127.0.0.1:8080/health/ready"]
 ENTRYPOINT ["/usr/sbin/webapid"]
 
 FROM runtime AS scheduld
 # A volume there, for who asks from another container, is begun with this owner.
 RUN install -d -o scheduld -g scheduld /run/scheduld
-USER scheduld
+USER 902:902
 ENV ECSS_ADMIN_LISTEN=unix:/run/scheduld/admin.sock
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["/usr/bin/curl", "--silent", "--fail", "--output", "/dev/null", "--unix-socket", "/run/scheduld/admin.sock", "http://admin/health/ready"]
@@ -51,6 +58,6 @@ FROM ${BASE} AS stand-in
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends python3 python3-botocore && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY tests/aws /opt/stand-in
-USER nobody
+USER 65534:65534
 EXPOSE 8004
 ENTRYPOINT ["/usr/bin/python3", "-B", "/opt/stand-in/standin.py"]

@@ -76,7 +76,7 @@ class Compose(unittest.TestCase):
         said = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", EXAMPLE.read_text().partition("# For the demo")[0], re.M))
         self.assertEqual(taken - {"AWS_ENDPOINT_URL"}, set(said))
         for daemon in ("webapid", "scheduld"):
-            defaults = (ROOT / f"packaging/etc/{daemon}.env").read_text()
+            defaults = (ROOT / f"packaging/examples/{daemon}.env").read_text()
             for name in set(said) - {"ECSS_ECS_CLUSTER", "AWS_REGION"}:
                 for default in re.findall(rf"^#({name}=.*)$", defaults, re.M):
                     self.assertEqual(f"{name}={said[name]}", default)

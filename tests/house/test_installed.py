@@ -102,6 +102,7 @@ class Install(unittest.TestCase):
                          "lib/systemd/system/scheduld.service", "share/man/man8/webapid.8.gz", "share/man/man8/scheduld.8.gz",
                          "share/man/man5/ecs-scheduler.conf.5.gz", "share/ecs-scheduler/sql/0001_init.sql",
                          "share/doc/ecs-scheduler/configuration.md", "share/doc/ecs-scheduler/CHANGELOG.md",
+                         "share/doc/ecs-scheduler/examples/webapid.env", "share/doc/ecs-scheduler/examples/scheduld.env",
                          "share/doc/ecs-scheduler/monitoring/alerts.yml", "share/doc/ecs-scheduler/monitoring/dashboard.json"):
                 self.assertTrue((root / path).is_file(), path)
             for document in (root / "share/doc/ecs-scheduler").rglob("*.md"):
@@ -113,6 +114,13 @@ class Install(unittest.TestCase):
             unit = (root / "lib/systemd/system/webapid.service").read_text()
             self.assertIn("ExecStart=/usr/local/sbin/webapid\n", unit)
             self.assertIn("EnvironmentFile=-/usr/local/etc/ecs-scheduler/webapid.env\n", unit)
+
+    def test_settings_that_are_edited_do_not_change_with_each_release(self):
+        """Else dpkg asks whoever upgrades which file it shall be, or fails where nobody can answer."""
+        for daemon, names in (("webapid", {"ECSS_DATABASE_URL", "ECSS_LISTEN"}),
+                              ("scheduld", {"ECSS_DATABASE_URL", "ECSS_ECS_CLUSTER", "ECSS_ADMIN_LISTEN", "AWS_REGION", "AWS_PROFILE"})):
+            text = (ROOT / f"packaging/etc/{daemon}.env").read_text()
+            self.assertEqual(set(re.findall(r"^#?([A-Z_]+)=", text, re.M)), names)
 
     def test_settings_that_are_there_are_kept(self):
         with tempfile.TemporaryDirectory(prefix="ecss-install-") as folder:
