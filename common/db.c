@@ -11,6 +11,7 @@
 
 #include <event2/event.h>
 
+#include "attr.h"
 #include "clock.h"
 #include "log.h"
 #include "mem.h"
@@ -211,11 +212,11 @@ static void expire(struct db *db, struct query *query)
     query_fail(db, query, &err);
 }
 
-/* From when on a query is not sent any more: it may have to wait for a lock, and its deadline in flight would
- * cost the connection. */
+/* From when on a query is not sent any more: it takes its time, may have to wait for a lock, and its deadline
+ * in flight would cost the connection. */
 static int64_t latest_start(const struct db *db, const struct query *query)
 {
-    int wait_ms = db->options.lock_timeout_ms;
+    int wait_ms = db->options.lock_timeout_ms > 0 ? db->options.lock_timeout_ms : query->deadline_ms / 10;
 
     return query->deadline_at - (wait_ms < query->deadline_ms / 2 ? wait_ms : query->deadline_ms / 2);
 }
@@ -230,6 +231,33 @@ void queue_expire(struct db *db)
         if (query->done != NULL && query->on_row == NULL && latest_start(db, query) <= now)
             expire(db, query);
     }
+}
+
+static void on_unwanted(void *arg UNUSED, const struct db_result *result UNUSED, const struct err *err UNUSED)
+{
+}
+
+/* Who asked would not wait as long as others do, who may be in the same group: he hears so now. The answer,
+ * when it comes, is for nobody, and has the time that those of others have. */
+static void stop_waiting(struct db *db, struct query *query)
+{
+    struct query *told = query_new(db, &ping_stmt, NULL, query->deadline_ms);
+    struct err err;
+
+    told->done = query->done;
+    told->arg = query->arg;
+    query->done = on_unwanted;
+    query->arg = NULL;
+    db->pending++;
+    query->deadline_at += db->options.deadline_ms - query->deadline_ms;
+    query->deadline_ms = db->options.deadline_ms;
+    err_set(&err, ERR_UNAVAILABLE, "the database has not answered within %d ms", told->deadline_ms);
+    query_fail(db, told, &err);
+}
+
+static bool is_impatient(const struct db *db, const struct query *query)
+{
+    return query->done != NULL && query->on_row == NULL && query->deadline_ms < db->options.deadline_ms;
 }
 
 static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -250,6 +278,8 @@ static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     }
     TAILQ_FOREACH(query, &db->flight, link)
     {
+        if (query->deadline_at <= now && is_impatient(db, query))
+            stop_waiting(db, query);
         if (query->deadline_at <= now)
             late = query;
         else if (query->deadline_at < earliest)

@@ -16,8 +16,8 @@
  *
  * With lock_timeout_ms, who waits so long for another session's lock fails, and with it those of its group
  * that name the same row; it is not run again. All others of the group are, together, so that one locked row
- * holds up its neighbours for that time and no longer. Nothing is begun that could not wait so long and still
- * be answered before its deadline.
+ * holds up its neighbours for that time and no longer. Nothing is begun that could not wait so long, or
+ * without lock_timeout_ms take a tenth of its time, and still be answered before its deadline.
  *
  * Every query is answered exactly once, by a callback from the loop, never from inside the call that asked.
  * A callback may ask again, and may free the db. ERR_UNAVAILABLE means: try again later; unless the text says
@@ -99,7 +99,8 @@ bool db_is_up(const struct db *db);
 /* params are text (NULL: SQL's NULL), stmt->params of them, copied; stmt itself must live as long as the db.
  */
 void db_query(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done, void *arg);
-/* The same with a deadline of its own. */
+/* The same with a deadline of its own. A shorter one than the connection's is the asker's alone: he hears
+ * that there was no answer, and nothing else happens, whereas the connection's own is the end of it. */
 void db_query_within(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms,
                      db_fn *done, void *arg);
 /* Row by row in constant memory; alone in its transaction and without statement_timeout. The deadline is for

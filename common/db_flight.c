@@ -202,8 +202,7 @@ void flight_start(struct db *db)
 {
     if (!TAILQ_EMPTY(&db->flight))
         return;
-    if (db->options.lock_timeout_ms > 0)
-        queue_expire(db);
+    queue_expire(db);
     if (TAILQ_EMPTY(&db->queue))
         return;
     if (!launch(db)) {

@@ -466,6 +466,30 @@ static void a_locked_row_holds_up_who_wants_it_and_nobody_else(void **state)
     pg_close(pg);
 }
 
+static void who_does_not_wait_long_costs_nobody_the_connection(void **state)
+{
+    static const struct db_stmt quick = {.sql = "SELECT 7"};
+    struct pg *holder = lock_rows("id = 1"), *pg = pg_open(NULL);
+    struct answer impatient = {0}, neighbour = {0};
+    int pid = db_backend_pid(pg->db);
+
+    (void)state;
+    db_query(pg->db, &touch_g, (const char *const[]){"1"}, pg_on_answer, &neighbour);
+    db_query_within(pg->db, &quick, NULL, 200, pg_on_answer, &impatient);
+    pg_wait(pg, &impatient.times, 1);
+    pg_fail_unless(&impatient, ERR_UNAVAILABLE, "not answered within 200 ms", quick.sql);
+    assert_int_equal(neighbour.times, 0);
+    pg_close(holder);
+    pg_wait(pg, &neighbour.times, 1);
+    pg_fail_unless(&neighbour, ERR_NONE, "", touch_g.sql);
+    assert_string_equal(pg_value(pg, quick.sql), "7");
+    assert_int_equal(impatient.times, 1);
+    assert_int_equal(db_pending(pg->db), 0);
+    assert_int_equal(db_backend_pid(pg->db), pid);
+    assert_int_equal(pg->downs, 0);
+    pg_close(pg);
+}
+
 /* Each of them waits in vain. Who comes too late for that hears it in time, and the connection is not lost.
  */
 static void where_all_rows_are_locked_nobody_waits_for_ever(void **state)
@@ -871,6 +895,7 @@ static const struct CMUnitTest fixed[] = {
     WITH_G(who_locks_the_same_rows_in_another_order_just_waits),
     cmocka_unit_test(who_runs_too_long_is_not_run_again),
     cmocka_unit_test(a_locked_row_holds_up_who_wants_it_and_nobody_else),
+    cmocka_unit_test(who_does_not_wait_long_costs_nobody_the_connection),
     cmocka_unit_test(where_all_rows_are_locked_nobody_waits_for_ever),
     WITH_PG(a_million_rows_take_no_memory_and_let_the_loop_turn),
     WITH_PG(a_stream_may_be_enough),
