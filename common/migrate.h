@@ -50,7 +50,8 @@ enum migrate_state migrate_judge(const struct migrate_schema *schema, int newest
 bool migrate_apply(const char *url, FILE *out, struct err *err);
 
 /* Blocking, at most about 5 s a host; true if current. Otherwise *ret says what is wrong and err says it in
- * words, with what to do. For a main() before its loop: exit on EMPTY, OLDER and NEWER, retry on UNREACHABLE.
+ * words, with what to do. For a main() before its loop: exit on EMPTY and NEWER, retry on OLDER and
+ * UNREACHABLE.
  */
 bool migrate_check(const char *url, enum migrate_state *ret, struct err *err);
 

@@ -15,7 +15,7 @@ const char *health_problem(const struct health *health)
     if (health->role == HEALTH_STOPPING)
         return "it is being stopped";
     if (!health->database_up || health->role == HEALTH_WAITING)
-        return "the database cannot be reached, or its schema is not known yet";
+        return "the database cannot be reached, or has not the schema that is needed, yet";
     if (health->unanswered_ms > HEALTH_UNANSWERED_MAX_MS)
         return "the database does not answer";
     if (!health->loaded)

@@ -164,25 +164,48 @@ static void refuse(struct scheduler *scheduler, const struct err *err)
 
 static void check_schema(struct scheduler *scheduler);
 
+static void check_again(struct scheduler *scheduler)
+{
+    const struct timeval later = {.tv_sec = SCHEMA_AGAIN_S};
+
+    event_add(scheduler->schema_again, &later);
+}
+
+/* As between the installation of a new release and --migrate, if the machine starts anew in between. */
+static void wait_for_migration(struct scheduler *scheduler, const struct err *why)
+{
+    check_again(scheduler);
+    if (scheduler->older)
+        return;
+    scheduler->older = true;
+    log_warning("scheduld.schema_awaited", "error=%s", LOGQ(why->text));
+    status_changed(scheduler);
+}
+
 static void on_schema(void *arg, enum migrate_state state, const struct err *why)
 {
     struct scheduler *scheduler = arg;
-    const struct timeval later = {.tv_sec = SCHEMA_AGAIN_S};
     struct err err = {0};
 
     scheduler->checking = false;
     switch (state) {
     case MIGRATE_CURRENT:
+        scheduler->older = false;
         agenda_db_up(scheduler->agenda);
         runner_db_up(scheduler->runner);
         if (!begin_to_lead(scheduler, &err))
             refuse(scheduler, &err);
         break;
     case MIGRATE_UNREACHABLE:
-        event_add(scheduler->schema_again, &later);
+        check_again(scheduler);
+        break;
+    case MIGRATE_OLDER:
+        if (scheduler->leader == NULL)
+            wait_for_migration(scheduler, why);
+        else
+            refuse(scheduler, why); /* it was another one before: what is in memory is not of this database */
         break;
     case MIGRATE_EMPTY:
-    case MIGRATE_OLDER:
     case MIGRATE_NEWER:
         refuse(scheduler, why);
         break;

@@ -22,6 +22,7 @@ struct scheduler {
     struct event *catch_up;           /* to find again what the runner had to drop */
     struct event *stopped;
     bool checking; /* the schema is asked for */
+    bool older;    /* and is that of an older release: somebody is about to migrate it */
     bool refused;  /* and is not ours */
     bool resigning;
     bool clock_off;          /* while it leads: too far from the database's */

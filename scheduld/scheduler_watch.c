@@ -24,7 +24,7 @@ static void put_role(const struct scheduler *scheduler, struct buf *buf)
     if (scheduler->done != NULL)
         buf_puts(buf, "finishes what is on its way");
     else if (scheduler->leader == NULL)
-        buf_puts(buf, "waits for the database");
+        buf_puts(buf, scheduler->older ? "waits for webapid --migrate" : "waits for the database");
     else if (epoch != 0)
         buf_printf(buf, "leads, epoch %" PRId64, epoch);
     else
@@ -121,6 +121,7 @@ const struct metrics *scheduler_measure(struct scheduler *scheduler)
     agenda_stats(scheduler->agenda, &stats);
     measure(metrics, METER_LEADING, health.role == HEALTH_LEADER);
     measure(metrics, METER_EPOCH, health.epoch == 0 ? (double)NAN : (double)health.epoch);
+    measure(metrics, METER_READY, health_problem(&health) == NULL);
     measure(metrics, METER_DATABASE_UP, health.database_up);
     measure(metrics, METER_QUERIES, (double)db_pending(scheduler->db));
     measure(metrics, METER_JOBS, (double)stats.jobs);
