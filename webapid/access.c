@@ -40,7 +40,7 @@ static struct denial judge(const struct request_env *env, const struct guard *gu
     *who = NULL;
     if (!guard_asks_for_token(guard))
         return (struct denial){0};
-    tokens = token_cache_tokens(env->tokens);
+    tokens = env->tokens == NULL ? NULL : token_cache_tokens(env->tokens);
     if (tokens == NULL)
         return (struct denial){503, NULL, "The database cannot be reached; try again later."};
     verdict = token_set_check(tokens, token_of_header(authorization), clock_wall_s(&clock_system), &token);

@@ -20,11 +20,17 @@ enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 6553
 
 /* ---- States ---- */
 
+static void wait_for(struct guard *guard, int ms)
+{
+    const struct timeval timeout = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
+
+    event_add(guard->timer, &timeout);
+}
+
 void guard_set_state(struct guard *guard, enum guard_state state)
 {
     const struct guards *guards = guard->guards;
     int ms = 0;
-    struct timeval timeout;
 
     switch (state) {
     case GUARD_IDLE:
@@ -46,8 +52,7 @@ void guard_set_state(struct guard *guard, enum guard_state state)
         break;
     }
     guard->state = state;
-    timeout = (struct timeval){.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
-    event_add(guard->timer, &timeout);
+    wait_for(guard, ms);
 }
 
 static void forget_request(struct guard *guard)
@@ -93,6 +98,7 @@ void guard_name_request(struct guard *guard)
 void guard_refuse(struct guard *guard, int status, const char *why)
 {
     const struct framing *framing = guard->framing;
+    const bool shaking = guard->state == GUARD_SHAKING;
     AUTO_BUF struct buf text = {0};
 
     guard_name_request(guard);
@@ -110,6 +116,8 @@ void guard_refuse(struct guard *guard, int status, const char *why)
     bufferevent_enable(guard->bev, EV_WRITE);
     guard->closing = true;
     guard_set_state(guard, GUARD_FLUSHING);
+    if (shaking) /* the answer waits for that */
+        wait_for(guard, guard->guards->request_timeout_ms);
     guard->guards->on_refused(guard->guards->arg, status);
     log_info("http.refused", "status=%d why=%s remote=%s request=%s", status, LOGQ(why), guard->remote,
              guard->request_id);
@@ -151,7 +159,8 @@ static void dispatch(struct guard *guard)
         return;
     guards->feeding = NULL;
     if (guard->state == GUARD_BUSY && guard->request == NULL) {
-        log_error("http.evhtp_refused", "path=%s", LOGQ(framing_path(guard->framing)));
+        log_error("http.evhtp_refused", "path=%s request=%s", LOGQ(framing_path(guard->framing)),
+                  guard->request_id);
         guard_close(guard);
     }
 }

@@ -37,12 +37,18 @@ struct evhtp_request;
 struct peers;
 struct guard;
 
+/* The connections of all workers. */
+struct guard_counts {
+    atomic_int open;
+    atomic_int refused; /* they are told so, and take no place of others */
+};
+
 /* What the guards of one worker share. */
 struct guards {
     int request_timeout_ms, idle_timeout_ms, answer_timeout_ms;
     const struct http_limits *limits; /* lent */
     const char *const *origins;       /* lent: cors.h */
-    atomic_int *connections;          /* lent: of all workers */
+    struct guard_counts *counts;      /* lent */
     int max_connections;
     struct peers *peers; /* lent: of all workers */
 

@@ -6,6 +6,11 @@
 
 #include <event2/buffer.h>
 
+#include "limits.h"
+#include "refusal.h"
+
+enum { STATUS_UNPROCESSABLE = 422 };
+
 const struct framing *guard_framing(const struct guard *guard)
 {
     return guard->framing;
@@ -31,6 +36,30 @@ void guard_header(struct guard *guard, const char *name, const char *value)
     evhtp_headers_add_header(guard->request->headers_out, evhtp_header_new(name, value, 1, 1));
 }
 
+static int put_header(evhtp_kv_t *header, void *arg)
+{
+    buf_printf(arg, "%s: %s\r\n", header->key, header->val);
+    return 0;
+}
+
+/* evhtp has no words for a status that came with RFC 9110. Its request stays paused, as in guard_stream(). */
+static void answer_without_evhtp(struct guard *guard, int status, const char *body, size_t body_len)
+{
+    AUTO_BUF struct buf head = {0};
+
+    buf_init(&head, HTTP_HEADER_BLOCK_MAX);
+    buf_printf(&head, "HTTP/1.1 %d %s\r\n", status, refusal_reason(status));
+    evhtp_headers_for_each(guard->request->headers_out, put_header, &head);
+    buf_puts(&head, "Connection: close\r\n\r\n");
+    guard->request = NULL;
+    guard->owner = NULL;
+    guard->closing = true;
+    guard_set_state(guard, GUARD_FLUSHING);
+    bufferevent_write(guard->bev, head.data, head.len);
+    bufferevent_write(guard->bev, body, body_len);
+    bufferevent_enable(guard->bev, EV_WRITE);
+}
+
 void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length)
 {
     evhtp_request_t *request = guard->request;
@@ -38,6 +67,10 @@ void guard_answer(struct guard *guard, int status, const char *body, size_t body
 
     snprintf(digits, sizeof digits, "%zu", length);
     guard_header(guard, "Content-Length", digits); /* evhtp's own would be 0 for HEAD and 304 */
+    if (status == STATUS_UNPROCESSABLE) {
+        answer_without_evhtp(guard, status, body, body_len);
+        return;
+    }
     guard->closing = guard->guards->draining || !guard->framing->keep_alive;
     if (guard->closing)
         request->flags &= (uint16_t)~EVHTP_REQ_FLAG_KEEPALIVE;

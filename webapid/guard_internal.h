@@ -46,6 +46,7 @@ struct guard {
     bool eof;                 /* the client sends nothing more */
     bool continued;           /* 100 was sent for this request */
     bool closing;             /* after this answer */
+    bool refused;             /* as a connection: how it is counted */
     const char *challenge;    /* lent: of the request that is refused; NULL: none */
     int64_t since_us;
     bool named;                       /* request_id is that of this request */

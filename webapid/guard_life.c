@@ -26,7 +26,7 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
         guard->prev->next = guard->next;
     else
         guards->first = guard->next;
-    atomic_fetch_sub(guards->connections, 1);
+    atomic_fetch_sub(guard->refused ? &guards->counts->refused : &guards->counts->open, 1);
     peers_leave(guards->peers, &guard->peer);
     if (guard->owner != NULL) {
         guards->on_gone(guard->owner, guard->framing);
@@ -92,6 +92,16 @@ static void name_remote(struct guard *guard)
     guard->peer = peer_of(&address);
 }
 
+static void refuse_connection(struct guard *guard, const char *why)
+{
+    struct guard_counts *counts = guard->guards->counts;
+
+    guard->refused = true;
+    atomic_fetch_add(&counts->refused, 1);
+    atomic_fetch_sub(&counts->open, 1);
+    guard_refuse(guard, 503, why);
+}
+
 uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
 {
     const struct guard_door *door = arg;
@@ -112,10 +122,10 @@ uint16_t guard_accept(struct evhtp_connection *conn, void *arg)
     evhtp_connection_set_hook(conn, evhtp_hook_on_connection_fini, (evhtp_hook)on_fini, guard);
     guard_begin(guard);
     few = peers_enter(guards->peers, &guard->peer);
-    if (atomic_fetch_add(guards->connections, 1) >= guards->max_connections)
-        guard_refuse(guard, 503, "There are too many connections; try again later.");
+    if (atomic_fetch_add(&guards->counts->open, 1) >= guards->max_connections)
+        refuse_connection(guard, "There are too many connections; try again later.");
     else if (!few)
-        guard_refuse(guard, 503, "There are too many connections from this address; try again later.");
+        refuse_connection(guard, "There are too many connections from this address; try again later.");
     return EVHTP_RES_OK;
 }
 

@@ -1,6 +1,8 @@
 /* See health_api.h. */
 #include "health_api.h"
 
+#include <inttypes.h>
+
 #include "health_store.h"
 #include "meters.h"
 #include "reply.h"
@@ -34,7 +36,7 @@ static void reply_not_ready(struct request *rq, const char *database)
 }
 
 /* Without a leader jobs can be kept all the same, so that is said and no more. */
-static void on_leader(void *arg, const struct db_result *result, const struct err *err)
+static void on_health(void *arg, const struct db_result *result, const struct err *err)
 {
     struct request *rq = arg;
     AUTO_BUF struct buf body = {0};
@@ -45,7 +47,8 @@ static void on_leader(void *arg, const struct db_result *result, const struct er
         return;
     }
     begin(rq, &body);
-    buf_puts(&body, "{\"status\":\"ready\",\"database\":\"up\",\"leader\":");
+    buf_printf(&body, "{\"status\":\"ready\",\"database\":\"up\",\"schema\":%" PRId64 ",\"leader\":",
+               health_store_schema(result));
     if (health_store_seen(result, &age_s))
         buf_printf(&body, "{\"seen\":%s,\"secondsAgo\":%.1f}}", age_s <= LEADER_SEEN_S ? "true" : "false",
                    age_s);
@@ -59,11 +62,11 @@ void health_ready(struct request *rq)
     const struct worker *worker = request_worker(rq);
 
     if (worker->can_read && worker->can_write)
-        health_store_leader(worker->reads, on_leader, rq);
+        health_store_ask(worker->reads, on_health, rq);
     else if (worker->can_read)
         reply_not_ready(rq, "can be read, and there is no connection for writing");
     else
-        reply_not_ready(rq, "cannot be reached, or its schema is not known yet");
+        reply_not_ready(rq, "cannot be reached, or has not the schema that is needed, yet");
 }
 
 void metrics_show(struct request *rq)

@@ -12,6 +12,7 @@
 #include "job_report.h"
 #include "job_times.h"
 #include "json.h"
+#include "mem.h"
 
 enum { RESULTS_MAX = 8 * 1024 * 1024, BATCH_BYTES = 4 * 1024 * 1024, TURN_BYTES = 256 * 1024, SPACES = 3 };
 
@@ -96,10 +97,16 @@ static void say_report(struct job_import *im, const char *id, const struct job_r
     buf_putc(&im->results, '}');
 }
 
-void job_import_exists(struct job_import *im, int64_t line, const char *id)
+void job_import_exists(struct job_import *im, const struct job_import_taken *taken)
 {
+    AUTO_FREE char *twin =
+        taken->twin == 0 ? NULL : mem_printf("Line %" PRId64 " has the same id.", taken->twin);
+
     im->failed++;
-    say_message(im, line, id, "There is a job with this id already.");
+    say_message(im, taken->line, taken->id,
+                twin != NULL   ? twin
+                : taken->by_us ? "A line before has the same id."
+                               : "There is a job with this id already.");
 }
 
 static void add(struct job_import *im, const struct job_draft *draft)

@@ -45,8 +45,14 @@ bool job_import_at_end(const struct job_import *im);
 /* After the batch has been written. */
 void job_import_next_batch(struct job_import *im);
 
-/* The job of that line is there already, in the database or in a line before. */
-void job_import_exists(struct job_import *im, int64_t line, const char *id);
+/* A line whose id is taken: by a job that is there, or by a line before. */
+struct job_import_taken {
+    int64_t line;
+    const char *id;
+    int64_t twin; /* the line in the same batch that has it; 0: none */
+    bool by_us;   /* by a batch before, of the same import */
+};
+void job_import_exists(struct job_import *im, const struct job_import_taken *taken);
 
 /* Appends `,"results":[...]` and, if there are more than it has, `,"resultsOmitted":n`. */
 void job_import_put_results(struct buf *buf, const struct job_import *im);

@@ -2,7 +2,7 @@
 #include "job_import_store.h"
 
 /* Of lines with one id the first counts. Of an id that is taken, nothing is written and nothing is an error.
- */
+ * A row of this transaction is one of a batch before. */
 const struct db_stmt job_import_statement = {
     .name = "job_import",
     .sql =
@@ -17,8 +17,10 @@ const struct db_stmt job_import_statement = {
         " max_count::integer, suspended::boolean, trigger::jsonb, overrides::jsonb,"
         " misfire_grace_seconds::integer, ecs::jsonb, $15::text FROM firsts ORDER BY line"
         " ON CONFLICT (id) DO NOTHING RETURNING id)"
-        " SELECT line, id FROM given"
-        " WHERE line NOT IN (SELECT line FROM firsts JOIN made USING (id)) ORDER BY line",
+        " SELECT g.line, g.id, CASE WHEN f.line < g.line THEN f.line ELSE 0 END,"
+        " (SELECT j.xmin = pg_current_xact_id()::xid FROM jobs j WHERE j.id = g.id)"
+        " FROM given g JOIN firsts f USING (id)"
+        " WHERE g.line NOT IN (SELECT line FROM firsts JOIN made USING (id)) ORDER BY g.line",
     .params = JOB_FIELDS + 2,
 };
 
@@ -38,14 +40,12 @@ void job_import_store_batch(struct db *db, struct job_import *im, const char *by
     db_query(db, &job_import_statement, params, done, arg);
 }
 
-int64_t job_import_store_line(const struct db_result *result, int row)
+struct job_import_taken job_import_store_taken(const struct db_result *result, int row)
 {
-    return db_int64(result, row, 0);
-}
-
-const char *job_import_store_id(const struct db_result *result, int row)
-{
-    return db_text(result, row, 1);
+    return (struct job_import_taken){.line = db_int64(result, row, 0),
+                                     .id = db_text(result, row, 1),
+                                     .twin = db_int64(result, row, 2),
+                                     .by_us = db_bool(result, row, 3)};
 }
 
 void job_import_store_lock(struct db *db, db_fn *done, void *arg)

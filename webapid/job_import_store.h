@@ -8,8 +8,7 @@
  * already. by: who asks, as a job_draft has it. */
 void job_import_store_batch(struct db *db, struct job_import *im, const char *by, db_fn *done, void *arg);
 /* That answer's rows. */
-int64_t job_import_store_line(const struct db_result *result, int row);
-const char *job_import_store_id(const struct db_result *result, int row);
+struct job_import_taken job_import_store_taken(const struct db_result *result, int row);
 
 /* One import at a time: until the connection ends. Else two with the same jobs in other orders would wait for
  * each other. */

@@ -56,7 +56,7 @@ static void fail(struct request *rq, const struct err *err)
         reply_db_err(rq, err);
         return;
     }
-    log_warning("http.export_cut", "error=%s", LOGQ(err->text));
+    log_warning("http.export_cut", "error=%s request=%s", LOGQ(err->text), request_id(rq));
     reply_stream_end(rq, false);
 }
 

@@ -71,7 +71,8 @@ static void fail(struct importing *i, const struct err *err)
         reply_db_err(rq, err);
         return;
     }
-    log_warning("http.import_cut", "created=%" PRId64 " error=%s", i->created, LOGQ(err->text));
+    log_warning("http.import_cut", "created=%" PRId64 " error=%s request=%s", i->created, LOGQ(err->text),
+                request_id(rq));
     reply_message(rq, 503,
                   "The import ended early, as the database does not answer: at least %" PRId64
                   " jobs were created. Import the same lines again; what is there is left alone.",
@@ -169,8 +170,11 @@ static void on_batch(void *arg, const struct db_result *result, const struct err
 
     if (!went_well(i, err))
         return;
-    for (int row = 0; row < db_rows(result); row++)
-        job_import_exists(&i->import, job_import_store_line(result, row), job_import_store_id(result, row));
+    for (int row = 0; row < db_rows(result); row++) {
+        const struct job_import_taken taken = job_import_store_taken(result, row);
+
+        job_import_exists(&i->import, &taken);
+    }
     i->created += (int64_t)i->import.count - db_rows(result);
     job_import_next_batch(&i->import);
     request_more_time(i->rq);

@@ -5,6 +5,7 @@
 
 #include "activation.h"
 #include "api.h"
+#include "certificate.h"
 #include "daemon.h"
 #include "log.h"
 #include "meters.h"
@@ -26,16 +27,17 @@ enum {
 
 /* The database's own deadline is 10 s (db.h): its words come before ours. */
 enum { ANSWER_TIMEOUT_MS = 15000, DRAIN_TIMEOUT_MS = 10000 };
-enum { CERTIFICATE_DAYS_MIN = 14 }; /* left, below which it is a warning */
 
 struct app {
     struct event_base *base;
     struct daemon *daemon;
     struct server *server;
     const struct settings *settings; /* lent */
-    struct ssl_ctx_st *tls;          /* owned share; as it was at the start */
+    struct certificate *certificate; /* owned; NULL: nothing speaks TLS */
     struct meters *meters;
     struct activation activation;
+    int with_database;    /* workers */
+    bool schema_is_older; /* and is waited for */
 };
 
 static const struct daemon_option options[] = {
@@ -96,11 +98,29 @@ static void on_stopped(void *arg)
     event_base_loopbreak(app->base);
 }
 
+static void on_database(void *arg, int workers)
+{
+    struct app *app = arg;
+
+    app->with_database = workers;
+    if (workers > 0)
+        app->schema_is_older = false;
+    daemon_status_changed(app->daemon);
+}
+
+/* An older one is about to be migrated, as between the installation of a new release and --migrate, if the
+ * machine starts anew in between. */
 static void on_schema(void *arg, enum migrate_state state, const struct err *err)
 {
     struct app *app = arg;
 
-    (void)state;
+    if (state == MIGRATE_OLDER) {
+        if (!app->schema_is_older)
+            log_warning("webapid.schema_awaited", "error=%s", LOGQ(err->text));
+        app->schema_is_older = true;
+        daemon_status_changed(app->daemon);
+        return;
+    }
     log_critical("webapid.schema", "error=%s", LOGQ(err->text));
     daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
 }
@@ -114,8 +134,13 @@ static bool is_well(void *arg)
 
 static void status(void *arg, struct buf *ret)
 {
-    (void)arg;
-    buf_puts(ret, "serves");
+    const struct app *app = arg;
+
+    if (app->with_database > 0)
+        buf_puts(ret, "serves");
+    else
+        buf_puts(ret, app->schema_is_older ? "waits for webapid --migrate" : "waits for the database");
+    certificate_put_status(app->certificate, ret);
 }
 
 static const struct daemon_health health = {.is_well = is_well, .status = status};
@@ -137,38 +162,25 @@ static void warn_of_public(const struct settings *settings)
 
 /* ---- TLS ---- */
 
-static bool load_tls(const struct settings *settings, struct ssl_ctx_st **ret, struct err *err)
+static bool load_tls(struct app *app, struct err *err)
 {
+    const struct settings *settings = app->settings;
     const struct tls_files files = {settings->tls_certificate, settings->tls_key, settings->tls_client_ca};
 
-    *ret = NULL;
-    if (files.certificate == NULL)
-        return true;
-    if (!tls_load(&files, ret, err))
-        return false;
-    log_info("webapid.tls", "certificate=%s days_left=%d", LOGQ(files.certificate), tls_days_left(*ret));
-    if (tls_days_left(*ret) < CERTIFICATE_DAYS_MIN)
-        log_warning("webapid.certificate_expires", "certificate=%s days_left=%d", LOGQ(files.certificate),
-                    tls_days_left(*ret));
-    return true;
+    return files.certificate == NULL ||
+           certificate_new(app->base, &files, app->meters, &app->certificate, err);
 }
 
 /* SIGHUP: a renewed certificate. One that cannot be used changes nothing. */
 static void on_reload(void *arg)
 {
     struct app *app = arg;
-    struct ssl_ctx_st *tls;
-    struct err err = {0};
 
-    if (!load_tls(app->settings, &tls, &err)) {
-        log_error("webapid.not_reloaded", "error=%s", LOGQ(err.text));
-        return;
-    }
-    if (tls == NULL)
+    if (app->certificate == NULL)
         log_info("daemon.nothing_to_reload", "hint=%s", LOGQ("settings are read at the start only"));
-    else if (app->server != NULL)
-        server_set_tls(app->server, tls);
-    tls_free(tls);
+    else if (certificate_reload(app->certificate) && app->server != NULL)
+        server_set_tls(app->server, certificate_tls(app->certificate));
+    daemon_status_changed(app->daemon);
 }
 
 static struct server *start(struct app *app, const struct settings *settings, struct err *err)
@@ -180,7 +192,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .router = {api_routes, api_route_count},
         .database_url = settings->database_url,
         .meters = app->meters,
-        .tls = app->tls,
+        .tls = certificate_tls(app->certificate),
         .tokens = (enum server_tokens)settings->tokens,
         .tokens_max_age_s = (int)settings->tokens_max_age_s,
         .checks_hosts = true,
@@ -195,6 +207,7 @@ static struct server *start(struct app *app, const struct settings *settings, st
         .open = api_open,
         .close = api_close,
         .on_schema = on_schema,
+        .on_database = on_database,
         .on_stopped = on_stopped,
         .arg = app,
     };
@@ -213,7 +226,7 @@ static int serve(const struct settings *settings, const struct activation *activ
     warn_of_public(settings);
     app.meters = meters_new(&(struct router){api_routes, api_route_count}, (int)settings->workers,
                             (int)settings->max_connections);
-    if (load_tls(settings, &app.tls, &err))
+    if (load_tls(&app, &err))
         app.server = start(&app, settings, &err);
     if (app.server == NULL) {
         log_critical("webapid.failed", "error=%s", LOGQ(err.text));
@@ -223,7 +236,7 @@ static int serve(const struct settings *settings, const struct activation *activ
         code = daemon_exit_code(app.daemon);
     }
     server_free(app.server);
-    tls_free(app.tls);
+    certificate_free(app.certificate);
     meters_free(app.meters);
     daemon_free(app.daemon);
     event_base_free(app.base);

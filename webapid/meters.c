@@ -1,6 +1,7 @@
 /* See meters.h. The table is made at the start, as the routes are labels. */
 #include "meters.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +16,20 @@ enum {
     METER_REQUESTS,
     METER_DURATION,
     METER_REFUSED,
+    METER_DROPPED,
     METER_CONNECTIONS,
     METER_MAX_CONNECTIONS,
     METER_DATABASE_READY,
     METER_QUERIES,
+    METER_CERTIFICATE,
     METERS,
 };
 
 static const char *const version[] = {ECSS_VERSION};
 
 static const char *const statuses[] = {
-    "200", "201", "204", "304", "400", "401", "403", "404", "405", "408", "409", "411", "412",
-    "413", "414", "415", "417", "422", "428", "429", "431", "500", "501", "503", "505", "other",
+    "200", "201", "204", "304", "400", "401", "403", "404", "405", "408", "409", "411", "412",   "413",
+    "414", "415", "417", "421", "422", "428", "429", "431", "500", "501", "503", "505", "other",
 };
 
 /* A GET of a job takes a millisecond; the answer's deadline is 15 s. */
@@ -57,9 +60,12 @@ static const struct metric table[METERS] = {
                        .help = "Requests and connections that were refused before a route was looked for: "
                                "malformed, too large, too slow, too many.",
                        .labels = {{"status", statuses, ARRAY_LEN(statuses)}}},
+    [METER_DROPPED] = {.name = "ecss_http_dropped_total",
+                       .type = METRIC_COUNTER,
+                       .help = "Connections that were closed without a word, being far too many."},
     [METER_CONNECTIONS] = {.name = "ecss_http_connections",
                            .type = METRIC_GAUGE,
-                           .help = "Connections of clients."},
+                           .help = "Connections of clients, without those that are being refused."},
     [METER_MAX_CONNECTIONS] = {.name = "ecss_http_max_connections",
                                .type = METRIC_GAUGE,
                                .help = "How many there may be (ECSS_MAX_CONNECTIONS)."},
@@ -69,6 +75,9 @@ static const struct metric table[METERS] = {
     [METER_QUERIES] = {.name = "ecss_database_queries",
                        .type = METRIC_GAUGE,
                        .help = "Queries of a worker that wait for the database's answer."},
+    [METER_CERTIFICATE] = {.name = "ecss_tls_certificate_expiry_timestamp_seconds",
+                           .type = METRIC_GAUGE,
+                           .help = "When the certificate of TLS expires; not shown if there is none."},
 };
 
 struct meters {
@@ -126,6 +135,7 @@ struct meters *meters_new(const struct router *router, int workers, int max_conn
     metrics_set(meters->metrics, METER_BUILD, 0, 0, 1);
     metrics_set(meters->metrics, METER_STARTED, 0, 0, (double)clock_wall_us(&clock_system) / 1e6);
     metrics_set(meters->metrics, METER_MAX_CONNECTIONS, 0, 0, max_connections);
+    metrics_set(meters->metrics, METER_CERTIFICATE, 0, 0, (double)NAN);
     return meters;
 }
 
@@ -171,6 +181,12 @@ void meters_refused(struct meters *meters, int status)
         metrics_add(meters->metrics, METER_REFUSED, label_of(status), 0, 1);
 }
 
+void meters_dropped(struct meters *meters)
+{
+    if (meters != NULL)
+        metrics_add(meters->metrics, METER_DROPPED, 0, 0, 1);
+}
+
 void meters_look(struct meters *meters, const struct meters_worker *worker)
 {
     const size_t at = (size_t)worker->worker;
@@ -180,6 +196,12 @@ void meters_look(struct meters *meters, const struct meters_worker *worker)
     metrics_set(meters->metrics, METER_DATABASE_READY, at, 0, worker->database_ready);
     metrics_set(meters->metrics, METER_QUERIES, at, 0, (double)worker->queries);
     metrics_set(meters->metrics, METER_CONNECTIONS, 0, 0, worker->connections);
+}
+
+void meters_certificate(struct meters *meters, int64_t expires_s)
+{
+    if (meters != NULL)
+        metrics_set(meters->metrics, METER_CERTIFICATE, 0, 0, (double)expires_s);
 }
 
 const struct metrics *meters_metrics(const struct meters *meters)

@@ -21,6 +21,8 @@ void meters_free(struct meters *meters); /* NULL is fine */
 void meters_answered(struct meters *meters, const struct route *route, int status, int64_t us);
 /* A request was refused before it was one: it could not be read, or there are too many connections. */
 void meters_refused(struct meters *meters, int status);
+/* There are so many connections that one more was not even told so. */
+void meters_dropped(struct meters *meters);
 
 struct meters_worker {
     int worker;
@@ -30,5 +32,7 @@ struct meters_worker {
 };
 /* From each worker, now and then. */
 void meters_look(struct meters *meters, const struct meters_worker *worker);
+
+void meters_certificate(struct meters *meters, int64_t expires_s); /* of TLS */
 
 const struct metrics *meters_metrics(const struct meters *meters);

@@ -9,16 +9,25 @@
 
 enum { BODY_MAX = 2048, RETRY_AFTER_S = 1 };
 
-static const char *reason_of(int status)
+const char *refusal_reason(int status)
 {
     static const struct {
         int status;
         const char *reason;
     } reasons[] = {
-        {400, "Bad Request"},        {401, "Unauthorized"},        {403, "Forbidden"},
-        {408, "Request Timeout"},    {413, "Content Too Large"},   {414, "URI Too Long"},
-        {417, "Expectation Failed"}, {421, "Misdirected Request"}, {431, "Request Header Fields Too Large"},
-        {501, "Not Implemented"},    {503, "Service Unavailable"}, {505, "HTTP Version Not Supported"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
+        {422, "Unprocessable Content"},
+        {431, "Request Header Fields Too Large"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
@@ -37,7 +46,7 @@ void refusal_put(struct buf *text, const struct refusal *refusal)
     http_date_now(date);
     buf_printf(text,
                "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
-               refusal->status, reason_of(refusal->status), date, body.len);
+               refusal->status, refusal_reason(refusal->status), date, body.len);
     buf_printf(text, "X-Request-Id: %s\r\n", refusal->request_id);
     if (refusal->status == 503)
         buf_printf(text, "Retry-After: %d\r\n", RETRY_AFTER_S);

@@ -17,4 +17,6 @@ struct refusal {
     bool is_head;          /* no body, then */
 };
 
+/* "Forbidden" */
+const char *refusal_reason(int status);
 void refusal_put(struct buf *text, const struct refusal *refusal);

@@ -31,7 +31,7 @@ struct server {
     size_t address_count;
     struct server_worker *workers; /* owned: options.workers of them */
     int started;
-    atomic_int connections;
+    struct guard_counts counts;
     struct peers *peers; /* owned */
     bool stopping;
     struct event *said; /* owned */
@@ -40,6 +40,8 @@ struct server {
     pthread_mutex_t lock;   /* of what follows */
     struct ssl_ctx_st *tls; /* owned share; NULL: none */
     int ended;
+    bool database_said;
+    int with_database; /* workers */
     bool schema_said;
     enum migrate_state schema;
     struct err schema_err;
@@ -117,13 +119,23 @@ void server_say_schema(struct server *server, enum migrate_state state, const st
     pthread_mutex_unlock(&server->lock);
 }
 
+void server_say_database(struct server *server, bool ready)
+{
+    pthread_mutex_lock(&server->lock);
+    server->database_said = true;
+    server->with_database += ready ? 1 : -1;
+    wake(server);
+    pthread_mutex_unlock(&server->lock);
+}
+
 static void on_said(evutil_socket_t fd, short what UNUSED, void *arg)
 {
     struct server *server = arg;
     eventfd_t unused;
     enum migrate_state schema;
     struct err err;
-    bool said, ended;
+    bool said, database_said, ended;
+    int with_database;
 
     (void)!eventfd_read(fd, &unused);
     pthread_mutex_lock(&server->lock);
@@ -131,10 +143,15 @@ static void on_said(evutil_socket_t fd, short what UNUSED, void *arg)
     server->schema_said = false;
     schema = server->schema;
     err = server->schema_err;
+    database_said = server->database_said;
+    server->database_said = false;
+    with_database = server->with_database;
     ended = server->ended == server->started;
     pthread_mutex_unlock(&server->lock);
     if (said && !server->stopping)
         server->options.on_schema(server->options.arg, schema, &err);
+    if (database_said && server->options.on_database != NULL)
+        server->options.on_database(server->options.arg, with_database);
     if (ended && server->stopping)
         server->options.on_stopped(server->options.arg);
 }
@@ -211,7 +228,7 @@ static bool make_workers(struct server *server, struct err *err)
         const int *mine = &fds[(size_t)w * SERVER_LISTEN_MAX];
 
         if (good) {
-            good = server_worker_init(&server->workers[w], server, &server->options, &server->connections,
+            good = server_worker_init(&server->workers[w], server, &server->options, &server->counts,
                                       server->peers, w, mine, opened, err);
             continue;
         }

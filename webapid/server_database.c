@@ -40,7 +40,7 @@ static void set_ready(struct link *link)
     if (!options->worker->can_read || !options->worker->can_write)
         return;
     log_info("server.database_ready", "worker=%d", options->worker->number);
-    options->on_ready(options->arg);
+    options->on_ready(options->arg, true);
 }
 
 /* Nothing is asked of the database before it is known who may. */
@@ -59,14 +59,16 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *err
     struct link *link = arg;
     const struct server_database_options *options = &link->database->options;
 
-    if (state == MIGRATE_UNREACHABLE)
-        event_add(link->again, &again_after); /* if it is lost, on_up comes first or as well: harmless */
-    else if (state != MIGRATE_CURRENT)
+    if (state == MIGRATE_CURRENT) {
+        if (is_reader(link))
+            token_cache_load(link->database->tokens, on_tokens, link);
+        else
+            set_ready(link);
+        return;
+    }
+    if (state != MIGRATE_UNREACHABLE)
         options->on_schema(options->arg, state, err);
-    else if (is_reader(link))
-        token_cache_load(link->database->tokens, on_tokens, link);
-    else
-        set_ready(link);
+    event_add(link->again, &again_after); /* if it is lost, on_up comes first or as well: harmless */
 }
 
 static void on_up(void *arg)
@@ -92,8 +94,10 @@ static void on_down(void *arg, const struct err *err)
     const bool both = worker->can_read && worker->can_write;
 
     *link->ready = false;
-    if (both)
-        log_warning("server.database_lost", "worker=%d error=%s", worker->number, LOGQ(err->text));
+    if (!both)
+        return;
+    log_warning("server.database_lost", "worker=%d error=%s", worker->number, LOGQ(err->text));
+    link->database->options.on_ready(link->database->options.arg, false);
 }
 
 static bool open_link(struct server_database *database, struct link *link, const char *name, struct err *err)

@@ -23,8 +23,8 @@ enum { SERVER_LOCK_TIMEOUT_MS = 1000, SERVER_STATEMENT_TIMEOUT_MS = 5000 };
 struct server_database_options {
     struct worker *worker; /* lent; its reads, writes and what says that they are ready are kept from here */
     int tokens_max_age_s;  /* token_cache.h */
-    /* From the loop; both connections are ready, again; and what server_options.on_schema gets. */
-    void (*on_ready)(void *arg);
+    /* From the loop: both connections are ready, or not any more; and what server_options.on_schema gets. */
+    void (*on_ready)(void *arg, bool ready);
     void (*on_schema)(void *arg, enum migrate_state state, const struct err *err);
     void *arg;
 };

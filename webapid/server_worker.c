@@ -36,16 +36,22 @@ static struct timeval after_ms(int ms)
 /* Far beyond the limit there is not even a 503: each of those costs memory as well. */
 static evhtp_res on_pre_accept(evhtp_connection_t *conn, void *arg)
 {
-    const struct guards *guards = arg;
+    struct server_worker *sw = arg;
+    const struct guards *guards = &sw->guards;
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     struct peer peer;
 
-    if (atomic_load(guards->connections) >= guards->max_connections + REFUSED_MAX ||
-        getpeername(conn->sock, (struct sockaddr *)&address, &len) != 0)
-        return EVHTP_RES_ERROR;
+    if (getpeername(conn->sock, (struct sockaddr *)&address, &len) != 0)
+        return EVHTP_RES_ERROR; /* it has gone */
     peer = peer_of(&address);
-    return peers_judge(guards->peers, &peer) == PEERS_FAR_TOO_MANY ? EVHTP_RES_ERROR : EVHTP_RES_OK;
+    if (atomic_load(&guards->counts->open) + atomic_load(&guards->counts->refused) <
+            guards->max_connections + REFUSED_MAX &&
+        peers_judge(guards->peers, &peer) != PEERS_FAR_TOO_MANY)
+        return EVHTP_RES_OK;
+    sw->dropped++;
+    meters_dropped(sw->worker.meters);
+    return EVHTP_RES_ERROR;
 }
 
 static evhtp_res on_post_accept(evhtp_connection_t *conn, void *arg)
@@ -191,7 +197,7 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
         close(fd);
         return err_set(err, ERR_INTERNAL, "libevhtp cannot listen");
     }
-    evhtp_set_pre_accept_cb(htp, on_pre_accept, &sw->guards);
+    evhtp_set_pre_accept_cb(htp, on_pre_accept, sw);
     *door = (struct guard_door){.guards = &sw->guards,
                                 .asks_for_token = asks_for_token(sw, sw->listener_count),
                                 .local_only = is_local_only(sw, sw->listener_count),
@@ -205,9 +211,15 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 
 /* ---- The database ---- */
 
-static void on_database(void *arg)
+static void on_database(void *arg, bool ready)
 {
-    open_door(arg);
+    struct server_worker *sw = arg;
+
+    if (sw->has_database != ready)
+        server_say_database(sw->server, ready);
+    sw->has_database = ready;
+    if (ready)
+        open_door(sw);
 }
 
 static void on_schema(void *arg, enum migrate_state state, const struct err *err)
@@ -244,8 +256,11 @@ static void on_beat(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
                                        .worker = sw->worker.number,
                                        .database_ready = sw->worker.can_read && sw->worker.can_write,
                                        .queries = server_database_pending(sw->database),
-                                       .connections = atomic_load(sw->guards.connections),
+                                       .connections = atomic_load(&sw->guards.counts->open),
                                    });
+    if (sw->dropped > 0)
+        log_warning("http.dropped", "worker=%d connections=%d", sw->worker.number, sw->dropped);
+    sw->dropped = 0;
 }
 
 /* ---- Stopping ---- */
@@ -327,7 +342,7 @@ bool server_worker_start(struct server_worker *sw, struct err *err)
     return true;
 }
 
-static void init_guards(struct server_worker *sw, atomic_int *connections, struct peers *peers)
+static void init_guards(struct server_worker *sw, struct guard_counts *counts, struct peers *peers)
 {
     const struct server_options *options = sw->options;
 
@@ -337,7 +352,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections, struc
         .answer_timeout_ms = options->answer_timeout_ms,
         .limits = &options->limits,
         .origins = options->origins,
-        .connections = connections,
+        .counts = counts,
         .max_connections = options->max_connections,
         .peers = peers,
         .admit = admit,
@@ -353,7 +368,7 @@ static void init_guards(struct server_worker *sw, atomic_int *connections, struc
 }
 
 bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
-                        atomic_int *connections, struct peers *peers, int number, const int *fds,
+                        struct guard_counts *counts, struct peers *peers, int number, const int *fds,
                         size_t fd_count, struct err *err)
 {
     const struct timeval beat = after_ms(SERVER_BEAT_MS);
@@ -364,7 +379,7 @@ bool server_worker_init(struct server_worker *sw, struct server *server, const s
         .number = number, .base = event_base_new(), .meters = options->meters, .limits = &options->limits};
     sw->env =
         (struct request_env){.worker = &sw->worker, .router = options->router, .origins = options->origins};
-    init_guards(sw, connections, peers);
+    init_guards(sw, counts, peers);
     sw->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     sw->stop = event_new(sw->worker.base, sw->stop_fd, EV_READ, on_stop, sw);
     sw->renew_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

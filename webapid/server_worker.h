@@ -39,14 +39,15 @@ struct server_worker {
     struct event *stop, *deadline, *accept_again; /* owned */
     struct event *beat;                           /* owned */
     _Atomic int64_t beat_ms;                      /* on the monotonic clock; the main thread reads it */
-    bool hurried, draining;
+    int dropped;                                  /* connections, since it was last logged */
+    bool hurried, draining, has_database;
     bool started; /* there is a thread to be joined */
     pthread_t thread;
 };
 
 /* fds: a listening socket for each address; they are the worker's from now on, also on failure. */
 bool server_worker_init(struct server_worker *sw, struct server *server, const struct server_options *options,
-                        atomic_int *connections, struct peers *peers, int number, const int *fds,
+                        struct guard_counts *counts, struct peers *peers, int number, const int *fds,
                         size_t fd_count, struct err *err);
 bool server_worker_start(struct server_worker *sw, struct err *err);
 /* From the main thread. */
@@ -59,4 +60,5 @@ void server_worker_done(struct server_worker *sw);
 /* server.c: called on the worker's thread. */
 struct ssl_ctx_st *server_share_tls(struct server *server); /* the worker's to free; NULL: none */
 void server_say_ended(struct server *server);
+void server_say_database(struct server *server, bool ready); /* each time that it has become another */
 void server_say_schema(struct server *server, enum migrate_state state, const struct err *err);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
@@ -108,6 +109,15 @@ struct ssl_ctx_st *tls_share(struct ssl_ctx_st *tls)
 void tls_free(struct ssl_ctx_st *tls)
 {
     SSL_CTX_free(tls);
+}
+
+int64_t tls_expires_s(const struct ssl_ctx_st *tls)
+{
+    struct tm at = {0};
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(tls)), &at) != 1)
+        return 0;
+    return timegm(&at);
 }
 
 int tls_days_left(const struct ssl_ctx_st *tls)

@@ -7,6 +7,7 @@
 #include "err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct bufferevent;
 struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
@@ -23,7 +24,9 @@ bool tls_load(const struct tls_files *files, struct ssl_ctx_st **ret, struct err
 struct ssl_ctx_st *tls_share(struct ssl_ctx_st *tls); /* one more owner; NULL is fine */
 void tls_free(struct ssl_ctx_st *tls);                /* NULL is fine */
 
-/* Days until the certificate expires, below 0 if it has. */
+/* When the certificate expires, in seconds since 1970. */
+int64_t tls_expires_s(const struct ssl_ctx_st *tls);
+/* Days until then, below 0 if it has. */
 int tls_days_left(const struct ssl_ctx_st *tls);
 
 /* Tells the client that nothing more comes, if this is TLS. */

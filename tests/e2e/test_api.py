@@ -26,7 +26,7 @@ def setUpModule():
 
 class Answer:
     def __init__(self, response):
-        self.status, self.headers, self.text = response.status, response.headers, response.read().decode()
+        self.status, self.reason, self.headers, self.text = response.status, response.reason, response.headers, response.read().decode()
         self.json = json.loads(self.text) if self.text else None
         take_request_id(self)
         for job in [self.json, *(self.json.get("jobs") or [])] if isinstance(self.json, dict) else []:
@@ -341,7 +341,9 @@ class CreateOnce(Api):
 
     def test_another_body_is_refused(self):
         self.post(201, "k")
-        self.assertIn("another body", self.post(422, "k", id="b").json["message"])
+        answer = self.post(422, "k", id="b")
+        self.assertIn("another body", answer.json["message"])
+        self.assertEqual(answer.reason, "Unprocessable Content")
         self.call(404, "GET", "/jobs/b")
 
     def test_keys(self):

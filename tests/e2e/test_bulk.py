@@ -175,11 +175,18 @@ class Import(Bulk):
         self.assertEqual((answer["created"], [result["line"] for result in answer["results"]]), (2, [2]))
         self.assertEqual(self.ids(), ["taken", "a", "c"])
 
+    def test_what_an_id_is_taken_by(self):
+        many = [{"id": f"n{n}", "schedule": LATER} for n in range(2000)]  # a batch
+        answer = self.post(400, [*many, many[7]])
+        self.assertEqual(answer["results"], [{"line": 2001, "id": "n7", "message": "A line before has the same id."}])
+        self.assertEqual(self.ids(), [])
+
     def test_best_effort(self):
         self.post(200, [{"id": "taken", "schedule": LATER}])
         body = b"".join(json.dumps(line).encode() + b"\r\n\n" for line in self.LINES) + b"{nope"
         answer = self.post(200, body, "?mode=best-effort")
         self.assertEqual((answer["created"], answer["failed"]), (2, 4))
+        self.assertEqual([result["message"] for result in answer["results"] if result["line"] == 9], ["Line 1 has the same id."])
         self.assertEqual(self.ids(), ["taken", "a", "c"])
         results = {result["line"]: result for result in answer["results"]}
         self.assertEqual(sorted(results), [3, 5, 7, 9, 11])

@@ -93,7 +93,7 @@ class Metrics(unittest.TestCase):
     def test_promtool_is_content(self):
         promtool = shutil.which("promtool")
         if promtool is None:
-            self.skipTest("there is no promtool (Debian's package prometheus)")
+            self.fail("there is no promtool (Debian's package prometheus)")
         for address in (self.web, self.admin):
             check = subprocess.run([promtool, "check", "metrics"], input=self.metrics(address), text=True, capture_output=True)
             self.assertEqual((check.returncode, check.stdout, check.stderr), (0, "", ""))
@@ -180,7 +180,7 @@ class Metrics(unittest.TestCase):
         wait_until("it is ready", lambda: standby.check() and ready(admin)[0] == 200)
         self.assertEqual(ready(admin)[1]["role"], "standby")
         text = self.metrics(admin)
-        self.assertEqual((sample(text, "ecss_leading"), sample(text, "ecss_leader_epoch")), (0, None))
+        self.assertEqual([sample(text, name) for name in ("ecss_leading", "ecss_ready", "ecss_leader_epoch")], [0, 1, None])
         standby.stop()
 
     def test_the_admin_listener_is_bounded(self):
@@ -222,14 +222,17 @@ class Metrics(unittest.TestCase):
     def test_without_a_database_nobody_is_ready(self):
         """The last one, as it stops the database."""
         web, admin, cluster = self.web, self.admin, self.stack.cluster
-        self.assertEqual(self.before, (200, {"status": "ready", "database": "up", "leader": {"seen": False, "secondsAgo": None}}))
+        self.assertEqual(self.before, (200, {"status": "ready", "database": "up", "schema": 1,
+                                             "leader": {"seen": False, "secondsAgo": None}}))
         wait_until("the leader is ready", lambda: ready(admin)[0] == 200)
         self.assertEqual(ready(admin)[1]["role"], "leader")
+        self.assertEqual(sample(self.metrics(admin), "ecss_ready"), 1)
         wait_until("webapid sees it", lambda: ready(web)[1]["leader"]["seen"])
         cluster.shut_down()
         wait_until("neither is ready", lambda: ready(web)[0] == 503 and ready(admin)[0] == 503)
         self.assertEqual(ready(web)[1]["status"], "not ready")
         self.assertIn("database", ready(admin)[1]["problem"])
+        self.assertEqual(sample(self.metrics(admin), "ecss_ready"), 0)
         for address in (web, admin):
             self.assertEqual(ask(address, "/health/live")[0], 200)
         cluster.start()

@@ -54,7 +54,7 @@ class Systemd(unittest.TestCase):
             client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200 "))
         self.assertIn(f"ECSS_LISTEN does not count: systemd passes sockets on 127.0.0.1:{address[1]},unix:{path}", unit.daemon.log())
-        self.assertEqual(unit.status(), "serves")
+        unit.wait_status("serves")
         self.stopped(unit)
         self.assertTrue((self.stack.dir / "web.sock").exists(), "the socket's file is systemd's")
 

@@ -1,5 +1,6 @@
 """TLS: versions, clients' certificates, a renewed certificate without a restart, and who is no TLS client. And that an
 address which other hosts can reach is not served unprotected without having been told so."""
+import re
 import signal
 import ssl
 import subprocess
@@ -29,7 +30,7 @@ class Tls(unittest.TestCase):
         cls.folder = cls.stack.dir
         cls.authority("ca")
         cls.certificate("one", "ca", "localhost")
-        cls.certificate("two", "ca", "localhost")
+        cls.certificate("two", "ca", "localhost", days=7)
         cls.certificate("client", "ca", "client")
         cls.authority("other-ca")
         cls.certificate("stranger", "other-ca", "client")
@@ -45,11 +46,11 @@ class Tls(unittest.TestCase):
                     "-keyout", f"{name}.key", "-out", f"{name}.pem", "-addext", "basicConstraints=critical,CA:TRUE")
 
     @classmethod
-    def certificate(cls, name, authority, subject):
+    def certificate(cls, name, authority, subject, days=30):
         cls.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={subject}",
                     "-keyout", f"{name}.key", "-out", f"{name}.csr", "-addext", f"subjectAltName=DNS:{subject}")
         cls.openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{authority}.pem", "-CAkey", f"{authority}.key", "-CAcreateserial",
-                    "-days", "30", "-copy_extensions", "copy", "-out", f"{name}.pem")
+                    "-days", str(days), "-copy_extensions", "copy", "-out", f"{name}.pem")
 
     @classmethod
     def use(cls, name):
@@ -123,12 +124,21 @@ class Tls(unittest.TestCase):
         daemon.process.send_signal(signal.SIGHUP)
         wait_until("it says no", lambda: "webapid.not_reloaded" in daemon.log())
         self.assertEqual(self.serial(daemon), serial)
+        self.assertNotIn("webapid.certificate_expires", daemon.log())
+        before = self.expiry(first)
         self.use("two")
         daemon.process.send_signal(signal.SIGHUP)
+        wait_until("it warns of a certificate for 7 days only", lambda: "webapid.certificate_expires" in daemon.log())
+        self.assertLess(self.expiry(first), before - 20 * 86400)
         wait_until("each worker has the new one", lambda: all(self.serial(daemon) != serial for _ in range(12)))
         self.assertEqual(first.ask(GET).status, 200)  # whoever is connected stays so
         first.socket.close()
         self.use("one")
+
+    def expiry(self, client):
+        """What /metrics says of the certificate."""
+        text = client.ask(head("GET", "/metrics")).body.decode()
+        return float(re.search(r"^ecss_tls_certificate_expiry_timestamp_seconds (\S+)$", text, re.M)[1])
 
     def serial(self, daemon):
         with self.connect(daemon) as client:

@@ -1,7 +1,9 @@
 /*
  * Guard, libevhtp, router and reply as a whole, on a connection of its own for each input: whatever a client
  * sends, in whatever pieces, each answer is one that we write, none is for a request that framing alone would
- * not have let through, and the connection ends. The first byte says how long the pieces are.
+ * not have let through, and the connection ends. The first byte says how long the pieces are. Each input is
+ * sent to routes of our own, to those of the API, and to these where each request needs a token; all without
+ * a database.
  */
 #include "fuzz.h"
 
@@ -16,13 +18,14 @@
 
 #include <event2/event.h>
 
+#include "api.h"
 #include "framing.h"
 #include "log.h"
 #include "peers.h"
 #include "reply.h"
 #include "server_worker.h"
 
-enum { ANSWERS_MAX = 1 << 22, TURNS_MAX = 100000 };
+enum { ANSWERS_MAX = 1 << 26, TURNS_MAX = 100000 };
 
 static int handled;
 
@@ -46,22 +49,19 @@ static const struct route routes[] = {
 };
 
 static const char *const origins[] = {"https://a.example", NULL};
-/* Deadlines that no stall of a busy machine reaches. */
-static struct server_options options = {
-    .workers = 1,
-    .router = {routes, sizeof routes / sizeof routes[0]},
-    .origins = origins,
-    .request_timeout_ms = 3600000,
-    .idle_timeout_ms = 3600000,
-    .answer_timeout_ms = 3600000,
-    .max_connections = 10,
+static const char *const listen_at[] = {"unix:/fuzz", NULL};
+
+/* A server, as server.c makes it but without a thread: its loop is turned here. */
+struct target {
+    struct server_options options;
+    struct server_worker worker;
+    struct sockaddr_un name;
+    socklen_t name_len;
 };
 
-/* As a server makes it, but without a thread: its loop is turned here. */
-static struct server_worker worker;
-static atomic_int connections;
-static struct sockaddr_un name = {.sun_family = AF_UNIX};
-static socklen_t name_len;
+enum { OWN_ROUTES, API, API_WITH_TOKENS, TARGETS };
+static struct target targets[TARGETS];
+static struct guard_counts counts;
 
 static void expect(bool good)
 {
@@ -69,22 +69,47 @@ static void expect(bool good)
         abort();
 }
 
-static void set_up(void)
+static void set_up(struct target *target, const struct router *router, enum server_tokens tokens)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr *name = (struct sockaddr *)&target->name;
 
-    log_init(LOG_LEVEL_CRITICAL, LOG_FORMAT_TEXT);
-    options.limits = http_limits_default;
-    name_len = sizeof name.sun_family; /* the kernel chooses an abstract name */
-    expect(bind(fd, (const struct sockaddr *)&name, name_len) == 0 && listen(fd, 8) == 0);
-    name_len = sizeof name;
-    expect(getsockname(fd, (struct sockaddr *)&name, &name_len) == 0);
-    expect(server_worker_init(&worker, NULL, &options, &connections, peers_new(10), 0, &fd, 1, NULL));
+    target->options = (struct server_options){
+        .listen = listen_at,
+        .workers = 1,
+        .router = *router,
+        .origins = origins,
+        .tokens = tokens,
+        .limits = http_limits_default,
+        /* Deadlines that no stall of a busy machine reaches. */
+        .request_timeout_ms = 3600000,
+        .idle_timeout_ms = 3600000,
+        .answer_timeout_ms = 3600000,
+        .max_connections = 10,
+    };
+    target->name.sun_family = AF_UNIX;
+    target->name_len = sizeof target->name.sun_family; /* the kernel chooses an abstract name */
+    expect(bind(fd, name, target->name_len) == 0 && listen(fd, 8) == 0);
+    target->name_len = sizeof target->name;
+    expect(getsockname(fd, name, &target->name_len) == 0);
+    expect(
+        server_worker_init(&target->worker, NULL, &target->options, &counts, peers_new(10), 0, &fd, 1, NULL));
+    target->worker.worker.app = api_open(&target->worker.worker);
 }
 
-static void turn(void)
+static void set_up_all(void)
 {
-    event_base_loop(worker.worker.base, EVLOOP_NONBLOCK);
+    const struct router own = {routes, sizeof routes / sizeof routes[0]}, api = {api_routes, api_route_count};
+
+    log_init(LOG_LEVEL_CRITICAL, LOG_FORMAT_TEXT);
+    set_up(&targets[OWN_ROUTES], &own, SERVER_TOKENS_NEVER);
+    set_up(&targets[API], &api, SERVER_TOKENS_NEVER);
+    set_up(&targets[API_WITH_TOKENS], &api, SERVER_TOKENS_ALWAYS);
+}
+
+static void turn(struct target *target)
+{
+    event_base_loop(target->worker.worker.base, EVLOOP_NONBLOCK);
 }
 
 /* What has come so far goes to answers; false at the end. */
@@ -102,12 +127,13 @@ static bool receive(int client, struct buf *answers)
 static void give_up(size_t at, size_t size, bool said_all, const struct buf *answers)
 {
     fprintf(stderr, "stuck: %zu of %zu bytes sent, half-closed: %d, connections: %d, answers so far:\n%s\n",
-            at, size, said_all, atomic_load(&connections), answers->data);
+            at, size, said_all, atomic_load(&counts.open), answers->data);
     abort();
 }
 
 /* All bytes, then a half-close, then answers until the server closes. */
-static void converse(int client, const uint8_t *data, size_t size, size_t piece, struct buf *answers)
+static void converse(struct target *target, int client, const uint8_t *data, size_t size, size_t piece,
+                     struct buf *answers)
 {
     size_t at = 0;
     bool open = true, said_all = false;
@@ -121,7 +147,7 @@ static void converse(int client, const uint8_t *data, size_t size, size_t piece,
             shutdown(client, SHUT_WR);
             said_all = true;
         }
-        turn();
+        turn(target);
         open = receive(client, answers);
         if (turns >= TURNS_MAX)
             give_up(at, size, said_all, answers);
@@ -137,7 +163,7 @@ static int count_good(const uint8_t *data, size_t size)
     struct framing framing;
     int good = 0;
 
-    framing_init(&framing, &options.limits);
+    framing_init(&framing, &http_limits_default);
     for (size_t at = 0; at < size;) {
         at += framing_feed(&framing, (const char *)data + at, size - at);
         if (framing.state != FRAMING_DONE)
@@ -189,36 +215,41 @@ static int check_answers(const struct buf *answers, bool has_head)
     return count;
 }
 
+static void try(struct target *target, const uint8_t *data, size_t size, size_t piece, int good)
+{
+    const bool has_head = memmem(data, size, "HEAD", 4) != NULL;
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), count;
+    AUTO_BUF struct buf answers = {0};
+
+    buf_init(&answers, ANSWERS_MAX);
+    expect(client >= 0 && connect(client, (const struct sockaddr *)&target->name, target->name_len) == 0);
+    converse(target, client, data, size, piece, &answers);
+    close(client);
+    for (int i = 0; i < 8 && atomic_load(&counts.open) > 0; i++)
+        turn(target);
+    expect(atomic_load(&counts.open) == 0 && atomic_load(&counts.refused) == 0);
+    count = check_answers(&answers, has_head);
+    if (has_head)
+        return;
+    /* Each good request is answered, and what is refused behind them, once. A body without a token is the
+     * end. */
+    expect(count == good || count == good + 1 || (target == &targets[API_WITH_TOKENS] && count <= good));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct buf answers;
-    int client, good, count;
     size_t piece;
-    bool has_head;
+    int good;
 
-    if (worker.worker.base == NULL)
-        set_up();
+    if (targets[0].worker.worker.base == NULL)
+        set_up_all();
     if (size == 0)
         return 0;
     piece = (size_t)data[0] * data[0] + 1;
-    data++;
-    size--;
-    buf_init(&answers, ANSWERS_MAX);
-    good = count_good(data, size);
+    good = count_good(data + 1, size - 1);
     handled = 0;
-    client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    expect(client >= 0 && connect(client, (const struct sockaddr *)&name, name_len) == 0);
-    converse(client, data, size, piece, &answers);
-    close(client);
-    for (int i = 0; i < 8 && atomic_load(&connections) > 0; i++)
-        turn();
-    expect(atomic_load(&connections) == 0);
+    for (int i = 0; i < TARGETS; i++)
+        try(&targets[i], data + 1, size - 1, piece, good);
     expect(handled <= good);
-    has_head = memmem(data, size, "HEAD", 4) != NULL;
-    count = check_answers(&answers, has_head);
-    /* Each good request is answered, and what is refused behind them, once. */
-    if (!has_head)
-        expect(count == good || count == good + 1);
-    buf_done(&answers);
     return 0;
 }

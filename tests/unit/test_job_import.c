@@ -102,6 +102,22 @@ static void a_turn_is_bounded(void **state UNUSED)
     zones_free(zones);
 }
 
+static void what_an_id_is_taken_by_is_said(void **state)
+{
+    struct job_import im;
+
+    (void)state;
+    job_import_init(&im, "", 0, &http_limits_default);
+    job_import_exists(&im, &(struct job_import_taken){.line = 7, .id = "a", .twin = 3});
+    job_import_exists(&im, &(struct job_import_taken){.line = 8, .id = "b", .by_us = true});
+    job_import_exists(&im, &(struct job_import_taken){.line = 9, .id = "c"});
+    assert_string_equal(im.results.data,
+                        "{\"line\":7,\"id\":\"a\",\"message\":\"Line 3 has the same id.\"},"
+                        "{\"line\":8,\"id\":\"b\",\"message\":\"A line before has the same id.\"},"
+                        "{\"line\":9,\"id\":\"c\",\"message\":\"There is a job with this id already.\"}");
+    job_import_done(&im);
+}
+
 static void results_are_bounded(void **state)
 {
     AUTO_BUF struct buf buf = {0};
@@ -111,7 +127,7 @@ static void results_are_bounded(void **state)
     buf_init(&buf, 1 << 20);
     job_import_init(&im, "", 0, &http_limits_default);
     for (int i = 0; i < JOB_IMPORT_RESULTS + 5; i++)
-        job_import_exists(&im, i + 1, "a");
+        job_import_exists(&im, &(struct job_import_taken){.line = i + 1, .id = "a"});
     job_import_put_results(&buf, &im);
     assert_int_equal(im.failed, JOB_IMPORT_RESULTS + 5);
     assert_non_null(strstr(buf.data, ",\"results\":[{\"line\":1,\"id\":\"a\",\"message\":"));
@@ -135,7 +151,7 @@ static void a_line_is_no_longer_than_a_body(void **state)
 
 int main(void)
 {
-    enum { MORE = 4 };
+    enum { MORE = 5 };
     struct CMUnitTest tests[ARRAY_LEN(cases) + MORE];
     const size_t count = ARRAY_LEN(cases);
 
@@ -145,5 +161,6 @@ int main(void)
     tests[count + 1] = (struct CMUnitTest)cmocka_unit_test(results_are_bounded);
     tests[count + 2] = (struct CMUnitTest)cmocka_unit_test(a_line_is_no_longer_than_a_body);
     tests[count + 3] = (struct CMUnitTest)cmocka_unit_test(a_turn_is_bounded);
+    tests[count + 4] = (struct CMUnitTest)cmocka_unit_test(what_an_id_is_taken_by_is_said);
     return cmocka_run_group_tests_name("job_import", tests, NULL, NULL);
 }

@@ -71,7 +71,16 @@ class Upgrade(unittest.TestCase):
         this, _ = self.schema()
         self.stage("this release, with its schema")
         stack.build = NEXT
-        stack.migrate()
+        with socket.create_server(("127.0.0.1", 0)) as door, Unit(stack, "webapid", listen=[door]) as early_web, \
+                Unit(stack, "scheduld") as early:
+            for unit in (early_web, early):  # as after a power cut between installation and migration
+                unit.start()
+                unit.wait_status("waits for webapid --migrate")
+            stack.migrate()
+            early_web.wait_status("serves")
+            early.wait_status("stands by")
+            for unit in (early_web, early):
+                unit.daemon.stop()
         stack.build = BUILD
         self.assertEqual(self.schema()[0], this + 1)
         self.stage("this release, with the next one's schema")
