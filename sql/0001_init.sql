@@ -197,6 +197,9 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_max_count_is_1_to_50 CHECK (max_count BETWEEN 1 AND 50),
     CONSTRAINT jobs_trigger_is_a_trigger CHECK (job_trigger_valid(trigger)),
     CONSTRAINT jobs_overrides_are_overrides CHECK (job_overrides_valid(overrides)),
+    -- Sizes as they are in memory, for what was not stored before: an answer of the API has to hold a job.
+    CONSTRAINT jobs_overrides_have_at_most_1_mib CHECK (pg_column_size(overrides) <= 1048576),
+    CONSTRAINT jobs_ecs_has_at_most_1_mib CHECK (pg_column_size(ecs) <= 1048576),
     CONSTRAINT jobs_misfire_grace_seconds_is_0_to_86400 CHECK (misfire_grace_seconds BETWEEN 0 AND 86400),
     CONSTRAINT jobs_ecs_has_options CHECK (job_ecs_valid(ecs))
 );
@@ -724,7 +727,7 @@ GRANT SELECT ON api_tokens TO ecs_scheduler_webapid;
 
 GRANT INSERT, UPDATE, DELETE ON jobs TO ecs_scheduler_webapid;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO ecs_scheduler_webapid;
-GRANT USAGE ON SEQUENCE jobs_revision TO ecs_scheduler_webapid;
+GRANT USAGE ON SEQUENCE jobs_revision, jobs_ordinal_seq TO ecs_scheduler_webapid;
 
 GRANT INSERT, UPDATE, DELETE ON job_state, runs TO ecs_scheduler_scheduld;
 REVOKE ALL ON FUNCTION jobs_kept FROM PUBLIC;

@@ -15,6 +15,7 @@ struct job_import_taken job_import_store_taken(const struct db_result *result, i
 void job_import_store_lock(struct db *db, db_fn *done, void *arg);
 void job_import_store_begin(struct db *db, db_fn *done, void *arg);
 void job_import_store_commit(struct db *db, db_fn *done, void *arg);
+void job_import_store_rollback(struct db *db, db_fn *done, void *arg);
 
 /* The statement of a batch, for a test to prepare. */
 extern const struct db_stmt job_import_statement;

@@ -75,8 +75,7 @@ static void put_filter(struct buf *buf, const char *name, const char *value)
         buf_printf(buf, "%s%s=%s", buf->len > 0 ? "&" : "", name, value);
 }
 
-void job_list_put_links(struct buf *buf, const struct job_list *list, bool more, int64_t ordinal,
-                        const char *id)
+void job_list_put_links(struct buf *buf, const struct job_list *list, const struct job_list_last *last)
 {
     AUTO_BUF struct buf filters = {0};
 
@@ -88,15 +87,15 @@ void job_list_put_links(struct buf *buf, const struct job_list *list, bool more,
                                            : "false");
     put_filter(&filters, "prefix", list->prefix);
     if (!list->by_place) {
-        page_put_links(buf, "/jobs", filters.data, &list->page, more);
+        page_put_links(buf, "/jobs", filters.data, &list->page, last->shown, last->more);
         return;
     }
-    if (!more || list->page.count == 0)
+    if (!last->more || list->page.count == 0)
         return;
     if (list->prefix != NULL)
-        buf_printf(buf, ",\"next\":\"/jobs?after=%s", id);
+        buf_printf(buf, ",\"next\":\"/jobs?after=%s", last->id);
     else
-        buf_printf(buf, ",\"next\":\"/jobs?after=%" PRId64, ordinal);
+        buf_printf(buf, ",\"next\":\"/jobs?after=%" PRId64, last->ordinal);
     if (list->page.count != PAGE_COUNT_DEFAULT)
         buf_printf(buf, "&count=%" PRId64, list->page.count);
     buf_printf(buf, "%s%s\"", filters.len > 0 ? "&" : "", filters.data);

@@ -36,10 +36,16 @@ struct job_list {
 /* On failure the complaints have been made. */
 bool job_list_read(const struct job_list_query *query, struct job_list *ret, struct job_report *report);
 
-/* Appends `,"prev":"..."` and `,"next":"..."` as far as there are such pages. ordinal and id are those of the
- * page's last job; there need be none unless there are more. */
-void job_list_put_links(struct buf *buf, const struct job_list *list, bool more, int64_t ordinal,
-                        const char *id);
+/* The last job of a page. */
+struct job_list_last {
+    int64_t shown; /* jobs on the page */
+    bool more;     /* there are others behind it; if not, the rest need not be set */
+    int64_t ordinal;
+    const char *id; /* lent */
+};
+
+/* Appends `,"prev":"..."` and `,"next":"..."` as far as there are such pages. */
+void job_list_put_links(struct buf *buf, const struct job_list *list, const struct job_list_last *last);
 
 /* Appends `,"total":n`; of more than JOB_LIST_TOTAL_MAX that number, and that it is not all. */
 void job_list_put_total(struct buf *buf, int64_t counted);

@@ -19,18 +19,19 @@ enum {
     COL_NEXT_RUN,
     COL_PROBLEM,
     COL_ORDINAL,
-    COL_UPDATED_BY
+    COL_UPDATED_BY,
+    COL_MORE
 };
 
 /* What the scheduler computed from another revision says nothing about this one. */
-#define SHOWN(from)                                                                                          \
+#define SHOWN(from, more)                                                                                    \
     "SELECT j.id, j.task_definition, j.schedule, j.schedule_start, j.schedule_end, j.timezone,"              \
     " j.task_count, j.max_count, j.suspended, j.trigger, j.overrides, j.misfire_grace_seconds, j.ecs,"       \
     " j.revision,"                                                                                           \
     " extract(epoch FROM s.last_run)::bigint, s.last_run_tasks,"                                             \
     " CASE WHEN s.armed_revision = j.revision AND j.suspended IS NOT TRUE"                                   \
     " THEN extract(epoch FROM s.next_run)::bigint END,"                                                      \
-    " CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal, j.updated_by"                   \
+    " CASE WHEN s.armed_revision = j.revision THEN s.problem END, j.ordinal, j.updated_by, " more            \
     " FROM " from " j LEFT JOIN job_state s ON s.job_id = j.id"
 
 static const struct db_stmt insert = {
@@ -93,7 +94,7 @@ static const struct db_stmt delete = {
 
 static const struct db_stmt get = {
     .name = "job_get",
-    .sql = SHOWN("jobs") " WHERE j.id = $1",
+    .sql = SHOWN("jobs", "false") " WHERE j.id = $1",
     .params = 1,
 };
 
@@ -104,16 +105,29 @@ static const struct db_stmt get = {
     " AND ($2::boolean IS NULL OR coalesce(suspended, false) = $2)"
 #define WITH_PREFIX " AND id >= $3::text AND id < $3 || '{'"
 
+/* What a job is about to weigh in an answer, and what those before it on its page do. */
+#define WEIGHT                                                                                               \
+    "1024 + octet_length(schedule) + coalesce(octet_length(trigger::text), 0)"                               \
+    " + coalesce(octet_length(overrides::text), 0) + coalesce(octet_length(ecs::text), 0)"
+#define BEFORE(order)                                                                                        \
+    "coalesce(sum(" WEIGHT ") OVER (ORDER BY " order                                                         \
+    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"                                                 \
+    " AS before"
+#define PAGE(rows, order)                                                                                    \
+    "(SELECT * FROM (SELECT *, " BEFORE(order) ", lead(true) OVER (ORDER BY " order ") AS more"              \
+                                               " FROM (SELECT *" rows " ORDER BY " order                     \
+                                               " OFFSET $5::bigint LIMIT $6::bigint) AS page) AS weighed"    \
+                                               " WHERE before < $7::bigint)"
+
 static const struct db_stmt list = {
-    .sql = SHOWN("(SELECT *" FILTERED " AND $3::text IS NULL AND ordinal > $4::bigint"
-                 " ORDER BY ordinal OFFSET $5::bigint LIMIT $6::bigint)") " ORDER BY j.ordinal",
-    .params = 6,
+    .sql = SHOWN(PAGE(FILTERED " AND $3::text IS NULL AND ordinal > $4::bigint", "ordinal"),
+                 "more") " ORDER BY j.ordinal",
+    .params = 7,
 };
 
 static const struct db_stmt list_prefix = {
-    .sql = SHOWN("(SELECT *" FILTERED WITH_PREFIX " AND id > $4::text"
-                 " ORDER BY id OFFSET $5::bigint LIMIT $6::bigint)") " ORDER BY j.id",
-    .params = 6,
+    .sql = SHOWN(PAGE(FILTERED WITH_PREFIX " AND id > $4::text", "id"), "more") " ORDER BY j.id",
+    .params = 7,
 };
 
 static const struct db_stmt count_all = {
@@ -128,8 +142,11 @@ static const struct db_stmt count_prefix = {
 
 static const struct db_stmt export = {
     .name = "job_export",
-    .sql = "SELECT " FIELDS ", ordinal FROM jobs WHERE ordinal > $1 ORDER BY ordinal LIMIT $2",
-    .params = 2,
+    .sql = "SELECT " FIELDS
+           ", ordinal FROM (SELECT *, " BEFORE("ordinal") " FROM (SELECT * FROM jobs WHERE ordinal > $1"
+                                                          " ORDER BY ordinal LIMIT $2) AS page) AS weighed "
+                                                          "WHERE before < $3::bigint ORDER BY ordinal",
+    .params = 3,
 };
 
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg)
@@ -184,12 +201,14 @@ void job_store_get(struct db *db, const char *id, db_fn *done, void *arg)
 void job_store_list(struct db *db, const struct job_list *asked, db_fn *done, void *arg)
 {
     const struct page *page = &asked->page;
-    char after[NUMBER_SIZE], skip[NUMBER_SIZE], count[NUMBER_SIZE];
-    const char *params[] = {asked->task_definition, asked->suspended, asked->prefix, after, skip, count};
+    char after[NUMBER_SIZE], skip[NUMBER_SIZE], count[NUMBER_SIZE], bytes[NUMBER_SIZE];
+    const char *params[] = {
+        asked->task_definition, asked->suspended, asked->prefix, after, skip, count, bytes};
 
     snprintf(after, sizeof after, "%" PRId64, asked->after);
     snprintf(skip, sizeof skip, "%" PRId64, page->skip);
     snprintf(count, sizeof count, "%" PRId64, page->count == 0 ? 0 : page->count + 1);
+    snprintf(bytes, sizeof bytes, "%d", JOB_LIST_BYTES);
     if (asked->prefix != NULL)
         params[3] = asked->after_id;
     db_query(db, asked->prefix != NULL ? &list_prefix : &list, params, done, arg);
@@ -206,11 +225,12 @@ void job_store_count(struct db *db, const struct job_list *asked, db_fn *done, v
 
 void job_store_export(struct db *db, int64_t after, int count, db_fn *done, void *arg)
 {
-    char from[NUMBER_SIZE], limit[NUMBER_SIZE];
+    char from[NUMBER_SIZE], limit[NUMBER_SIZE], bytes[NUMBER_SIZE];
 
     snprintf(from, sizeof from, "%" PRId64, after);
     snprintf(limit, sizeof limit, "%d", count);
-    db_query(db, &export, (const char *const[]){from, limit}, done, arg);
+    snprintf(bytes, sizeof bytes, "%d", JOB_EXPORT_BYTES);
+    db_query(db, &export, (const char *const[]){from, limit, bytes}, done, arg);
 }
 
 struct job_row job_store_exported(const struct db_result *result, int row)
@@ -266,6 +286,7 @@ struct job_row job_store_row(const struct db_result *result, int row)
         .problem = db_text(result, row, COL_PROBLEM),
         .updated_by = db_text(result, row, COL_UPDATED_BY),
         .ordinal = db_int64(result, row, COL_ORDINAL),
+        .more = db_bool(result, row, COL_MORE),
     };
 
     for (int i = 0; i < JOB_FIELDS; i++)

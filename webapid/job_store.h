@@ -22,7 +22,12 @@ struct job_row {
     const char *last_run_tasks; /* JSON, as the API has it; NULL: none */
     const char *problem;        /* NULL: none */
     const char *updated_by;     /* who last changed it */
+    bool more;                  /* of a list: there is another one behind it */
 };
+
+/* Of what a page of jobs has, the jobs before the last one have no more: they are counted in the database, so
+ * that no page is larger in memory, whatever its jobs have in them. */
+enum { JOB_LIST_BYTES = 4 * 1024 * 1024, JOB_EXPORT_BYTES = 1024 * 1024 };
 
 enum job_outcome {
     JOB_WRITTEN,
@@ -61,13 +66,15 @@ void job_store_delete(struct db *db, const char *id, const char *revisions, db_f
 
 void job_store_get(struct db *db, const char *id, db_fn *done, void *arg);
 
-/* One row more than the page has tells that there are more. */
+/* Jobs of the page, one more than it may have, or fewer if they are large: job_row.more says whether there
+ * are others behind the last one that counts. */
 void job_store_list(struct db *db, const struct job_list *list, db_fn *done, void *arg);
 /* Asked right before the list, it is of the same transaction: how many there are, up to JOB_LIST_TOTAL_MAX
  * + 1. */
 void job_store_count(struct db *db, const struct job_list *list, db_fn *done, void *arg);
 
-/* The first count jobs behind an ordinal, as users wrote them. */
+/* Of the first count jobs behind an ordinal, as users wrote them, as many as are not too large together;
+ * none: there are none. */
 void job_store_export(struct db *db, int64_t after, int count, db_fn *done, void *arg);
 /* A row of it: nothing of the scheduler's is in there. */
 struct job_row job_store_exported(const struct db_result *result, int row);

@@ -24,8 +24,9 @@
 #include "reply.h"
 
 enum {
-    SHOWN_MAX = 8 * 1024 * 1024, /* of one job; its row has less than 100 kB */
-    LINKS_MAX = 64 * 1024,       /* next and prev have what the query had, percent-encoded */
+    SHOWN_MAX = 16 * 1024 * 1024, /* of one job: less than 100 kB, unless its row was written by hand */
+    LIST_MAX = SHOWN_MAX + 4 * JOB_LIST_BYTES, /* with what the scheduler says of each */
+    LINKS_MAX = 64 * 1024,                     /* next and prev have what the query had, percent-encoded */
     REVISIONS_MAX = HTTP_HEADER_BLOCK_MAX,
     TRIES_MAX = 50,
 };
@@ -155,11 +156,12 @@ static void on_counted(void *arg, const struct db_result *result, const struct e
 static void put_listed(struct listing *listing, const struct db_result *result, struct zones *zones)
 {
     const struct job_list *list = &listing->list;
+    const int shown = db_rows(result) < list->page.count ? db_rows(result) : (int)list->page.count;
     struct job_row row = {0};
 
-    buf_init(&listing->jobs, SHOWN_MAX * (size_t)PAGE_COUNT_MAX);
+    buf_init(&listing->jobs, LIST_MAX);
     buf_puts(&listing->jobs, "{\"jobs\":[");
-    for (int i = 0; i < db_rows(result) && i < list->page.count; i++) {
+    for (int i = 0; i < shown; i++) {
         row = job_store_row(result, i);
         if (i > 0)
             buf_putc(&listing->jobs, ',');
@@ -167,8 +169,8 @@ static void put_listed(struct listing *listing, const struct db_result *result, 
     }
     buf_putc(&listing->jobs, ']');
     buf_init(&listing->links, LINKS_MAX);
-    job_list_put_links(&listing->links, list, db_rows(result) > list->page.count, row.ordinal,
-                       row.text[JOB_ID]);
+    job_list_put_links(&listing->links, list,
+                       &(struct job_list_last){shown, row.more, row.ordinal, row.text[JOB_ID]});
 }
 
 static void on_listed(void *arg, const struct db_result *result, const struct err *err)

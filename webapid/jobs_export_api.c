@@ -17,7 +17,7 @@
 #include "reply.h"
 #include "reply_stream.h"
 
-enum { PAGE = 500, PIECE_MAX = 256 * 1024 * 1024 /* a page of the largest jobs there can be */ };
+enum { PAGE = 500, PIECE_MAX = 32 * 1024 * 1024 /* JOB_EXPORT_BYTES, and a job that was written by hand */ };
 
 struct exporting {
     int64_t after;

@@ -5,7 +5,8 @@
  * turn of the loop. All or nothing is one transaction over all batches, which ends with the connection unless
  * it is committed: so a lost connection is the end of the import, never a new beginning, as what followed
  * would be on its own. With mode=best-effort each batch is a transaction. One import at a time is written: a
- * lock of the connection's sees to that.
+ * lock of the connection's sees to that. With other writers it may deadlock all the same, as its batches are
+ * no order of ids; then its transaction is done again, a few times.
  */
 #include "jobs_api.h"
 
@@ -31,6 +32,7 @@ enum {
     CONNECT_S = 5,
     STATEMENT_MS = 12000, /* less than the time for an answer: who hears 503 has heard the last word */
     ANSWER_MAX = 16 * 1024 * 1024,
+    CLASHES_MAX = 5, /* of one import */
 };
 
 struct importing {
@@ -41,6 +43,7 @@ struct importing {
     bool all_or_nothing;
     bool up;
     bool lost; /* the connection, and with it what was not committed */
+    int clashes;
     int64_t created;
 };
 
@@ -123,10 +126,37 @@ static bool went_well(struct importing *i, const struct err *err)
     return false;
 }
 
+static void on_rolled_back(void *arg, const struct db_result *result UNUSED, const struct err *err);
+static void write_batch(struct importing *i);
+
+/* Whether what failed is done again from where its transaction began. */
+static bool begin_again(struct importing *i, const struct err *err)
+{
+    const char *body;
+    size_t len;
+
+    if (err == NULL || i->lost || !db_err_is_clash(err) || ++i->clashes > CLASHES_MAX)
+        return false;
+    log_info("http.import_again", "error=%s request=%s", LOGQ(err->text), request_id(i->rq));
+    request_more_time(i->rq);
+    if (!i->all_or_nothing) {
+        write_batch(i);
+        return true;
+    }
+    body = request_body(i->rq, &len);
+    job_import_done(&i->import);
+    job_import_init(&i->import, body, len, request_worker(i->rq)->limits);
+    i->created = 0;
+    job_import_store_rollback(i->db, on_rolled_back, i);
+    return true;
+}
+
 static void on_committed(void *arg, const struct db_result *result UNUSED, const struct err *err)
 {
     struct importing *i = arg;
 
+    if (begin_again(i, err))
+        return;
     if (err == NULL && !i->lost) {
         reply_imported(i);
         return;
@@ -168,7 +198,7 @@ static void on_batch(void *arg, const struct db_result *result, const struct err
 {
     struct importing *i = arg;
 
-    if (!went_well(i, err))
+    if (begin_again(i, err) || !went_well(i, err))
         return;
     for (int row = 0; row < db_rows(result); row++) {
         const struct job_import_taken taken = job_import_store_taken(result, row);
@@ -222,6 +252,14 @@ static void on_begun(void *arg, const struct db_result *result UNUSED, const str
 {
     if (went_well(arg, err))
         again(arg);
+}
+
+static void on_rolled_back(void *arg, const struct db_result *result UNUSED, const struct err *err)
+{
+    struct importing *i = arg;
+
+    if (went_well(i, err))
+        job_import_store_begin(i->db, on_begun, i);
 }
 
 static void on_locked(void *arg, const struct db_result *result UNUSED, const struct err *err)

@@ -55,7 +55,8 @@ static void put_link(struct buf *buf, const char *rel, const char *path, const c
     buf_putc(buf, '"');
 }
 
-void page_put_links(struct buf *buf, const char *path, const char *query, const struct page *page, bool more)
+void page_put_links(struct buf *buf, const char *path, const char *query, const struct page *page,
+                    int64_t shown, bool more)
 {
     if (page->count == 0)
         return;
@@ -63,5 +64,5 @@ void page_put_links(struct buf *buf, const char *path, const char *query, const 
         put_link(buf, "prev", path, query, page->skip > page->count ? page->skip - page->count : 0,
                  page->count);
     if (more)
-        put_link(buf, "next", path, query, page->skip + page->count, page->count);
+        put_link(buf, "next", path, query, page->skip + shown, page->count);
 }

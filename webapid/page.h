@@ -24,6 +24,7 @@ struct page {
 /* From a query's values, NULL if they are not given. On failure the complaints have been made. */
 bool page_read(const char *skip, const char *count, struct page *ret, struct job_report *report);
 
-/* Appends `,"prev":"..."` and `,"next":"..."` as far as there are such pages. query is what else the links
- * ask for: "a=1&b=2", or "". */
-void page_put_links(struct buf *buf, const char *path, const char *query, const struct page *page, bool more);
+/* Appends `,"prev":"..."` and `,"next":"..."` as far as there are such pages. shown: how many items the page
+ * came to have. query is what else the links ask for: "a=1&b=2", or "". */
+void page_put_links(struct buf *buf, const char *path, const char *query, const struct page *page,
+                    int64_t shown, bool more);

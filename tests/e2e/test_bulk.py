@@ -103,6 +103,18 @@ class BigExport(Bulk):
         for client in clients[2:]:
             client.close()
 
+    def test_a_page_of_large_jobs_is_shorter(self):
+        """12 MB of jobs, in answers of some 4 MB, however many a page may have."""
+        for path in ("/jobs?count=1000", "/jobs?after=&count=1000", "/jobs?after=&count=1000&prefix=n"):
+            seen, pages = [], 0
+            while path:
+                text = self.get(path)[1]
+                self.assertLess(len(text), 5 << 20)
+                answer = json.loads(text)
+                seen += [job["id"] for job in answer["jobs"]]
+                path, pages = answer.get("next"), pages + 1
+            self.assertEqual((sorted(seen), pages), (sorted(f"n{n}" for n in range(1, self.COUNT + 1)), 4))
+
     def test_a_database_that_goes_away_resets_the_connection(self):
         clients = []
         for head in (b"GET /jobs/export HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /jobs/export HTTP/1.0\r\n\r\n"):
@@ -205,6 +217,55 @@ class Import(Bulk):
                 "SELECT 1 FROM pg_stat_activity WHERE application_name = 'webapid import' AND wait_event_type = 'Lock'"))
         thread.join()
         self.assertEqual((statuses, self.ids()), ([200], ["a"]))
+
+    def session(self):
+        """Somebody's psql, which waits for a lock as long as it takes."""
+        connection = psycopg2.connect(stack.cluster.url(DATABASE))
+        self.addCleanup(connection.close)
+        connection.cursor().execute("SET deadlock_timeout = '600s'")
+        return connection
+
+    def test_a_deadlock_with_another_writer_is_none_of_the_clients(self):
+        for mode in ("all-or-nothing", "best-effort"):
+            stack.sql("TRUNCATE jobs CASCADE")
+            self.make(1)
+            psql = self.session()
+            psql.cursor().execute("DELETE FROM jobs WHERE id = 'n1'")
+            answers = []
+            lines = [{"id": name, "schedule": LATER} for name in ("n1", "m")]  # written as m, n1
+            importer = threading.Thread(target=lambda: answers.append(self.post(200, lines, f"?mode={mode}")))
+            importer.start()
+            wait_until("the import waits for n1", lambda: stack.sql(
+                "SELECT 1 FROM pg_stat_activity WHERE application_name = 'webapid import' AND wait_event = 'transactionid'"))
+            psql.cursor().execute("INSERT INTO jobs (id, task_definition, schedule) VALUES ('m', 'm', '0')")  # and so the other way round
+            psql.cursor().execute("DELETE FROM jobs WHERE id = 'm'")
+            psql.commit()
+            importer.join()
+            self.assertEqual(answers, [{"created": 2, "failed": 0, "results": []}])
+            self.assertEqual(self.ids(), ["n1", "m"])  # in the order of the lines
+        self.assertEqual(stack.daemons[0].log().count("http.import_again"), 2)
+
+    def test_two_in_opposite_order(self):
+        other = stack.start_webapid(ECSS_WORKERS=1)
+        lines = [json.dumps({"id": f"i{n}", "schedule": LATER}).encode() for n in range(5000)]
+        answers = {}
+
+        def send(address, lines):
+            connection = http.client.HTTPConnection(*address, timeout=DEADLINE_S)
+            self.addCleanup(connection.close)
+            connection.request("POST", "/jobs/import?mode=best-effort", b"\n".join(lines), {"Content-Type": "application/x-ndjson"})
+            answer = connection.getresponse()
+            answers[address] = answer.status, json.loads(answer.read())["created"]
+
+        threads = [threading.Thread(target=send, args=args) for args in ((stack.address, lines), (other.address, lines[::-1]))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        other.stop()
+        self.assertEqual([status for status, _ in answers.values()], [200, 200])
+        self.assertEqual(sum(created for _, created in answers.values()), len(lines))
+        self.assertEqual(len(self.ids()), len(lines))
 
     def test_a_commit_without_an_answer(self):
         stack.sql("CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$")

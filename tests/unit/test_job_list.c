@@ -75,7 +75,7 @@ static void check(void **state)
     if (c->refused)
         json_put_value(&buf, report.messages);
     else
-        job_list_put_links(&buf, &list, true, 77, "j-9");
+        job_list_put_links(&buf, &list, &(struct job_list_last){list.page.count, true, 77, "j-9"});
     assert_string_equal(buf.data, c->links);
 }
 
@@ -89,7 +89,7 @@ static void the_last_page_by_place_leads_nowhere(void **state)
     (void)state;
     buf_init(&buf, 4096);
     assert_true(job_list_read(&query, &list, &report));
-    job_list_put_links(&buf, &list, false, 0, NULL);
+    job_list_put_links(&buf, &list, &(struct job_list_last){0});
     assert_string_equal(buf.data, "");
 }
 

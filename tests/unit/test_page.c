@@ -55,15 +55,26 @@ static void check(void **state)
     if (c->refused)
         json_put_value(&buf, report.messages);
     else
-        page_put_links(&buf, "/jobs", "", &page, c->more);
+        page_put_links(&buf, "/jobs", "", &page, page.count, c->more);
     assert_string_equal(buf.data, c->links);
+}
+
+static void a_page_that_was_cut_goes_on_where_it_ends(void **state)
+{
+    AUTO_BUF struct buf buf = {0};
+
+    (void)state;
+    buf_init(&buf, 1024);
+    page_put_links(&buf, "/jobs", "", &(struct page){.skip = 3, .count = 5}, 1, true);
+    assert_string_equal(buf.data, ",\"prev\":\"/jobs?count=5\",\"next\":\"/jobs?skip=4&count=5\"");
 }
 
 int main(void)
 {
-    struct CMUnitTest tests[ARRAY_LEN(cases)];
+    struct CMUnitTest tests[ARRAY_LEN(cases) + 1];
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         tests[i] = (struct CMUnitTest){cases[i].name, check, NULL, NULL, &cases[i]};
+    tests[ARRAY_LEN(cases)] = (struct CMUnitTest)cmocka_unit_test(a_page_that_was_cut_goes_on_where_it_ends);
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }
