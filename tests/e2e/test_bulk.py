@@ -133,7 +133,7 @@ class BigExport(Bulk):
         finally:
             stack.cluster.start()
         wait_until("both are in the log", lambda: stack.daemons[0].log().count(" cut=1") >= cuts + 2)
-        wait_until("it answers again", lambda: self.get("/jobs?count=1")[0].status == 200)
+        wait_until("it answers again", lambda: self.get("/health/ready")[0].status == 200)  # for writes as for reads
 
     def test_a_client_that_leaves_is_in_the_log(self):
         cuts = stack.daemons[0].log().count(" cut=1")
