@@ -555,7 +555,6 @@ static void a_hundred_thousand_changes_at_once(void **state)
     lead(w);
     run_slowly(w, "INSERT INTO jobs (id, task_definition, schedule)"
                   " SELECT 'n' || i, 'x', '0 0 0 * * * 1 3000' FROM generate_series(1, 100000) AS i");
-    UNTIL(w, stats(w).jobs == 100000);
     wait_converged(w, "100000");
     pg_value(w->pg, "ALTER TABLE jobs DISABLE TRIGGER jobs_tell_update"); /* and nobody is told */
     run_slowly(w, "UPDATE jobs SET schedule = '0 0 1 * * * 1 3000'");
