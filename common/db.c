@@ -5,6 +5,7 @@
 #include "db_internal.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,15 +121,29 @@ void queue_down(struct db *db)
     }
 }
 
+static void expect(struct db *db, struct query *query, db_fn *done, void *arg)
+{
+    query->done = done;
+    query->arg = arg;
+    db->pending++;
+}
+
+/* There is one more in the queue. */
+static void queue_grown(struct db *db)
+{
+    if (db->state != DB_UP || db->closing)
+        queue_down(db);
+    else if (TAILQ_EMPTY(&db->flight))
+        kick(db);
+}
+
 /* Puts a query that somebody waits for into the queue. */
 static void ask(struct db *db, struct query *query, db_fn *done, void *arg)
 {
     size_t max = db->options.queue_max;
     struct err err;
 
-    query->done = done;
-    query->arg = arg;
-    db->pending++;
+    expect(db, query, done, arg);
     if (db->pending > max) {
         err_set(&err, ERR_UNAVAILABLE,
                 "the database is too slow: %zu queries wait for it already; nothing was done", max);
@@ -136,10 +151,7 @@ static void ask(struct db *db, struct query *query, db_fn *done, void *arg)
         return;
     }
     TAILQ_INSERT_TAIL(&db->queue, query, link);
-    if (db->state != DB_UP || db->closing)
-        queue_down(db);
-    else if (TAILQ_EMPTY(&db->flight))
-        kick(db);
+    queue_grown(db);
 }
 
 void db_query_within(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms,
@@ -152,6 +164,17 @@ void db_query_within(struct db *db, const struct db_stmt *stmt, const char *cons
 void db_query(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done, void *arg)
 {
     db_query_within(db, stmt, params, db->options.deadline_ms, done, arg);
+}
+
+void db_query_first(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done,
+                    void *arg)
+{
+    struct query *query = query_new(db, stmt, params, db->options.deadline_ms);
+
+    query->solo = true;
+    expect(db, query, done, arg);
+    TAILQ_INSERT_HEAD(&db->queue, query, link);
+    queue_grown(db);
 }
 
 void db_ping(struct db *db, db_fn *done, void *arg)
@@ -200,14 +223,15 @@ void db_listen(struct db *db, const char *name, db_notify_fn *on_notify, void *a
 
 static void expire(struct db *db, struct query *query)
 {
+    const int64_t waited_ms = now_ms() - (query->deadline_at - query->deadline_ms);
     struct err err;
 
     TAILQ_REMOVE(&db->queue, query, link);
     if (db->state == DB_UP)
-        err_set(&err, ERR_UNAVAILABLE, "the database had no time for it within %d ms; nothing was done",
-                query->deadline_ms);
+        err_set(&err, ERR_UNAVAILABLE,
+                "the database had no time for it within %" PRId64 " ms; nothing was done", waited_ms);
     else
-        err_set(&err, ERR_UNAVAILABLE, "waited %d ms; %s; nothing was done", query->deadline_ms,
+        err_set(&err, ERR_UNAVAILABLE, "waited %" PRId64 " ms; %s; nothing was done", waited_ms,
                 db->down_err.kind == ERR_NONE ? "the database is not reachable" : db->down_err.text);
     query_fail(db, query, &err);
 }

@@ -103,6 +103,10 @@ void db_query(struct db *db, const struct db_stmt *stmt, const char *const *para
  * that there was no answer, and nothing else happens, whereas the connection's own is the end of it. */
 void db_query_within(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms,
                      db_fn *done, void *arg);
+/* For the few that all others depend on: before all that waits, in a transaction of its own, and never one
+ * too many for the queue. Of two of them that wait, the later one is the first. */
+void db_query_first(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done,
+                    void *arg);
 /* Row by row in constant memory; alone in its transaction and without statement_timeout. The deadline is for
  * the time without a row. Both callbacks get arg. Rows may have come before an error. At most a few
  * milliseconds of rows are read before the loop gets its turn. */

@@ -69,7 +69,7 @@ void token_cache_load(struct token_cache *cache, void (*done)(void *arg, bool go
     token_store_load(cache->db, on_loaded, load);
 }
 
-/* Answers come in the order of the questions, so the last one has what the last change made. */
+/* Each is asked after its change, and whichever the database answers last is the youngest. */
 static void on_changed(void *arg, const char *channel UNUSED, const char *payload UNUSED)
 {
     token_cache_load(arg, NULL, NULL);

@@ -60,7 +60,7 @@ static const struct db_stmt list = {
 
 void token_store_load(struct db *db, db_fn *done, void *arg)
 {
-    db_query(db, &load, NULL, done, arg);
+    db_query_first(db, &load, NULL, done, arg);
 }
 
 static bool read_hash(const char *hex, unsigned char ret[static TOKEN_HASH_LEN])

@@ -422,6 +422,26 @@ static void who_runs_too_long_is_not_run_again(void **state)
     pg_close(pg);
 }
 
+static void who_is_asked_first_stands_in_no_line(void **state)
+{
+    static const struct db_stmt first = {.sql = "SELECT 'first'"};
+    struct db_options options = {.queue_max = 3};
+    struct pg *pg = pg_open(&options);
+    struct answer answers[4], answer = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+        pg_ask(pg, &answers[i], "SELECT pg_sleep(0.3)", NULL, 0);
+    db_query_first(pg->db, &first, NULL, pg_on_answer, &answer);
+    pg_wait(pg, &answer.times, 1);
+    pg_fail_unless(&answer, ERR_NONE, "", first.sql);
+    pg_fail_unless(&answers[3], ERR_UNAVAILABLE, "3 queries wait for it already", "sleep");
+    assert_int_equal(answers[2].times, 0);
+    pg_wait(pg, &answers[2].times, 1);
+    pg_fail_unless(&answers[2], ERR_NONE, "", "sleep");
+    pg_close(pg);
+}
+
 static const struct db_stmt touch_g = {
     .name = "touch_g",
     .sql = "UPDATE g SET parent = NULL WHERE id = $1::int RETURNING pg_current_xact_id()",
@@ -894,6 +914,7 @@ static const struct CMUnitTest fixed[] = {
     WITH_G(a_great_many_are_several_groups),
     WITH_G(who_locks_the_same_rows_in_another_order_just_waits),
     cmocka_unit_test(who_runs_too_long_is_not_run_again),
+    cmocka_unit_test(who_is_asked_first_stands_in_no_line),
     cmocka_unit_test(a_locked_row_holds_up_who_wants_it_and_nobody_else),
     cmocka_unit_test(who_does_not_wait_long_costs_nobody_the_connection),
     cmocka_unit_test(where_all_rows_are_locked_nobody_waits_for_ever),
