@@ -184,6 +184,9 @@ CREATE TABLE jobs (
     updated_at timestamptz NOT NULL DEFAULT now(),
     updated_by text NOT NULL DEFAULT 'role:' || session_user,
     asked_by text,
+    weight integer GENERATED ALWAYS AS (
+        1024 + octet_length(schedule) + coalesce(octet_length(trigger::text), 0)
+            + coalesce(octet_length(overrides::text), 0) + coalesce(octet_length(ecs::text), 0)) STORED,
     CONSTRAINT jobs_id_is_a_name CHECK (job_name_valid(id)),
     CONSTRAINT jobs_id_is_not_reserved CHECK (id NOT IN ('export', 'import')), -- /jobs/export is no job
     CONSTRAINT jobs_task_definition_is_a_name CHECK (job_name_valid(task_definition)),
@@ -197,9 +200,9 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_max_count_is_1_to_50 CHECK (max_count BETWEEN 1 AND 50),
     CONSTRAINT jobs_trigger_is_a_trigger CHECK (job_trigger_valid(trigger)),
     CONSTRAINT jobs_overrides_are_overrides CHECK (job_overrides_valid(overrides)),
-    -- Sizes as they are in memory, for what was not stored before: an answer of the API has to hold a job.
-    CONSTRAINT jobs_overrides_have_at_most_1_mib CHECK (pg_column_size(overrides) <= 1048576),
-    CONSTRAINT jobs_ecs_has_at_most_1_mib CHECK (pg_column_size(ecs) <= 1048576),
+    -- An answer of the API has to hold a job. Of the texts, as 16 bytes of jsonb can be a number of 131072 digits.
+    CONSTRAINT jobs_overrides_have_at_most_1_mib CHECK (octet_length(overrides::text) <= 1048576),
+    CONSTRAINT jobs_ecs_has_at_most_1_mib CHECK (octet_length(ecs::text) <= 1048576),
     CONSTRAINT jobs_misfire_grace_seconds_is_0_to_86400 CHECK (misfire_grace_seconds BETWEEN 0 AND 86400),
     CONSTRAINT jobs_ecs_has_options CHECK (job_ecs_valid(ecs))
 );
@@ -230,6 +233,7 @@ COMMENT ON COLUMN jobs.created_at IS 'When the job was made. Kept by a trigger.'
 COMMENT ON COLUMN jobs.updated_at IS 'When the job was last changed. Kept by a trigger.';
 COMMENT ON COLUMN jobs.updated_by IS 'Who last changed the job: token:NAME, or api where none was asked for, by the REST API; role:NAME, the database user, for changes by hand (API: updatedBy). Kept by a trigger.';
 COMMENT ON COLUMN jobs.asked_by IS 'How webapid says who asks; the trigger moves it to updated_by. Always NULL.';
+COMMENT ON COLUMN jobs.weight IS 'Bytes that the job is about to take in an answer of the API, which adds them up to see what goes on a page. Kept by PostgreSQL.';
 
 CREATE TABLE job_tombstones (
     job_id text COLLATE "C" NOT NULL,

@@ -105,13 +105,10 @@ static const struct db_stmt get = {
     " AND ($2::boolean IS NULL OR coalesce(suspended, false) = $2)"
 #define WITH_PREFIX " AND id >= $3::text AND id < $3 || '{'"
 
-/* What a job is about to weigh in an answer, and what those before it on its page do. */
-#define WEIGHT                                                                                               \
-    "1024 + octet_length(schedule) + coalesce(octet_length(trigger::text), 0)"                               \
-    " + coalesce(octet_length(overrides::text), 0) + coalesce(octet_length(ecs::text), 0)"
+/* What the jobs before it on its page weigh. The row has its own weight, so that no text is made of what is
+ * not shown. */
 #define BEFORE(order)                                                                                        \
-    "coalesce(sum(" WEIGHT ") OVER (ORDER BY " order                                                         \
-    " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"                                                 \
+    "coalesce(sum(weight) OVER (ORDER BY " order " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)"    \
     " AS before"
 #define PAGE(rows, order)                                                                                    \
     "(SELECT * FROM (SELECT *, " BEFORE(order) ", lead(true) OVER (ORDER BY " order ") AS more"              \

@@ -19,6 +19,8 @@
 
 enum { PAGE = 500, PIECE_MAX = 32 * 1024 * 1024 /* JOB_EXPORT_BYTES, and a job that was written by hand */ };
 
+static const struct err too_large = {ERR_INTERNAL, .text = "a page is larger than an answer may be"};
+
 struct exporting {
     int64_t after;
     bool begun;
@@ -75,7 +77,9 @@ static void on_page(void *arg, const struct db_result *result, const struct err 
     e->begun = true;
     buf_init(&piece, PIECE_MAX);
     put_page(&piece, e, result);
-    if (piece.len > 0)
+    if (buf_full(&piece))
+        fail(rq, &too_large); /* never as if it were whole */
+    else if (piece.len > 0)
         reply_stream_put(rq, &piece);
     else
         reply_stream_end(rq, true);

@@ -253,6 +253,13 @@ static const struct value_case values[] = {
     {"ecs", "'{\"tags\": {}}'", "jobs_ecs_has_options"},
     {"ecs", "'{\"cpu\": 1}'", "jobs_ecs_has_options"},
     {"ecs", "'{\"enableExecuteCommand\": \"true\"}'", "jobs_ecs_has_options"},
+    /* Small as jsonb, not as a text. */
+    {"ecs", "jsonb_build_object('tags', (SELECT jsonb_agg(1e131071) FROM generate_series(1, 8)))",
+     "jobs_ecs_has_at_most_1_mib"},
+    {"overrides",
+     "jsonb_build_array(jsonb_build_object('containerName', 'c', 'command',"
+     " (SELECT jsonb_agg(1e131071) FROM generate_series(1, 8))))",
+     "jobs_overrides_have_at_most_1_mib"},
 };
 
 static void try_value(struct pg *pg, const char *column, const char *value, const char *constraint)
@@ -278,6 +285,8 @@ static void a_job_keeps_what_the_api_promises(void **state)
         try_value(*state, values[i].column, values[i].value, values[i].constraint);
     }
 }
+
+enum { PART_TEXT_MAX = 1048576 }; /* of what is written by hand: the API takes less */
 
 /* A value whose size is n, by a format with one %d. */
 static const struct {
@@ -317,6 +326,12 @@ static const struct {
      "jsonb_build_array(jsonb_build_object('containerName', 'c', 'environment',"
      " jsonb_build_object('N', repeat('v', %d))))",
      JOB_ENV_VALUE_MAX, "jobs_overrides_are_overrides"},
+    {"overrides",
+     "jsonb_build_array(jsonb_build_object('containerName', 'c', 'command',"
+     " jsonb_build_array(repeat('v', %d - 41))))",
+     PART_TEXT_MAX, "jobs_overrides_have_at_most_1_mib"},
+    {"ecs", "jsonb_build_object('tags', jsonb_build_array(repeat('v', %d - 14)))", PART_TEXT_MAX,
+     "jobs_ecs_has_at_most_1_mib"},
 };
 
 static void limits_are_those_of_the_api(void **state)
