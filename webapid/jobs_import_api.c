@@ -32,7 +32,7 @@ enum {
     CONNECT_S = 5,
     STATEMENT_MS = 12000, /* less than the time for an answer: who hears 503 has heard the last word */
     ANSWER_MAX = 16 * 1024 * 1024,
-    CLASHES_MAX = 5, /* of one import */
+    CLASHES_MAX = 5, /* of one transaction */
 };
 
 struct importing {
@@ -77,8 +77,11 @@ static void fail(struct importing *i, const struct err *err)
     log_warning("http.import_cut", "created=%" PRId64 " error=%s request=%s", i->created, LOGQ(err->text),
                 request_id(rq));
     reply_message(rq, 503,
-                  "The import ended early, as the database does not answer: at least %" PRId64
+                  "The import ended early, as %s %" PRId64
                   " jobs were created. Import the same lines again; what is there is left alone.",
+                  db_err_is_clash(err) && !i->lost
+                      ? "it deadlocked with others who write jobs, again and again:"
+                      : "the database does not answer: at least",
                   i->created);
 }
 
@@ -205,6 +208,8 @@ static void on_batch(void *arg, const struct db_result *result, const struct err
 
         job_import_exists(&i->import, &taken);
     }
+    if (!i->all_or_nothing)
+        i->clashes = 0;
     i->created += (int64_t)i->import.count - db_rows(result);
     job_import_next_batch(&i->import);
     request_more_time(i->rq);

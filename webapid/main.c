@@ -36,8 +36,8 @@ struct app {
     struct certificate *certificate; /* owned; NULL: nothing speaks TLS */
     struct meters *meters;
     struct activation activation;
-    int with_database;    /* workers */
-    bool schema_is_older; /* and is waited for */
+    int reading, with_database; /* workers */
+    bool schema_is_older;       /* and is waited for */
 };
 
 static const struct daemon_option options[] = {
@@ -98,13 +98,12 @@ static void on_stopped(void *arg)
     event_base_loopbreak(app->base);
 }
 
-static void on_database(void *arg, int workers)
+static void on_database(void *arg, int reading, int with_database)
 {
     struct app *app = arg;
 
-    app->with_database = workers;
-    if (workers > 0)
-        app->schema_is_older = false;
+    app->reading = reading;
+    app->with_database = with_database;
     daemon_status_changed(app->daemon);
 }
 
@@ -114,10 +113,10 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *err
 {
     struct app *app = arg;
 
-    if (state == MIGRATE_OLDER) {
-        if (!app->schema_is_older)
+    if (state == MIGRATE_OLDER || state == MIGRATE_CURRENT || state == MIGRATE_UNREACHABLE) {
+        if (state == MIGRATE_OLDER && !app->schema_is_older)
             log_warning("webapid.schema_awaited", "error=%s", LOGQ(err->text));
-        app->schema_is_older = true;
+        app->schema_is_older = state == MIGRATE_OLDER;
         daemon_status_changed(app->daemon);
         return;
     }
@@ -136,10 +135,10 @@ static void status(void *arg, struct buf *ret)
 {
     const struct app *app = arg;
 
-    if (app->with_database > 0)
-        buf_puts(ret, "serves");
-    else
-        buf_puts(ret, app->schema_is_older ? "waits for webapid --migrate" : "waits for the database");
+    buf_puts(ret, app->with_database > 0 ? "serves"
+                  : app->reading > 0     ? "serves reads only: there is no connection for writing"
+                  : app->schema_is_older ? "waits for webapid --migrate"
+                                         : "waits for the database");
     certificate_put_status(app->certificate, ret);
 }
 

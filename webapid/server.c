@@ -41,7 +41,7 @@ struct server {
     struct ssl_ctx_st *tls; /* owned share; NULL: none */
     int ended;
     bool database_said;
-    int with_database; /* workers */
+    int reading, with_database; /* workers */
     bool schema_said;
     enum migrate_state schema;
     struct err schema_err;
@@ -114,16 +114,17 @@ void server_say_schema(struct server *server, enum migrate_state state, const st
     pthread_mutex_lock(&server->lock);
     server->schema_said = true;
     server->schema = state;
-    server->schema_err = *err;
+    server->schema_err = err == NULL ? (struct err){0} : *err;
     wake(server);
     pthread_mutex_unlock(&server->lock);
 }
 
-void server_say_database(struct server *server, bool ready)
+void server_say_database(struct server *server, int reading, int with_database)
 {
     pthread_mutex_lock(&server->lock);
     server->database_said = true;
-    server->with_database += ready ? 1 : -1;
+    server->reading += reading;
+    server->with_database += with_database;
     wake(server);
     pthread_mutex_unlock(&server->lock);
 }
@@ -135,7 +136,7 @@ static void on_said(evutil_socket_t fd, short what UNUSED, void *arg)
     enum migrate_state schema;
     struct err err;
     bool said, database_said, ended;
-    int with_database;
+    int reading, with_database;
 
     (void)!eventfd_read(fd, &unused);
     pthread_mutex_lock(&server->lock);
@@ -145,13 +146,14 @@ static void on_said(evutil_socket_t fd, short what UNUSED, void *arg)
     err = server->schema_err;
     database_said = server->database_said;
     server->database_said = false;
+    reading = server->reading;
     with_database = server->with_database;
     ended = server->ended == server->started;
     pthread_mutex_unlock(&server->lock);
     if (said && !server->stopping)
         server->options.on_schema(server->options.arg, schema, &err);
     if (database_said && server->options.on_database != NULL)
-        server->options.on_database(server->options.arg, with_database);
+        server->options.on_database(server->options.arg, reading, with_database);
     if (ended && server->stopping)
         server->options.on_stopped(server->options.arg);
 }

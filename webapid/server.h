@@ -59,11 +59,11 @@ struct server_options {
     void *(*open)(struct worker *worker);
     void (*close)(struct worker *worker);
 
-    /* On the main thread's loop. on_schema: a worker found a schema that this program does not know (EMPTY,
-     * OLDER or NEWER), and waits for another one; on_database: so many workers have their database, now;
-     * on_stopped: server_stop() is done, all workers have ended. */
+    /* On the main thread's loop. on_schema: what a worker found; with one that this program does not know
+     * (EMPTY, OLDER or NEWER) it waits for another one; on_database: so many workers can read, and have both
+     * their connections, now; on_stopped: server_stop() is done, all workers have ended. */
     void (*on_schema)(void *arg, enum migrate_state state, const struct err *err);
-    void (*on_database)(void *arg, int workers);
+    void (*on_database)(void *arg, int reading, int with_database);
     void (*on_stopped)(void *arg);
     void *arg;
 };

@@ -37,10 +37,9 @@ static void set_ready(struct link *link)
     const struct server_database_options *options = &link->database->options;
 
     *link->ready = true;
-    if (!options->worker->can_read || !options->worker->can_write)
-        return;
-    log_info("server.database_ready", "worker=%d", options->worker->number);
-    options->on_ready(options->arg, true);
+    if (options->worker->can_read && options->worker->can_write)
+        log_info("server.database_ready", "worker=%d", options->worker->number);
+    options->on_change(options->arg);
 }
 
 /* Nothing is asked of the database before it is known who may. */
@@ -59,6 +58,7 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *err
     struct link *link = arg;
     const struct server_database_options *options = &link->database->options;
 
+    options->on_schema(options->arg, state, err);
     if (state == MIGRATE_CURRENT) {
         if (is_reader(link))
             token_cache_load(link->database->tokens, on_tokens, link);
@@ -66,8 +66,6 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *err
             set_ready(link);
         return;
     }
-    if (state != MIGRATE_UNREACHABLE)
-        options->on_schema(options->arg, state, err);
     event_add(link->again, &again_after); /* if it is lost, on_up comes first or as well: harmless */
 }
 
@@ -90,14 +88,13 @@ static void on_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 static void on_down(void *arg, const struct err *err)
 {
     struct link *link = arg;
-    const struct worker *worker = link->database->options.worker;
-    const bool both = worker->can_read && worker->can_write;
+    const struct server_database_options *options = &link->database->options;
 
+    if (options->worker->can_read && options->worker->can_write)
+        log_warning("server.database_lost", "worker=%d error=%s", options->worker->number, LOGQ(err->text));
     *link->ready = false;
-    if (!both)
-        return;
-    log_warning("server.database_lost", "worker=%d error=%s", worker->number, LOGQ(err->text));
-    link->database->options.on_ready(link->database->options.arg, false);
+    options->on_change(options->arg);
+    options->on_schema(options->arg, MIGRATE_UNREACHABLE, err);
 }
 
 static bool open_link(struct server_database *database, struct link *link, const char *name, struct err *err)

@@ -23,8 +23,9 @@ enum { SERVER_LOCK_TIMEOUT_MS = 1000, SERVER_STATEMENT_TIMEOUT_MS = 5000 };
 struct server_database_options {
     struct worker *worker; /* lent; its reads, writes and what says that they are ready are kept from here */
     int tokens_max_age_s;  /* token_cache.h */
-    /* From the loop: both connections are ready, or not any more; and what server_options.on_schema gets. */
-    void (*on_ready)(void *arg, bool ready);
+    /* From the loop: worker->can_read or can_write may have changed; and what server_options.on_schema gets.
+     */
+    void (*on_change)(void *arg);
     void (*on_schema)(void *arg, enum migrate_state state, const struct err *err);
     void *arg;
 };

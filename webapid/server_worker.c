@@ -33,7 +33,15 @@ static struct timeval after_ms(int ms)
 
 /* ---- Accepting ---- */
 
-/* Far beyond the limit there is not even a 503: each of those costs memory as well. */
+/* Who is not going to be refused takes a place of those that there are. Of who is, there are so many and no
+ * more, as each costs memory as well: the others do not even get a 503. */
+static bool has_place(const struct guards *guards, enum peers_verdict verdict)
+{
+    if (verdict == PEERS_WELCOME && atomic_load(&guards->counts->open) < guards->max_connections)
+        return true;
+    return verdict != PEERS_FAR_TOO_MANY && atomic_load(&guards->counts->refused) < REFUSED_MAX;
+}
+
 static evhtp_res on_pre_accept(evhtp_connection_t *conn, void *arg)
 {
     struct server_worker *sw = arg;
@@ -45,9 +53,7 @@ static evhtp_res on_pre_accept(evhtp_connection_t *conn, void *arg)
     if (getpeername(conn->sock, (struct sockaddr *)&address, &len) != 0)
         return EVHTP_RES_ERROR; /* it has gone */
     peer = peer_of(&address);
-    if (atomic_load(&guards->counts->open) + atomic_load(&guards->counts->refused) <
-            guards->max_connections + REFUSED_MAX &&
-        peers_judge(guards->peers, &peer) != PEERS_FAR_TOO_MANY)
+    if (has_place(guards, peers_judge(guards->peers, &peer)))
         return EVHTP_RES_OK;
     sw->dropped++;
     meters_dropped(sw->worker.meters);
@@ -211,14 +217,16 @@ static bool add_listener(struct server_worker *sw, int fd, struct err *err)
 
 /* ---- The database ---- */
 
-static void on_database(void *arg, bool ready)
+static void on_database(void *arg)
 {
     struct server_worker *sw = arg;
+    const bool reads = sw->worker.can_read, both = reads && sw->worker.can_write;
 
-    if (sw->has_database != ready)
-        server_say_database(sw->server, ready);
-    sw->has_database = ready;
-    if (ready)
+    if (sw->reads != reads || sw->has_database != both)
+        server_say_database(sw->server, reads - sw->reads, both - sw->has_database);
+    sw->reads = reads;
+    sw->has_database = both;
+    if (both)
         open_door(sw);
 }
 
@@ -234,7 +242,7 @@ static bool open_database(struct server_worker *sw, struct err *err)
     const struct server_database_options options = {
         .worker = &sw->worker,
         .tokens_max_age_s = sw->options->tokens_max_age_s,
-        .on_ready = on_database,
+        .on_change = on_database,
         .on_schema = on_schema,
         .arg = sw,
     };

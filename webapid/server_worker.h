@@ -40,8 +40,9 @@ struct server_worker {
     struct event *beat;                           /* owned */
     _Atomic int64_t beat_ms;                      /* on the monotonic clock; the main thread reads it */
     int dropped;                                  /* connections, since it was last logged */
-    bool hurried, draining, has_database;
-    bool started; /* there is a thread to be joined */
+    bool hurried, draining;
+    bool reads, has_database; /* as it was said last */
+    bool started;             /* there is a thread to be joined */
     pthread_t thread;
 };
 
@@ -60,5 +61,6 @@ void server_worker_done(struct server_worker *sw);
 /* server.c: called on the worker's thread. */
 struct ssl_ctx_st *server_share_tls(struct server *server); /* the worker's to free; NULL: none */
 void server_say_ended(struct server *server);
-void server_say_database(struct server *server, bool ready); /* each time that it has become another */
+/* So many more workers, -1 to 1, can read; have both connections. */
+void server_say_database(struct server *server, int reading, int with_database);
 void server_say_schema(struct server *server, enum migrate_state state, const struct err *err);

@@ -55,8 +55,18 @@ class Systemd(unittest.TestCase):
             self.assertTrue(client.recv(100).startswith(b"HTTP/1.1 200 "))
         self.assertIn(f"ECSS_LISTEN does not count: systemd passes sockets on 127.0.0.1:{address[1]},unix:{path}", unit.daemon.log())
         unit.wait_status("serves")
+        self.has_no_connection_for_writing(unit)
         self.stopped(unit)
         self.assertTrue((self.stack.dir / "web.sock").exists(), "the socket's file is systemd's")
+
+    def has_no_connection_for_writing(self, unit):
+        self.stack.sql("ALTER ROLE web CONNECTION LIMIT 0")
+        try:
+            self.stack.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'webapid writes'")
+            unit.wait_status("serves reads only")
+        finally:
+            self.stack.sql("ALTER ROLE web CONNECTION LIMIT -1")
+        wait_until("it has both again", lambda: unit.status() == "serves")
 
     def test_a_restart_of_webapid_refuses_nobody(self):
         sock = self.socket()

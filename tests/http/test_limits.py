@@ -180,6 +180,15 @@ class Connections(unittest.TestCase):
                 client.socket.close()
             self.wait_for_room(echod)
 
+    def test_those_that_are_refused_take_no_place_of_others(self):
+        """Of many addresses each has more than it may: 60 connections in all, and some 300 that are told so."""
+        with Echod(MAX_CONNECTIONS=100, MAX_PER_ADDRESS=3) as echod:
+            crowd = [Client(echod.address, source=f"127.0.1.{n // 19 + 1}") for n in range(20 * 19)]
+            with Client(echod.address, source="127.0.0.2") as client:
+                self.assertEqual(client.ask(GET).status, 200)
+            for client in crowd:
+                client.socket.close()
+
     def wait_for_room(self, echod):
         deadline = time.monotonic() + 30
         while True:
