@@ -226,6 +226,9 @@ class Import(Bulk):
         return connection
 
     def test_a_deadlock_with_another_writer_is_none_of_the_clients(self):
+        # Who waits looks for a deadlock once, after this time: it has to be there by then.
+        stack.sql("ALTER ROLE web SET deadlock_timeout = '3s'")
+        self.addCleanup(stack.sql, "ALTER ROLE web RESET deadlock_timeout")
         for mode in ("all-or-nothing", "best-effort"):
             stack.sql("TRUNCATE jobs CASCADE")
             self.make(1)
@@ -243,7 +246,8 @@ class Import(Bulk):
             importer.join()
             self.assertEqual(answers, [{"created": 2, "failed": 0, "results": []}])
             self.assertEqual(self.ids(), ["n1", "m"])  # in the order of the lines
-        self.assertEqual(stack.daemons[0].log().count("http.import_again"), 2)
+        # One of best effort may write m again before psql, which waits for it, has it: that is another one.
+        self.assertGreaterEqual(stack.daemons[0].log().count("http.import_again"), 2)
 
     def test_two_in_opposite_order(self):
         other = stack.start_webapid(ECSS_WORKERS=1)

@@ -16,11 +16,20 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DOCUMENT = pathlib.Path(os.environ.get("ECSS_BUILD_DIR", ROOT / "build" / "dev")) / "webapid" / "openapi.json"
 PLACE = ROOT / "build" / "npm"
-INSTALL_S = 240
+INSTALL_S = 240  # a try
 
 
 def run(*words, seconds=60):
     return subprocess.run(words, cwd=PLACE, capture_output=True, text=True, timeout=seconds)
+
+
+def npm_ci():
+    """None, or what npm says why not."""
+    try:
+        npm = run("npm", "ci", "--no-progress", seconds=INSTALL_S)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {INSTALL_S} s"
+    return None if npm.returncode == 0 else f"status {npm.returncode}\n{npm.stdout}{npm.stderr}"
 
 
 def install():
@@ -37,12 +46,8 @@ def install():
         if done.exists() and done.read_text() == wanted:
             return
         done.unlink(missing_ok=True)
-        try:
-            npm = run("npm", "ci", "--no-progress", seconds=INSTALL_S)
-            said = npm.stdout + npm.stderr
-        except subprocess.TimeoutExpired:
-            npm, said = None, f"no answer within {INSTALL_S} s"
-        assert npm and npm.returncode == 0, \
+        said = npm_ci() and npm_ci()  # a registry may fail once
+        assert said is None, \
             f"The linter cannot be installed by npm ci; it needs npm's registry, or a mirror that npm is set up for. npm says:\n{said}"
         done.write_text(wanted)
 
@@ -54,7 +59,7 @@ class Lint(unittest.TestCase):
 
     def lint(self, *files):
         node = run("node", "lint.mjs", *files)
-        self.assertEqual((node.returncode, node.stderr), (0, ""))
+        self.assertEqual(node.returncode, 0, node.stderr)  # which may have warnings of deprecations besides
         return json.loads(node.stdout)
 
     def test_document(self):
