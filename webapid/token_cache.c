@@ -105,7 +105,7 @@ struct token_cache *token_cache_new(struct event_base *base, struct db *db, int 
 {
     struct token_cache *cache = mem_alloc(sizeof *cache);
     const struct timeval interval = {.tv_sec = max_age_s / REFRESHES,
-                                     .tv_usec = max_age_s % REFRESHES * (1000000 / REFRESHES)};
+                                     .tv_usec = max_age_s % REFRESHES * (1000000L / REFRESHES)};
 
     cache->db = db;
     cache->max_age_ms = (int64_t)max_age_s * 1000;
