@@ -47,6 +47,7 @@ struct fire {
     bool unsure;          /* main's write may have been done already */
     bool looked;          /* for a row of main's that its first write may yet bring, see runner_ledger.c */
     bool holds_slot;      /* counts as active */
+    bool holds_place;     /* and as one that has a queue to ask */
     bool refused;         /* the database would not have main's result: it waits to be written again */
     bool repeats;         /* main's RunTask was tried before, or may have been */
     int tries;            /* of what is being tried, for the back-off */

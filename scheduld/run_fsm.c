@@ -16,6 +16,7 @@ static const struct rule rules[] = {
     {RUN_DUE, RUN_EV_LATE, {RUN_MISSED, RUN_DO_PLAN}},
 
     {RUN_CHECKING, RUN_EV_AGAIN, {RUN_DUE, RUN_DO_WAIT}},
+    {RUN_CHECKING, RUN_EV_NO_PLACE, {RUN_DUE, RUN_DO_STAND}},
     {RUN_CHECKING, RUN_EV_NEEDED, {RUN_PLANNED, RUN_DO_PLAN}},
     {RUN_CHECKING, RUN_EV_NOT_NEEDED, {RUN_NOT_NEEDED, RUN_DO_PLAN}},
     {RUN_CHECKING, RUN_EV_REFUSED, {RUN_LAUNCH_FAILED, RUN_DO_PLAN}},
@@ -115,10 +116,10 @@ const char *run_state_name(enum run_state state)
 const char *run_event_name(enum run_event event)
 {
     static const char *const names[RUN_EVENTS] = {
-        [RUN_EV_BEGIN] = "begin",           [RUN_EV_AGAIN] = "again",     [RUN_EV_NEEDED] = "needed",
-        [RUN_EV_NOT_NEEDED] = "not_needed", [RUN_EV_REFUSED] = "refused", [RUN_EV_LATE] = "late",
-        [RUN_EV_WRITTEN] = "written",       [RUN_EV_TIME] = "time",       [RUN_EV_LAUNCHED] = "launched",
-        [RUN_EV_FAILED] = "failed",
+        [RUN_EV_BEGIN] = "begin",           [RUN_EV_AGAIN] = "again",       [RUN_EV_NEEDED] = "needed",
+        [RUN_EV_NOT_NEEDED] = "not_needed", [RUN_EV_REFUSED] = "refused",   [RUN_EV_LATE] = "late",
+        [RUN_EV_WRITTEN] = "written",       [RUN_EV_TIME] = "time",         [RUN_EV_LAUNCHED] = "launched",
+        [RUN_EV_FAILED] = "failed",         [RUN_EV_NO_PLACE] = "no_place",
     };
 
     return names[event];

@@ -2,8 +2,8 @@
  * What may happen to a run, pure: (state, event) gives the next state and what is to be done.
  *
  *   DUE ──begin──▶ CHECKING ──needed──▶ PLANNED ──written──▶ LAUNCHING ──launched──▶ STARTED
- *    ▲ ◀──again──────┘ │                                      ▲  │  └──failed──▶ LAUNCH_FAILED
- *    │                 ├─not needed─▶ NOT_NEEDED          time│  └again─▶ RETRYING ──written──▶ (waits)
+ *    ▲ ◀──again──────┤ │                                      ▲  │  └──failed──▶ LAUNCH_FAILED
+ *    │ ◀──no place───┘ ├─not needed─▶ NOT_NEEDED          time│  └again─▶ RETRYING ──written──▶ (waits)
  *    │                 ├─refused────▶ LAUNCH_FAILED           └──────────────┤
  *    └─late────────────┴─late───────▶ MISSED      LAUNCH_FAILED ◀──late──────┘
  *
@@ -37,6 +37,7 @@ enum run_state {
 enum run_event {
     RUN_EV_BEGIN,      /* its turn has come */
     RUN_EV_AGAIN,      /* what was tried did not work now, and may later */
+    RUN_EV_NO_PLACE,   /* it has a queue to ask, and as many as may have do so already */
     RUN_EV_NEEDED,     /* tasks are to be started */
     RUN_EV_NOT_NEEDED, /* none are */
     RUN_EV_REFUSED,    /* AWS will never do it, or the job cannot be understood */
@@ -52,6 +53,7 @@ enum run_effect {
     RUN_DO_NOTHING,
     RUN_DO_CHECK,  /* read the definition, ask trigger and ECS */
     RUN_DO_WAIT,   /* a timer, then TIME (or BEGIN) */
+    RUN_DO_STAND,  /* in line for a place, then BEGIN */
     RUN_DO_PLAN,   /* insert the row and move the cursor */
     RUN_DO_LAUNCH, /* RunTask for what is not started yet */
     RUN_DO_RECORD, /* update the row */

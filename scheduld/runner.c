@@ -72,6 +72,7 @@ struct runner *runner_new(const struct runner_options *options)
     runner->name = mem_strdup(options->name);
     init_lists(runner);
     fire_line_init(&runner->due);
+    fire_line_init(&runner->no_place);
     fire_line_init(&runner->ask);
     fire_line_init(&runner->launch);
     runner->kick = event_new(options->base, -1, 0, on_kick, runner);
@@ -89,6 +90,7 @@ void runner_free(struct runner *runner)
     fire_index_done(&runner->by_job);
     runner_forget_queues(runner);
     fire_line_done(&runner->due);
+    fire_line_done(&runner->no_place);
     fire_line_done(&runner->ask);
     fire_line_done(&runner->launch);
     fire_heap_done(&runner->retry);
@@ -229,8 +231,8 @@ void runner_stand_by(struct runner *runner)
 
     runner->mode = RUNNER_STAND_BY;
     runner->reign++;
-    while (fire_line_take(&runner->due) != NULL || fire_line_take(&runner->ask) != NULL ||
-           runner_take_launch(runner) != NULL)
+    while (fire_line_take(&runner->due) != NULL || fire_line_take(&runner->no_place) != NULL ||
+           fire_line_take(&runner->ask) != NULL || runner_take_launch(runner) != NULL)
         ;
     while ((fire = fire_heap_first(&runner->retry)) != NULL)
         runner_unpark(runner, fire);
@@ -278,7 +280,8 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
     runner->mode = RUNNER_DRAINING;
     runner->drained = done;
     runner->drained_arg = arg;
-    while ((fire = fire_line_take(&runner->due)) != NULL)
+    while ((fire = fire_line_take(&runner->due)) != NULL ||
+           (fire = fire_line_take(&runner->no_place)) != NULL)
         drop_waiting(runner, fire);
     while ((fire = fire_heap_first(&runner->retry)) != NULL) {
         runner_unpark(runner, fire);
@@ -290,7 +293,8 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
 
 struct runner_counts runner_count(const struct runner *runner)
 {
-    return (struct runner_counts){.waiting = fire_line_count(&runner->due),
+    return (struct runner_counts){.waiting =
+                                      fire_line_count(&runner->due) + fire_line_count(&runner->no_place),
                                   .active = runner->active,
                                   .retrying = runner->retry.count + runner->in_line,
                                   .writes_fail = runner->db_tries > 0};

@@ -133,8 +133,6 @@ static void on_depth(void *arg, const struct sqs_depth *depth, const struct aws_
     if (error == NULL)
         answer = (struct job_trigger_answer){.visible = depth->visible, .in_flight = depth->in_flight};
     TAILQ_CONCAT(&fires, &queue->fires, work_link);
-    TAILQ_FOREACH(fire, &fires, work_link)
-    runner->at_queues--;
     queue->answered = true;
     queue->answer = answer;
     if (error != NULL) /* who comes later asks for himself */
@@ -177,7 +175,6 @@ static void ask_queue(struct runner *runner, struct fire *fire)
         end_well(runner, fire, &queue->answer);
         return;
     }
-    runner->at_queues++;
     if (queue != NULL) {
         hand_to(&queue->fires, fire);
         return;
@@ -278,10 +275,24 @@ static bool is_of(const struct fire *fire, const struct runner_family *family)
            strcmp(job_ecs_cluster(fire->job->ecs, family->runner->cluster), family->cluster) == 0;
 }
 
+/* Before a ListTasks is spent on who has to wait then. */
+static bool may_ask(struct runner *runner, struct fire *fire)
+{
+    if (job_trigger_asks(&fire->job->trigger) == JOB_TRIGGER_ASKS_QUEUE_DEPTH)
+        return runner_find_place(runner, fire);
+    runner_leave_place(runner, fire); /* its definition was another when it came into the line for one */
+    return true;
+}
+
 void runner_ask_for(struct runner *runner, struct fire *fire)
 {
     struct runner_family *family;
 
+    if (!may_ask(runner, fire)) {
+        forget_definition(fire);
+        runner_apply(runner, fire, RUN_EV_NO_PLACE);
+        return;
+    }
     LIST_FOREACH(family, &runner->families, link)
     if (family->listing && family->asked_s >= fire->main.fire_s && is_of(fire, family))
         break;

@@ -16,15 +16,20 @@
  * came in one turn goes into one statement.
  *
  * A fire is in `all`, and in by_job unless another has its job's place (runner_takeover.c); in at most one of
- * due, ask, launch (lines), retry (a heap), check, record and locked (by work_link); and beside it in plan
- * (by plan_link). While a callback with it is to come it is held; one that is forgotten meanwhile is dead,
- * and freed by the callback.
+ * due, no_place, ask, launch (lines), retry (a heap), check, record and locked (by work_link); and beside it
+ * in plan (by plan_link). While a callback with it is to come it is held; one that is forgotten meanwhile is
+ * dead, and freed by the callback.
  *
- * What is scarce is handed out in three places, each with a line of those that wait (fire_line.h): a place
- * among the runs that are in memory (due), a ListTasks (ask) and a RunTask (launch). Few more runs are
- * checked and planned than ECS takes launches in the next seconds, so that what was counted is still so when
- * they are launched. Repeats do not count there: however many runs wait for a full cluster, others begin, and
- * have their share of the launches.
+ * What is scarce is handed out at four points, each with a line of those that wait (fire_line.h): a slot
+ * among the runs that are in memory (due), a place among those that have a queue to ask (no_place), a
+ * ListTasks (ask) and a RunTask (launch). Few more runs are checked and planned than ECS takes launches in
+ * the next seconds, so that what was counted is still so when they are launched. Repeats do not count there:
+ * however many runs wait for a full cluster, others begin, and have their share of the launches.
+ *
+ * SQS may take its time while ECS is well, so who has a place keeps nobody else from beginning; and there are
+ * so few places that who waits for one, and has nothing in memory but its entry, keeps nobody from it either.
+ * Only its definition tells that a fire has a queue to ask: who finds no place when that is read is due
+ * again, in the other line, before anything was asked of ECS.
  */
 #pragma once
 
@@ -56,10 +61,11 @@ struct runner {
         reign; /* counts runner_lead() and runner_stand_by(): an answer of another one is of no interest */
 
     struct fire_index by_job;
-    struct fire_line due;    /* have not begun */
-    struct fire_line ask;    /* their definitions are known: what runs of their families? */
-    struct fire_line launch; /* RunTask is to be called */
-    struct fire_heap retry;  /* by monotonic ms: checks and launches that are to be tried again */
+    struct fire_line due;      /* have not begun */
+    struct fire_line no_place; /* likewise: they have a queue to ask, and there was no place for them */
+    struct fire_line ask;      /* their definitions are known: what runs of their families? */
+    struct fire_line launch;   /* RunTask is to be called */
+    struct fire_heap retry;    /* by monotonic ms: checks and launches that are to be tried again */
     struct fire_list all;
     struct fire_list check;              /* its turn has come */
     struct fire_list plan;               /* rows to be inserted */
@@ -68,13 +74,14 @@ struct runner {
     LIST_HEAD(, runner_family) families; /* that ECS is being asked about */
     LIST_HEAD(, runner_queue) queues;    /* that SQS is being asked about, or was in this second */
     size_t active;                       /* have a definition or a request in memory, and do not wait */
-    size_t at_queues;                    /* those among them that wait for SQS */
+    size_t at_queues;                    /* those among them that have a queue to ask first */
     size_t parked;                       /* have a request in memory, and wait to be tried again */
     size_t in_line;                      /* likewise, and wait for another RunTask in launch */
     size_t calls;                        /* RunTasks on the wire */
 
     bool taking, planning, recording;   /* a statement is on its way */
     size_t plan_alone, record_alone;    /* so many fires go alone, to find the one that is refused */
+    bool no_place_is_next;              /* to begin: one of that line, else one of due */
     int64_t db_again_ms, send_again_ms; /* monotonic; the database, or RunTask, is left alone until then */
     int64_t locked_again_ms;            /* likewise, rows that somebody had locked; 0: none */
     bool rest;                          /* some of them are runs that are to be taken over */
@@ -94,6 +101,8 @@ void runner_fenced(struct runner *runner); /* the epoch is another */
 void runner_apply(struct runner *runner, struct fire *fire, enum run_event event);
 struct fire *runner_add(struct runner *runner, const char *job_id, bool indexed);
 void runner_take_slot(struct runner *runner, struct fire *fire, bool take);
+bool runner_find_place(struct runner *runner, struct fire *fire); /* false: as many as may have one */
+void runner_leave_place(struct runner *runner, struct fire *fire);
 void runner_queue_due(struct runner *runner, struct fire *fire);
 void runner_queue_plan(struct runner *runner, struct fire *fire);
 void runner_queue_launch(struct runner *runner, struct fire *fire);

@@ -18,6 +18,7 @@ enum {
     AHEAD_S = 4,        /* runs begin that are to be launched in this time... */
     AHEAD_MIN = 100,    /* ...but not fewer than so many, as not all need a launch */
     FRESH_S = 1,        /* a fire that is no older may begin beyond that */
+    PLACES_SHARE = 4,   /* one in so many of those in memory may have a queue to ask */
 };
 
 struct run_identity runner_identity(const struct runner *runner, const struct fire *fire)
@@ -94,6 +95,8 @@ void runner_forget(struct runner *runner, struct fire *fire)
 
 void runner_take_slot(struct runner *runner, struct fire *fire, bool take)
 {
+    if (!take)
+        runner_leave_place(runner, fire);
     if (fire->holds_slot == take)
         return;
     fire->holds_slot = take;
@@ -101,6 +104,42 @@ void runner_take_slot(struct runner *runner, struct fire *fire, bool take)
         runner->active++;
     else
         runner->active--;
+}
+
+/* How many may be in memory on their way to a launch. */
+static size_t window(const struct runner *runner)
+{
+    size_t ahead = (size_t)runner->options.launch_rate * AHEAD_S;
+
+    ahead = ahead > AHEAD_MIN ? ahead : AHEAD_MIN;
+    return runner->options.launch_rate > 0 && ahead < runner->options.runs_max ? ahead
+                                                                               : runner->options.runs_max;
+}
+
+/* How many may have a queue to ask: when all of them are answered at once they are no more than would begin
+ * in any case, and they never have but a part of the memory. */
+static size_t places(const struct runner *runner)
+{
+    size_t share = (runner->options.runs_max + PLACES_SHARE - 1) / PLACES_SHARE;
+
+    return share < window(runner) ? share : window(runner);
+}
+
+bool runner_find_place(struct runner *runner, struct fire *fire)
+{
+    if (fire->holds_place)
+        return true;
+    if (runner->at_queues >= places(runner))
+        return false;
+    fire->holds_place = true;
+    runner->at_queues++;
+    return true;
+}
+
+void runner_leave_place(struct runner *runner, struct fire *fire)
+{
+    runner->at_queues -= fire->holds_place;
+    fire->holds_place = false;
 }
 
 void runner_queue_plan(struct runner *runner, struct fire *fire)
@@ -180,11 +219,26 @@ static void do_wait(struct runner *runner, struct fire *fire)
         runner_main_over(runner, fire); /* the next leader's */
     else
         runner_park(runner, fire);
+    runner_kick(runner); /* its slot may be another's */
+}
+
+static void do_stand(struct runner *runner, struct fire *fire)
+{
+    runner_take_slot(runner, fire, false);
+    if (runner->mode == RUNNER_DRAINING) {
+        runner_main_over(runner, fire);
+        return;
+    }
+    if (fire->why == NULL)
+        runner_say_why(fire, "too many other runs were waiting for SQS");
+    fire_line_add(&runner->no_place, fire);
+    runner_kick(runner);
 }
 
 static void do_plan(struct runner *runner, struct fire *fire)
 {
     runner_take_slot(runner, fire, true);
+    runner_leave_place(runner, fire);
     fire->to_plan = true;
     fire->repeats = false;
     fire->unsure = fire->looked = false;
@@ -209,9 +263,9 @@ static void do_record(struct runner *runner, struct fire *fire)
 }
 
 static void (*const effects[])(struct runner *runner, struct fire *fire) = {
-    [RUN_DO_NOTHING] = do_nothing,   [RUN_DO_CHECK] = do_check,   [RUN_DO_WAIT] = do_wait,
-    [RUN_DO_PLAN] = do_plan,         [RUN_DO_LAUNCH] = do_launch, [RUN_DO_RECORD] = do_record,
-    [RUN_DO_END] = runner_main_over,
+    [RUN_DO_NOTHING] = do_nothing, [RUN_DO_CHECK] = do_check,       [RUN_DO_WAIT] = do_wait,
+    [RUN_DO_STAND] = do_stand,     [RUN_DO_PLAN] = do_plan,         [RUN_DO_LAUNCH] = do_launch,
+    [RUN_DO_RECORD] = do_record,   [RUN_DO_END] = runner_main_over,
 };
 
 void runner_apply(struct runner *runner, struct fire *fire, enum run_event event)
@@ -261,28 +315,34 @@ static void begin(struct runner *runner, struct fire *fire)
         runner_apply(runner, fire, RUN_EV_BEGIN);
 }
 
-/* How many may be in memory on their way to a launch. */
-static size_t window(const struct runner *runner)
+/* By turns, as long as both lines have somebody who may. */
+static struct fire *take_either(struct runner *runner)
 {
-    size_t ahead = (size_t)runner->options.launch_rate * AHEAD_S;
+    bool from_due = fire_line_count(&runner->due) > 0 && !runner->no_place_is_next;
+    struct fire *fire =
+        from_due || runner->at_queues >= places(runner) ? NULL : fire_line_take(&runner->no_place);
 
-    ahead = ahead > AHEAD_MIN ? ahead : AHEAD_MIN;
-    return runner->options.launch_rate > 0 && ahead < runner->options.runs_max ? ahead
-                                                                               : runner->options.runs_max;
+    if (fire == NULL) {
+        runner->no_place_is_next = true;
+        return fire_line_take(&runner->due);
+    }
+    runner->no_place_is_next = false;
+    runner_find_place(runner, fire);
+    return fire;
 }
 
-/* Whose turn it is to begin; NULL: nobody's. Who waits for SQS keeps nobody from a launch, and counts only in
- * memory. Beyond the window there is as much room again for what has just come due, so that after more came
- * through the checks at once than ECS takes not everybody has to wait for that. */
+/* Whose turn it is to begin; NULL: nobody's. Who has a queue to ask keeps nobody from a launch, and counts
+ * only in memory. Beyond the window there is as much room again for what has just come due, so that after
+ * more came through the checks at once than ECS takes not everybody has to wait for that. */
 static struct fire *next_to_begin(struct runner *runner)
 {
-    size_t busy = runner->active > runner->at_queues ? runner->active - runner->at_queues : 0;
+    size_t busy = runner->active - runner->at_queues;
     struct fire *fire;
 
     if (runner->active >= runner->options.runs_max || runner->parked + runner->in_line >= PARKED_MAX)
         return NULL;
     if (busy < window(runner))
-        return fire_line_take(&runner->due);
+        return take_either(runner);
     fire = fire_line_newest(&runner->due);
     if (fire == NULL || busy >= 2 * window(runner) ||
         clock_wall_s(runner->options.clock) > fire->main.fire_s + FRESH_S)

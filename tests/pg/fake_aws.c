@@ -48,7 +48,7 @@ static void answer(struct fake_aws *fake, bool hold, void (*fn)(void *arg), void
 
 void fake_release(struct fake_aws *fake)
 {
-    fake->hold_lists = fake->hold_runs = false;
+    fake->hold_lists = fake->hold_runs = fake->hold_depths = false;
     for (size_t i = 0; i < fake->held_count; i++)
         soon(fake, fake->held[i], fake->held_args[i]);
     fake->held_count = 0;
@@ -387,7 +387,8 @@ static void queue_depth(void *sqs, const struct sqs_queue *queue, sqs_depth_fn *
 
     buf_printf(&fake->calls, "GetQueueAttributes %s\n", queue->url != NULL ? queue->url : queue->name);
     *call = (struct depth_call){fake, done, arg};
-    answer(fake, false, depth_answer, call);
+    fake->depth_calls++;
+    answer(fake, fake->hold_depths, depth_answer, call);
 }
 
 const struct sqs_ops fake_sqs_ops = {.queue_depth = queue_depth};

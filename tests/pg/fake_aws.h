@@ -39,7 +39,7 @@ struct fake_aws {
     struct event_base *base; /* lent */
     struct buf
         calls; /* a line each: "ListTasks f", "DescribeTasks 2", "GetQueueAttributes q", "RunTask f 3" */
-    int list_calls, stopped_calls, run_calls, runs_answered;
+    int list_calls, stopped_calls, depth_calls, run_calls, runs_answered;
     enum aws_error_kind list_error, depth_error; /* AWS_OK: none */
     int errors_left;                             /* so many calls have it; -1: all */
     size_t running;                              /* tasks of each family that run already */
@@ -49,7 +49,7 @@ struct fake_aws {
     int64_t visible, in_flight;                                            /* messages in each queue */
     enum fake_answer script[FAKE_SCRIPT_MAX]; /* for each next RunTask; beyond it FAKE_STARTS */
     size_t script_len, script_at;
-    bool hold_lists, hold_runs; /* keep answers back until fake_release() */
+    bool hold_lists, hold_runs, hold_depths; /* keep answers back until fake_release() */
     void (*held[FAKE_HELD_MAX])(void *arg);
     void *held_args[FAKE_HELD_MAX];
     size_t held_count;

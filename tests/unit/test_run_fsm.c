@@ -17,6 +17,7 @@ static struct fsm_case cases[] = {
     {"a due fire is checked", RUN_DUE, RUN_EV_BEGIN, {RUN_CHECKING, RUN_DO_CHECK}},
     {"a fire that waited too long is missed", RUN_DUE, RUN_EV_LATE, {RUN_MISSED, RUN_DO_PLAN}},
     {"a check that fails is made again", RUN_CHECKING, RUN_EV_AGAIN, {RUN_DUE, RUN_DO_WAIT}},
+    {"who finds no place at the queues is due", RUN_CHECKING, RUN_EV_NO_PLACE, {RUN_DUE, RUN_DO_STAND}},
     {"what is needed is planned first", RUN_CHECKING, RUN_EV_NEEDED, {RUN_PLANNED, RUN_DO_PLAN}},
     {"what is not needed is on record", RUN_CHECKING, RUN_EV_NOT_NEEDED, {RUN_NOT_NEEDED, RUN_DO_PLAN}},
     {"a refused check is on record", RUN_CHECKING, RUN_EV_REFUSED, {RUN_LAUNCH_FAILED, RUN_DO_PLAN}},
