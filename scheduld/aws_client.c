@@ -15,6 +15,7 @@
 #include "aws_creds.h"
 #include "aws_creds_region.h"
 #include "aws_lane.h"
+#include "aws_place.h"
 #include "aws_retry.h"
 #include "buf.h"
 #include "http.h"
@@ -40,18 +41,7 @@ enum {
     MAX_IN_FLIGHT = 64,
     SKEW_MIN_S = 240, /* AWS allows 300 */
     HEADERS = 6,
-    PLACES_MAX = 64,
     US_PER_MS = 1000,
-};
-
-/* Where a service is in a region, and how far its clock is from ours. */
-struct place {
-    SLIST_ENTRY(place) entry;
-    const struct aws_service *service;
-    char *region; /* owned */
-    struct aws_endpoint endpoint;
-    int64_t skew_s; /* its time less ours, if that is too much; else 0 */
-    size_t calls;   /* that it is lent to */
 };
 
 enum call_state {
@@ -67,7 +57,7 @@ struct aws_call {
     enum call_state state;
     struct aws_call_spec spec; /* its body is ours: the two below */
     char *body;
-    struct place *place; /* lent */
+    struct aws_place *place; /* lent */
     struct http_request *request;
     struct aws_creds_waiter waiter;
     struct event *timer;   /* made when it is first needed */
@@ -92,8 +82,7 @@ struct aws_client {
     struct http *http;
     struct aws_creds *creds;
     struct sigv4 *signer;
-    SLIST_HEAD(, place) places; /* one for each region that a job names, as far as there is room */
-    size_t place_count;
+    struct aws_places places;
     int64_t connect_timeout_ms, timeout_ms;
     size_t pending;
     struct call_list calls;
@@ -126,6 +115,7 @@ static bool start_parts(struct aws_client *client, const struct aws_client_optio
     if (!aws_config_new(options->getenv_fn != NULL ? options->getenv_fn : config_getenv, options->getenv_arg,
                         &client->config, err))
         return false;
+    client->places.config = client->config;
     if (aws_config_region(client->config) == NULL && !aws_region_ask(client->config, err))
         return false;
     http.ca_bundle = aws_config_ca_bundle(client->config);
@@ -197,61 +187,7 @@ void aws_client_measure(struct aws_client *client)
     measure_credentials(client);
 }
 
-static void place_free(struct place *place)
-{
-    aws_endpoint_done(&place->endpoint);
-    free(place->region);
-    free(place);
-}
-
-/* Makes room for another, as whoever writes jobs may name any number of regions. Those of ours stay, and
- * those in use; they are as few as the calls. */
-static void forget_a_place(struct aws_client *client)
-{
-    const char *home = aws_config_region(client->config);
-    struct place *place;
-
-    SLIST_FOREACH(place, &client->places, entry)
-    if (place->calls == 0 && strcmp(place->region, home) != 0)
-        break;
-    if (place == NULL)
-        return;
-    SLIST_REMOVE(&client->places, place, place, entry);
-    client->place_count--;
-    place_free(place);
-}
-
-static struct place *place_of(struct aws_client *client, const struct aws_service *service,
-                              const char *region)
-{
-    const char *home = aws_config_region(client->config), *where = region != NULL ? region : home;
-    struct place *place;
-
-    SLIST_FOREACH(place, &client->places, entry)
-    if (place->service == service && strcmp(place->region, where) == 0)
-        return place;
-    if (client->place_count >= PLACES_MAX)
-        forget_a_place(client);
-    place = mem_alloc(sizeof *place);
-    place->service = service;
-    place->region = mem_strdup(where);
-    aws_config_endpoint(client->config, service->name, where, &place->endpoint);
-    SLIST_INSERT_HEAD(&client->places, place, entry);
-    client->place_count++;
-    return place;
-}
-
-static void drop_places(struct aws_client *client)
-{
-    struct place *place;
-
-    while ((place = SLIST_FIRST(&client->places)) != NULL) {
-        SLIST_REMOVE_HEAD(&client->places, entry);
-        place_free(place);
-    }
-}
-
-static int64_t now_s(const struct aws_client *client, const struct place *place)
+static int64_t now_s(const struct aws_client *client, const struct aws_place *place)
 {
     return clock_wall_s(client->clock) + place->skew_s;
 }
@@ -308,7 +244,7 @@ static void call_free(struct aws_call *call)
     assert(TAILQ_FIRST(&call->client->calls) != call); /* it was in there once */
     call->client->pending--;
     if (call->place != NULL)
-        call->place->calls--;
+        aws_place_return(call->place);
     if (call->timer != NULL)
         event_free(call->timer);
     aws_error_done(&call->last);
@@ -382,7 +318,7 @@ static void set_skew(struct aws_call *call, int64_t skew_s)
 /* Whether the request is to be sent again at once, since what was wrong with it has been put right. */
 static bool mend(struct aws_call *call, const struct aws_error *error, int64_t offset_s)
 {
-    struct place *place = call->place;
+    struct aws_place *place = call->place;
 
     if (error->skewed && !call->reset) {
         if (llabs(offset_s) > SKEW_MIN_S && offset_s != place->skew_s) {
@@ -538,7 +474,7 @@ static void on_answer(void *arg, const struct http_answer *answer)
 static void send_request(struct aws_call *call, const struct aws_keys *keys)
 {
     struct aws_client *client = call->client;
-    const struct place *place = call->place;
+    const struct aws_place *place = call->place;
     AUTO_FREE char *target = mem_printf("%s.%s", place->service->target, call->spec.operation);
     AUTO_BUF struct buf authorization;
     char amz_date[SIGV4_DATE_SIZE];
@@ -646,8 +582,7 @@ struct aws_call *aws_call(struct aws_client *client, const struct aws_call_spec 
     struct aws_call *call = call_new(client, spec);
 
     call->body = mem_strndup(spec->body, spec->body_len);
-    call->place = place_of(client, spec->service, spec->region);
-    call->place->calls++;
+    call->place = aws_places_lend(&client->places, spec->service, spec->region);
     queue(call);
     return call;
 }
@@ -684,7 +619,7 @@ void aws_client_free(struct aws_client *client)
     sigv4_free(client->signer);
     for (int i = 0; i < AWS_LANES; i++)
         aws_lane_done(&client->lanes[i]);
-    drop_places(client);
+    aws_places_done(&client->places);
     aws_config_free(client->config);
     free(client);
 }
