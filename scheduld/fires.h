@@ -45,7 +45,7 @@ struct fire {
     bool taken_over;      /* main was found open in the ledger */
     bool to_plan;         /* main is to be inserted */
     bool unsure;          /* main's write may have been done already */
-    bool looked;          /* for a row of main's that its first write may yet bring, see runner_ledger.c */
+    bool looked;          /* for a row of main's that its first write may yet bring, see runner_plan.c */
     bool holds_slot;      /* counts as active */
     bool holds_place;     /* and as one that has a queue to ask */
     bool refused;         /* the database would not have main's result: it waits to be written again */

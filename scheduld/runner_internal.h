@@ -6,7 +6,9 @@
  *     runner_wait.c      when what did not work is tried again
  *     runner_check.c     reads definitions
  *     runner_ask.c       running tasks and queues: what is asked of AWS, for several jobs at once
- *     runner_ledger.c    writes: plans and results
+ *     runner_plan.c      writes of plans
+ *     runner_record.c    writes of results
+ *     runner_ledger.c    what these two share (runner_ledger.h)
  *     runner_launch.c    RunTask
  *     runner_doubt.c     what became of a launch that nobody answered, when it is too late to ask by another
  *     runner_takeover.c  runs that the leader before us left open
@@ -155,8 +157,10 @@ void runner_ask_some(struct runner *runner);
 void runner_drop_asking(struct runner *runner, struct fire *fire); /* is in no line: not on record, so left */
 void runner_forget_queues(struct runner *runner);
 
-/* runner_ledger.c */
+/* runner_plan.c */
 void runner_write_plans(struct runner *runner);
+
+/* runner_record.c */
 void runner_write_records(struct runner *runner);
 
 /* runner_launch.c */

@@ -1,0 +1,337 @@
+/*
+ * Plans go into the ledger, by statements that insert. (runner_ledger.h)
+ *
+ * One fire can be several rows: what was missed, what is due, what was skipped. A fire of which there is
+ * nothing to tell moves its job's cursor alone.
+ */
+#include "runner_internal.h"
+#include "runner_ledger.h"
+
+#include <stdlib.h>
+
+#include "db.h"
+#include "log.h"
+#include "mem.h"
+#include "run_store.h"
+
+enum { PARTS = 4 }; /* rows that one fire can be */
+
+enum part { PART_MISSED, PART_MAIN, PART_SKIP, PART_REARM };
+
+struct item {
+    struct fire *fire;
+    enum part part;
+    struct fire_span span;
+    char *chunks, *error; /* owned; until the statement is asked */
+};
+
+struct plan_write {
+    struct ledger_batch batch;
+    struct item items[LEDGER_ROWS_MAX];
+    size_t count;
+    bool again; /* some of it may have been written already */
+    bool on_record[LEDGER_ROWS_MAX];
+    int64_t ids[LEDGER_ROWS_MAX];
+};
+
+static struct item *add_item(struct plan_write *write, struct fire *fire, enum part part,
+                             const struct fire_span *span)
+{
+    struct item *item = &write->items[write->count++];
+
+    *item = (struct item){.fire = fire, .part = part, .span = *span};
+    if (part != PART_REARM && span->fire_s > fire->written_s)
+        fire->written_s = span->fire_s;
+    return item;
+}
+
+static void add_main(struct plan_write *write, struct fire *fire)
+{
+    struct item *item = add_item(write, fire, PART_MAIN, &fire->main);
+
+    fire->to_plan = false;
+    if (fire->run != NULL)
+        item->chunks = ledger_chunks(fire->run);
+    item->error = mem_strdup_or_null(fire->why);
+}
+
+/* What can be written of a fire. Spans are taken out, and put back if the write does not work. */
+static void add_parts(struct plan_write *write, struct fire *fire)
+{
+    struct item *item;
+
+    if (fire->missed.count > 0) {
+        item = add_item(write, fire, PART_MISSED, &fire->missed);
+        item->error =
+            mem_printf("nobody could act on it within the grace of %" PRId64 " s", item->span.grace_s);
+        fire->missed = (struct fire_span){0};
+    }
+    if (fire->to_plan)
+        add_main(write, fire);
+    if (fire->skip.count > 0) {
+        item = add_item(write, fire, PART_SKIP, &fire->skip);
+        item->error = mem_printf("the run of %s was still launching", STAMP(fire->skipped_for_s));
+        fire->skip = (struct fire_span){0};
+    }
+    if (fire->rearm.count > 0) {
+        add_item(write, fire, PART_REARM, &fire->rearm);
+        fire->rearm = (struct fire_span){0};
+    }
+}
+
+static const char *state_of(const struct item *item)
+{
+    switch (item->part) {
+    case PART_MISSED:
+        return run_state_ledger(RUN_MISSED);
+    case PART_MAIN:
+        return run_state_ledger(item->fire->state);
+    case PART_SKIP:
+        return run_state_ledger(RUN_SKIPPED);
+    case PART_REARM:
+        break;
+    }
+    return NULL;
+}
+
+static void put_row(const struct item *item, struct run_plan_row *row)
+{
+    const struct run *run = item->part == PART_MAIN ? item->fire->run : NULL;
+
+    *row = (struct run_plan_row){
+        .job_id = item->fire->job_id,
+        .fire_s = item->span.fire_s,
+        .state = state_of(item),
+        .coalesced = item->span.count - 1,
+        .wanted = run == NULL ? -1 : run->wanted,
+        .running = run == NULL ? -1 : run->running,
+        .needed = run == NULL ? -1 : run->needed,
+        .request = run == NULL ? NULL : run->request,
+        .chunks = item->chunks,
+        .error = item->error,
+        .next_s = item->span.next_s,
+        .revision = item->span.revision,
+    };
+}
+
+/* The older of two goes first into a merge. */
+static void put_back(struct fire_span *now, struct fire_span before)
+{
+    fire_span_merge(&before, now);
+    *now = before;
+}
+
+static void undo_item(struct item *item)
+{
+    struct fire *fire = item->fire;
+
+    switch (item->part) {
+    case PART_MISSED:
+        put_back(&fire->missed, item->span);
+        break;
+    case PART_MAIN:
+        fire->to_plan = true;
+        break;
+    case PART_SKIP:
+        put_back(&fire->skip, item->span);
+        break;
+    case PART_REARM:
+        put_back(&fire->rearm, item->span);
+        break;
+    }
+}
+
+static void plan_undo(struct plan_write *write)
+{
+    for (size_t i = 0; i < write->count; i++)
+        if (!write->items[i].fire->dead)
+            undo_item(&write->items[i]);
+    for (size_t i = 0; i < write->batch.count; i++) {
+        if (write->batch.fires[i]->dead)
+            continue;
+        write->batch.fires[i]->unsure = true;
+        runner_queue_plan(write->batch.runner, write->batch.fires[i]);
+    }
+}
+
+static bool has_main(const struct plan_write *write)
+{
+    for (size_t i = 0; i < write->count; i++)
+        if (write->items[i].part == PART_MAIN)
+            return true;
+    return false;
+}
+
+/* The only one, and refused: it cannot be kept for ever. The cursor has not moved: it will be found again. */
+static void plan_drop(struct plan_write *write, const struct err *err)
+{
+    struct runner *runner = write->batch.runner;
+    struct fire *fire = write->batch.fires[0];
+
+    log_error("run.not_recorded", "job=%s fire=%s run=0 error=%s", fire->job_id,
+              STAMP(write->items[0].span.fire_s), LOGQ(err->text));
+    if (fire->dead)
+        return;
+    fire->written_s = 0;
+    if (has_main(write))
+        runner_main_over(runner, fire);
+    else
+        runner_sweep(runner, fire);
+    if (runner->options.on_dropped != NULL)
+        runner->options.on_dropped(runner->options.arg);
+}
+
+static void plan_failed(struct plan_write *write, const struct err *err)
+{
+    struct runner *runner = write->batch.runner;
+
+    if (!ledger_is_refusal(err)) {
+        runner_db_failed(runner, "plan", err);
+        if (ledger_is_held_up(err) && write->batch.count > 1)
+            runner->plan_alone = write->batch.count;
+        else if (ledger_is_held_up(err))
+            write->batch.fires[0]->held_up_plan = true;
+        plan_undo(write);
+    } else if (write->batch.count > 1 || !write->again) {
+        /* Once more even if it is alone: a job that is deleted in this instant is refused once. */
+        log_warning("runner.plan_refused", "fires=%zu error=%s", write->batch.count, LOGQ(err->text));
+        runner->plan_alone = write->batch.count;
+        plan_undo(write);
+    } else {
+        plan_drop(write, err);
+    }
+}
+
+/* The write before, whose answer was lost, may have been committed while this one waited for it: then this
+ * one found the place taken, by a row that it could not see yet. The next one sees whose row it is. */
+static void look_once_more(struct runner *runner, struct fire *fire)
+{
+    fire->looked = true;
+    fire->to_plan = true;
+    runner_queue_plan(runner, fire);
+}
+
+static void main_written(struct runner *runner, struct fire *fire, bool on_record, int64_t id)
+{
+    if (!on_record && fire->unsure && !fire->looked) {
+        look_once_more(runner, fire);
+    } else if (!on_record) {
+        log_debug("run.known", RUN_LOG, RUN_LOG_OF(fire));
+        runner_main_over(runner, fire);
+    } else {
+        if (fire->run != NULL)
+            fire->run->id = id;
+        ledger_written(runner, fire, id);
+    }
+}
+
+static void item_written(struct runner *runner, const struct item *item, bool on_record, int64_t id)
+{
+    switch (item->part) {
+    case PART_MAIN:
+        main_written(runner, item->fire, on_record, id);
+        break;
+    case PART_MISSED:
+    case PART_SKIP:
+        if (!on_record)
+            break;
+        log_warning(item->part == PART_MISSED ? "run.missed" : "run.skipped",
+                    "job=%s fire=%s run=%" PRId64 " coalesced=%" PRId64, item->fire->job_id,
+                    STAMP(item->span.fire_s), id, item->span.count - 1);
+        ledger_count(runner, item->part == PART_MISSED ? RUN_MISSED : RUN_SKIPPED);
+        break;
+    case PART_REARM:
+        break;
+    }
+}
+
+static void plan_written(struct plan_write *write, const struct db_result *result)
+{
+    size_t index;
+    int64_t id;
+
+    for (int row = 0; run_store_planned(result, row, &index, &id); row++) {
+        write->on_record[index] = true;
+        write->ids[index] = id;
+    }
+    for (size_t i = 0; i < write->count; i++)
+        if (!write->items[i].fire->dead)
+            item_written(write->batch.runner, &write->items[i], write->on_record[i], write->ids[i]);
+    for (size_t i = 0; i < write->batch.count; i++)
+        if (!write->batch.fires[i]->dead)
+            runner_sweep(write->batch.runner, write->batch.fires[i]);
+}
+
+static void plan_free(struct plan_write *write)
+{
+    ledger_release(&write->batch);
+    free(write);
+}
+
+static void on_planned(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct plan_write *write = arg;
+    struct runner *runner = write->batch.runner;
+
+    if (!ledger_is_of_interest(&write->batch)) {
+        plan_free(write);
+        return;
+    }
+    runner->planning = false;
+    for (size_t i = 0; i < write->batch.count; i++)
+        write->batch.fires[i]->in_plan = false;
+    if (err != NULL) {
+        plan_failed(write, err);
+    } else if (run_store_fenced(result)) {
+        runner_fenced(runner);
+    } else {
+        runner_db_worked(runner);
+        plan_written(write, result);
+    }
+    plan_free(write);
+    runner_kick(runner);
+}
+
+static void ask_plan(struct plan_write *write)
+{
+    struct runner *runner = write->batch.runner;
+    struct run_plan_row rows[LEDGER_ROWS_MAX];
+
+    for (size_t i = 0; i < write->count; i++)
+        put_row(&write->items[i], &rows[i]);
+    run_store_plan(runner->options.db, runner->epoch, rows, write->count, write->again, on_planned, write);
+    for (size_t i = 0; i < write->count; i++) {
+        free(write->items[i].chunks);
+        free(write->items[i].error);
+        write->items[i].chunks = write->items[i].error = NULL;
+    }
+}
+
+void runner_write_plans(struct runner *runner)
+{
+    struct plan_write *write;
+    struct fire *fire;
+    size_t allowed;
+
+    if (runner->planning || TAILQ_EMPTY(&runner->plan))
+        return;
+    write = mem_alloc(sizeof *write);
+    ledger_begin(&write->batch, runner);
+    allowed = ledger_fires_allowed(&runner->plan_alone);
+    while (write->batch.count < allowed && write->count + PARTS <= LEDGER_ROWS_MAX &&
+           (fire = TAILQ_FIRST(&runner->plan)) != NULL) {
+        if (fire->held_up_plan && write->batch.count > 0)
+            break; /* those before it are not to wait for it */
+        if (fire->held_up_plan)
+            allowed = 1;
+        TAILQ_REMOVE(&runner->plan, fire, plan_link);
+        fire->plan_queued = false;
+        fire->in_plan = true;
+        write->again = write->again || fire->unsure;
+        fire->held_up_plan = false;
+        ledger_hold(&write->batch, fire);
+        add_parts(write, fire);
+    }
+    runner->planning = true;
+    ask_plan(write);
+}
