@@ -8,11 +8,11 @@
 
 #include <openssl/evp.h>
 
+#include "hex.h"
 #include "mem.h"
 
 void run_token(const struct run_identity *identity, int chunk, int attempt, char ret[static RUN_TOKEN_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char hash[EVP_MAX_MD_SIZE];
     /* Neither ids nor UUIDs have a newline, so no two identities give the same text. */
     AUTO_FREE char *text = mem_printf("%s\n%s\n%" PRId64 "\n%d\n%d", identity->installation, identity->job_id,
@@ -20,7 +20,5 @@ void run_token(const struct run_identity *identity, int chunk, int attempt, char
 
     if (EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL) != 1)
         abort(); /* only without memory, or without SHA-256 */
-    for (int i = 0; i < RUN_TOKEN_LEN; i++)
-        ret[i] = digits[i % 2 == 0 ? hash[i / 2] >> 4 : hash[i / 2] & 15];
-    ret[RUN_TOKEN_LEN] = '\0';
+    hex_put(hash, RUN_TOKEN_LEN / 2, ret);
 }

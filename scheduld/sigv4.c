@@ -1,6 +1,7 @@
 /* See sigv4.h. */
 #include "sigv4.h"
 
+#include "hex.h"
 #include "mem.h"
 #include "sigv4_canonical.h"
 
@@ -89,23 +90,12 @@ static void hmac(struct sigv4 *signer, const void *key, size_t key_len, const ch
     OPENSSL_cleanse(inner, sizeof inner);
 }
 
-static void put_hex(const unsigned char digest[static DIGEST], char out[static SIGV4_HEX_SIZE])
-{
-    static const char digits[] = "0123456789abcdef";
-
-    for (size_t i = 0; i < DIGEST; i++) {
-        *out++ = digits[digest[i] >> 4];
-        *out++ = digits[digest[i] & 15];
-    }
-    *out = '\0';
-}
-
 static void hash_hex(struct sigv4 *signer, const void *data, size_t len, char out[static SIGV4_HEX_SIZE])
 {
     unsigned char digest[DIGEST];
 
     hash(signer, &(struct piece){data, len}, 1, digest);
-    put_hex(digest, out);
+    hex_put(digest, DIGEST, out);
 }
 
 void sigv4_date(int64_t at_s, char out[static SIGV4_DATE_SIZE])
@@ -205,7 +195,7 @@ void sigv4_signature(struct sigv4 *signer, const struct sigv4_scope *scope, cons
     put_scope(scope, &text);
     hmac(signer, signing_key(signer, text.data, secret), DIGEST, string_to_sign->data, string_to_sign->len,
          digest);
-    put_hex(digest, hex);
+    hex_put(digest, DIGEST, hex);
 }
 
 /* The request's headers and the one or two that signing adds. */

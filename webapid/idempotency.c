@@ -6,6 +6,8 @@
 
 #include <openssl/evp.h>
 
+#include "hex.h"
+
 bool idempotency_check(const char *key, struct err *err)
 {
     size_t len = strlen(key);
@@ -22,15 +24,10 @@ bool idempotency_check(const char *key, struct err *err)
 
 void idempotency_request(const char *body, size_t len, char out[static IDEMPOTENCY_REQUEST_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
     if (EVP_Digest(body, len, hash, &size, EVP_sha256(), NULL) != 1)
         abort(); /* out of memory */
-    for (size_t i = 0; i < size; i++) {
-        out[2 * i] = digits[hash[i] >> 4];
-        out[2 * i + 1] = digits[hash[i] & 0xf];
-    }
-    out[2 * (size_t)size] = '\0';
+    hex_put(hash, size, out);
 }

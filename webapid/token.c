@@ -1,7 +1,6 @@
 /* See token.h. */
 #include "token.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +10,7 @@
 #include <openssl/rand.h>
 
 #include "attr.h"
+#include "hex.h"
 
 enum { SECRET_LEN = 32, LIFETIME_DIGITS_MAX = 5 };
 
@@ -39,8 +39,7 @@ void token_make(char ret[static TOKEN_TEXT_SIZE])
     if (RAND_priv_bytes(secret, sizeof secret) != 1)
         abort(); /* a token must never be made of anything else */
     memcpy(ret, PREFIX, len + 1);
-    for (size_t i = 0; i < sizeof secret; i++)
-        len += (size_t)snprintf(ret + len, TOKEN_TEXT_SIZE - len, "%02x", secret[i]);
+    hex_put(secret, sizeof secret, ret + len);
     OPENSSL_cleanse(secret, sizeof secret);
 }
 

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 
+#include "hex.h"
 #include "log.h"
 #include "mem.h"
 
@@ -97,8 +98,7 @@ void token_store_create(struct db *db, const struct token *token, int64_t lifeti
 {
     char hash[2 * TOKEN_HASH_LEN + 1], lifetime[24], most[24];
 
-    for (size_t i = 0; i < TOKEN_HASH_LEN; i++)
-        snprintf(hash + 2 * i, 3, "%02x", token->hash[i]);
+    hex_put(token->hash, TOKEN_HASH_LEN, hash);
     snprintf(lifetime, sizeof lifetime, "%" PRId64, lifetime_s);
     snprintf(most, sizeof most, "%d", TOKENS_MAX);
     db_query(db, &create,
