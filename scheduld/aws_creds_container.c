@@ -18,8 +18,8 @@ enum { TIMEOUT_MS = 2000, ATTEMPTS = 3, PAUSE_MS = 1000, TOKEN_MAX = 65536 };
 static const char ecs_host[] = "http://169.254.170.2";
 
 struct question {
-    char *url; /* owned */
-    struct aws_fetch *fetch;
+    char *url;               /* owned */
+    struct aws_fetch *fetch; /* NULL: it has been answered */
 };
 
 static void forget(struct aws_lookup *lookup)
@@ -27,6 +27,7 @@ static void forget(struct aws_lookup *lookup)
     struct question *question = lookup->state;
 
     lookup->state = NULL;
+    aws_fetch_cancel(question->fetch);
     free(question->url);
     free(question);
 }
@@ -120,11 +121,12 @@ static bool read_answer(struct aws_lookup *lookup, const struct http_answer *ans
 static void on_answer(void *arg, const struct http_answer *answer)
 {
     struct aws_lookup *lookup = arg;
-    const struct question *question = lookup->state;
+    struct question *question = lookup->state;
     AUTO_AWS_KEYS struct aws_keys keys = {0};
     struct err err = {0};
     bool good = read_answer(lookup, answer, &keys, &err);
 
+    question->fetch = NULL;
     if (!good) /* its path is a secret of the task's, more or less */
         err_wrap(&err, "%.*s", (int)aws_fetch_host_len(question->url), question->url);
     forget(lookup);
@@ -171,13 +173,5 @@ static enum aws_found find(struct aws_lookup *lookup, struct aws_keys *ret UNUSE
     return AWS_PENDING;
 }
 
-static void cancel(struct aws_lookup *lookup)
-{
-    struct question *question = lookup->state;
-
-    aws_fetch_cancel(question->fetch);
-    forget(lookup);
-}
-
 const struct aws_provider aws_provider_container = {
-    .name = "container endpoint", .find = find, .cancel = cancel};
+    .name = "container endpoint", .find = find, .cancel = forget};

@@ -39,13 +39,16 @@ struct instance {
     char *token, *role;
     struct aws_keys keys;
     enum step step;
-    bool again; /* it is the second time */
-    struct aws_fetch *fetch;
+    bool again;              /* it is the second time */
+    struct aws_fetch *fetch; /* NULL: it has been answered */
 };
 
-static void instance_free(struct instance *instance)
+static void forget(struct aws_lookup *lookup)
 {
-    instance->lookup->state = NULL;
+    struct instance *instance = lookup->state;
+
+    lookup->state = NULL;
+    aws_fetch_cancel(instance->fetch);
     aws_keys_done(&instance->keys);
     free(instance->base);
     free(instance->token);
@@ -96,7 +99,7 @@ static void answer(struct instance *instance, enum aws_found found, const struct
     AUTO_AWS_KEYS struct aws_keys keys = instance->keys;
 
     instance->keys = (struct aws_keys){0};
-    instance_free(instance);
+    forget(lookup);
     lookup->answer(lookup, found, &keys, err);
 }
 
@@ -277,13 +280,5 @@ static enum aws_found find(struct aws_lookup *lookup, struct aws_keys *ret UNUSE
     return AWS_PENDING;
 }
 
-static void cancel(struct aws_lookup *lookup)
-{
-    struct instance *instance = lookup->state;
-
-    aws_fetch_cancel(instance->fetch);
-    instance_free(instance);
-}
-
 const struct aws_provider aws_provider_instance = {
-    .name = "instance metadata", .find = find, .cancel = cancel};
+    .name = "instance metadata", .find = find, .cancel = forget};
