@@ -2,22 +2,14 @@
  * Runs that ask a queue first, against a real PostgreSQL: however slow SQS is, they keep nobody else from
  * being launched, and none of them is lost.
  */
-#include "pg.h"
+#include "runner_rig.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "agenda.h"
-#include "clock.h"
-#include "fake_aws.h"
 #include "mem.h"
-#include "runner.h"
 
 enum {
-    NOW = 1700000000,
-    GRACE_S = 3600,
-    LAUNCH_RATE = 15,
     MANY_PLACES = 100, /* of RUNS_MAX; and of FEW_RUNS_MAX one */
     RUNS_MAX = 4 * MANY_PLACES,
     FEW_RUNS_MAX = 4,
@@ -26,116 +18,23 @@ enum {
     FAILURES = 30, /* of SQS */
 };
 
-#define INSTALLATION "7d444840-9dc0-11d1-b245-5ffdce74fad2"
-
-struct rig {
-    struct pg *pg; /* as scheduld */
-    struct fake_aws aws;
-    struct runner *runner;
-    struct clock clock;
-    int64_t wall_us;
-    int drained;
-};
-
-static struct pg *admin; /* as the owner of the tables */
-
-static int64_t wall_us(void *arg)
+static int begin_with(void **state, size_t runs_max)
 {
-    return ((struct rig *)arg)->wall_us;
-}
-
-static int64_t monotonic_us(void *arg UNUSED)
-{
-    return clock_monotonic_us(&clock_system);
-}
-
-static bool may_launch(void *arg UNUSED)
-{
-    return true;
-}
-
-static void on_fenced(void *arg UNUSED)
-{
-    fail_msg("fenced");
-}
-
-static void on_drained(void *arg)
-{
-    ((struct rig *)arg)->drained++;
-}
-
-static int migrated(void **state UNUSED)
-{
-    pg_migrate();
-    admin = pg_open(NULL);
-    return 0;
-}
-
-static int done(void **state UNUSED)
-{
-    pg_close(admin);
-    return 0;
-}
-
-static int fresh_with(void **state, size_t runs_max)
-{
-    AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
-    struct rig *rig = mem_alloc(sizeof *rig);
-
-    pg_value(admin, "TRUNCATE jobs, job_state, job_tombstones, runs");
-    pg_value(admin, "UPDATE scheduler SET epoch = 5");
-    rig->pg = pg_open(&(struct db_options){.url = url, .lock_timeout_ms = 500});
-    rig->clock = (struct clock){wall_us, monotonic_us, rig};
-    rig->wall_us = NOW * INT64_C(1000000) + 5000;
-    fake_init(&rig->aws, rig->pg->base);
-    rig->aws.visible = 1;
-    rig->runner = runner_new(&(struct runner_options){.base = rig->pg->base,
-                                                      .clock = &rig->clock,
-                                                      .db = rig->pg->db,
-                                                      .ecs_ops = &fake_ecs_ops,
-                                                      .ecs = &rig->aws,
-                                                      .sqs_ops = &fake_sqs_ops,
-                                                      .sqs = &rig->aws,
-                                                      .cluster = "test-cluster",
-                                                      .name = "ecs-scheduler",
-                                                      .launch_rate = LAUNCH_RATE,
-                                                      .grace_s = GRACE_S,
-                                                      .may_launch = may_launch,
-                                                      .on_fenced = on_fenced,
-                                                      .arg = rig,
-                                                      .retry_min_ms = 1,
-                                                      .retry_max_ms = 20,
-                                                      .drain_ms = PG_DEADLINE_MS,
-                                                      .runs_max = runs_max});
-    runner_lead(rig->runner, 5, INSTALLATION);
-    *state = rig;
-    return 0;
-}
-
-static int fresh(void **state)
-{
-    return fresh_with(state, RUNS_MAX);
-}
-
-static int fresh_with_one_place(void **state)
-{
-    return fresh_with(state, FEW_RUNS_MAX);
-}
-
-static int ends(void **state)
-{
+    int failed = rig_begin_with(state, runs_max);
     struct rig *rig = *state;
 
-    runner_stand_by(rig->runner);
-    fake_release(&rig->aws);
-    pg_turn(rig->pg, 1);
-    db_free(rig->pg->db);
-    rig->pg->db = NULL;
-    runner_free(rig->runner);
-    fake_done(&rig->aws);
-    pg_close(rig->pg);
-    free(rig);
-    return 0;
+    rig->aws.visible = 1;
+    return failed;
+}
+
+static int begin(void **state)
+{
+    return begin_with(state, RUNS_MAX);
+}
+
+static int begin_with_one_place(void **state)
+{
+    return begin_with(state, FEW_RUNS_MAX);
 }
 
 /* Jobs q0, q1, ... each with a queue of its name; or o0, o1, ... without. */
@@ -153,13 +52,8 @@ static void make_jobs(char kind, int count)
 static void due(struct rig *rig, char kind, int i, int64_t fire_s)
 {
     AUTO_FREE char *id = mem_printf("%c%d", kind, i);
-    AUTO_FREE char *sql = mem_printf("SELECT revision FROM jobs WHERE id = '%s'", id);
 
-    runner_due(rig->runner, &(struct agenda_due){.job_id = id,
-                                                 .revision = strtoll(pg_value(admin, sql), NULL, 10),
-                                                 .fire_s = fire_s,
-                                                 .next_s = fire_s + 60,
-                                                 .grace_s = GRACE_S});
+    rig_due(rig, id, fire_s);
 }
 
 static void all_due(struct rig *rig, char kind, int count)
@@ -168,20 +62,15 @@ static void all_due(struct rig *rig, char kind, int count)
         due(rig, kind, i, NOW);
 }
 
-/* Turns the loop until so many jobs of a kind have a run in this state, one each. */
+/* Until so many jobs of a kind have a run in this state, one each. */
 static void wait_for(struct rig *rig, char kind, const char *state, int count)
 {
-    int64_t end = clock_monotonic_ms(&clock_system) + PG_DEADLINE_MS;
     AUTO_FREE char *wanted = mem_printf("%d %d", count, count);
     AUTO_FREE char *sql = mem_printf("SELECT count(*) || ' ' || count(DISTINCT job_id) FROM runs"
                                      " WHERE job_id LIKE '%c%%' AND state = '%s'",
                                      kind, state);
 
-    while (strcmp(pg_value(admin, sql), wanted) != 0) {
-        if (clock_monotonic_ms(&clock_system) > end)
-            fail_msg("%s\n is \"%s\", not \"%s\"", sql, pg_value(admin, sql), wanted);
-        pg_turn(rig->pg, 2);
-    }
+    rig_wait_for(rig, sql, wanted);
 }
 
 /* Turns the loop until SQS was asked so often and nobody but those is in memory, while so many wait. */
@@ -242,7 +131,7 @@ static void who_waits_for_a_place_has_his_turn(void **state)
 
     make_jobs('q', 5);
     rig->aws.hold_depths = true;
-    rig->wall_us += 10 * INT64_C(1000000);
+    rig_turn_seconds(rig, 10);
     due(rig, 'q', 0, NOW);
     wait_for_line(rig, 1, 0);
     for (int i = 4; i > 0; i--)
@@ -297,7 +186,7 @@ static void who_waits_for_a_place_beyond_the_grace_is_missed(void **state)
     wait_for_line(rig, 1, 0);
     due(rig, 'q', 1, NOW);
     wait_for_line(rig, 1, 1);
-    rig->wall_us += (GRACE_S + 1) * INT64_C(1000000);
+    rig_turn_seconds(rig, GRACE_S + 1);
     fake_release(&rig->aws);
     wait_for(rig, 'q', "missed", 2);
     assert_string_equal(pg_value(admin, "SELECT error FROM runs WHERE job_id = 'q1'"),
@@ -317,7 +206,7 @@ static void draining_leaves_who_waits_for_a_place(void **state)
     due(rig, 'q', 1, NOW);
     wait_for_line(rig, 1, 1);
     due(rig, 'q', 2, NOW);
-    runner_drain(rig->runner, on_drained, rig);
+    runner_drain(rig->runner, rig_on_drained, rig);
     fake_release(&rig->aws);
     pg_wait(rig->pg, &rig->drained, 1);
     wait_for(rig, 'q', "started", 1);
@@ -336,7 +225,7 @@ static void places_end_with_the_reign(void **state)
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
     runner_lead(rig->runner, 6, INSTALLATION);
     assert_int_equal(runner_count(rig->runner).active + runner_count(rig->runner).waiting, 0);
-    rig->wall_us += INT64_C(1000000);
+    rig_turn_seconds(rig, 1);
     due(rig, 'q', 0, NOW + 1);
     due(rig, 'q', 1, NOW + 1);
     due(rig, 'q', 2, NOW + 1);
@@ -350,9 +239,9 @@ static void places_end_with_the_reign(void **state)
 
 int main(void)
 {
-#define ONE_PLACE(test) cmocka_unit_test_setup_teardown(test, fresh_with_one_place, ends)
+#define ONE_PLACE(test) cmocka_unit_test_setup_teardown(test, begin_with_one_place, rig_end)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(while_sqs_is_silent_others_are_launched, fresh, ends),
+        cmocka_unit_test_setup_teardown(while_sqs_is_silent_others_are_launched, begin, rig_end),
         ONE_PLACE(who_waits_for_a_place_has_his_turn),
         ONE_PLACE(who_fails_leaves_its_place),
         ONE_PLACE(who_needs_no_place_any_more_leaves_it),
@@ -362,5 +251,5 @@ int main(void)
     };
 
     pg_filter();
-    return cmocka_run_group_tests_name("runner_queues", tests, migrated, done);
+    return cmocka_run_group_tests_name("runner_queues", tests, rig_migrate, rig_done);
 }
