@@ -97,14 +97,15 @@ bool ecs_read_mark(const struct json_object *obj, char **started_by, char **over
     return copy_text(obj, "startedBy", started_by, err) && read_tag(obj, override_tag, err);
 }
 
-static bool read_created(const struct json_object *obj, int64_t *ret, struct err *err)
+/* A launch is not to be taken for one that nobody answered because of this: what is no time is not told. */
+static int64_t read_created(const struct json_object *obj)
 {
     double created = 0;
+    struct err ignored;
 
-    if (!json_get_double_opt(obj, "createdAt", &created, err))
-        return false;
-    *ret = created > 0 && created < (double)INT32_MAX * 1000 ? (int64_t)created : 0;
-    return true;
+    if (!json_get_double_opt(obj, "createdAt", &created, &ignored))
+        return 0;
+    return created > 0 && created < (double)INT32_MAX * 1000 ? (int64_t)created : 0;
 }
 
 static bool read_task(const struct json_object *obj, struct ecs_task *task, struct err *err)
@@ -114,12 +115,12 @@ static bool read_task(const struct json_object *obj, struct ecs_task *task, stru
     if (!json_get_string(obj, "taskArn", &arn, err))
         return false;
     task->arn = mem_strdup(arn);
+    task->created_s = read_created(obj);
     return copy_text(obj, "containerInstanceArn", &task->host_arn, err) &&
            copy_text(obj, "taskDefinitionArn", &task->task_definition_arn, err) &&
            copy_text(obj, "lastStatus", &task->last_status, err) &&
            copy_text(obj, "desiredStatus", &task->desired_status, err) &&
-           ecs_read_mark(obj, &task->started_by, &task->override_tag, err) &&
-           read_created(obj, &task->created_s, err);
+           ecs_read_mark(obj, &task->started_by, &task->override_tag, err);
 }
 
 /* What may go better later; all else is a matter of configuration. */

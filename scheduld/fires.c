@@ -172,7 +172,7 @@ void fire_forget_main(struct fire *fire)
     fire->why = NULL;
     fire->main = (struct fire_span){0};
     fire->state = RUN_DUE;
-    fire->taken_over = fire->to_plan = fire->unsure = fire->looked = false;
+    fire->taken_over = fire->to_plan = fire->unsure = fire->looked = fire->untold = false;
     fire->tries = fire->held_up = 0;
     fire->next_chunk = 0;
 }

@@ -52,7 +52,8 @@ struct fire {
     bool repeats;         /* main's RunTask was tried before, or may have been */
     int tries;            /* of what is being tried, for the back-off */
     int held_up;          /* times that main's row was locked when the result was to be written */
-    int64_t asked_s;      /* wall time at which main's RunTask was sent last, or may have been */
+    int64_t asked_ms;     /* monotonic; when main's RunTask was last on the wire, or may have been */
+    bool untold;          /* ECS's lists do not tell what became of it: its RunTask does */
     size_t next_chunk;    /* of the pass over main's chunks */
     char *why;            /* owned; why the last check did not work; NULL: none failed */
     struct plan_job *job; /* owned; while main is checked */

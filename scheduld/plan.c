@@ -133,8 +133,8 @@ static bool same_text(const char *a, const char *b)
 
 bool plan_marked(const struct plan_mark *mark, const struct ecs_task *task, int64_t since_s)
 {
-    return task->created_s >= since_s - EARLY_S && same_text(mark->started_by, task->started_by) &&
-           same_text(mark->override_tag, task->override_tag);
+    return (task->created_s == 0 || task->created_s >= since_s - EARLY_S) &&
+           same_text(mark->started_by, task->started_by) && same_text(mark->override_tag, task->override_tag);
 }
 
 bool plan_read_request(const char *request, char **cluster, char **family, struct err *err)

@@ -63,7 +63,7 @@ struct plan_mark {
 void plan_mark_done(struct plan_mark *mark);
 /* From a request. ERR_INVALID: not one. */
 bool plan_read_mark(const char *request, struct plan_mark *ret, struct err *err);
-/* Such a task, made since then or not long before: our clock and ECS's may differ. */
+/* Such a task, made since then or not long before (our clock and ECS's may differ), or nobody says when. */
 bool plan_marked(const struct plan_mark *mark, const struct ecs_task *task, int64_t since_s);
 
 /* What a request was planned for: cluster and family. Both are owned by the caller. ERR_INVALID: not a

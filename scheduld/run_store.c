@@ -140,18 +140,33 @@ static const struct db_stmt read_jobs = {
     .params = 1,
 };
 
-/* Two days: the longest grace and the life of a token, within which a fire's tasks are started. */
+/* A cluster's name or its ARN, which ends with it. */
+#define CLUSTER(text) "split_part(" text ", '/', -1)"
+
+/* Clocks differ, and a row may be written a while before its call is sent. */
+#define CLAIM_SLACK_S "600"
+
 static const struct db_stmt claimed = {
     .name = "run_claimed",
-    .sql = "SELECT (SELECT count(*) FROM runs WHERE state IN ('planned', 'launching') AND id <> $1::bigint"
-           "   AND request ->> 'cluster' = $2 AND split_part(request ->> 'taskDefinition', ':', 1) = $3),"
-           "  c.arn"
-           " FROM (SELECT) AS one LEFT JOIN ("
-           "  SELECT t.task ->> 'taskId' AS arn FROM runs r, jsonb_array_elements(r.tasks) AS t (task)"
-           "  WHERE r.fire_at >= to_timestamp($4::bigint) - interval '2 days' AND r.tasks <> '[]'"
-           "   AND t.task ->> 'taskId' = ANY ($5::text[])"
-           " ) AS c ON true",
-    .params = 5,
+    .sql = "WITH grace AS MATERIALIZED ("
+           "  SELECT greatest($5::bigint, max(misfire_grace_seconds)) + " CLAIM_SLACK_S " AS s FROM jobs"
+           "  WHERE task_definition = $3 AND ($4::text IS NULL OR id = $4)"
+           "), input AS ("
+           "  SELECT arn, ord FROM unnest($8::text[]) WITH ORDINALITY AS i (arn, ord)"
+           ")"
+           "SELECT (SELECT count(*) FROM runs WHERE state IN ('planned', 'launching') AND id <> $1::bigint"
+           "   AND " CLUSTER("request ->> 'cluster'") " = " CLUSTER(
+               "$2::text") "   AND split_part(request ->> 'taskDefinition', ':', 1) = $3"
+                           "   AND ($4::text IS NULL OR job_id = $4)),"
+                           "  c.ord"
+                           " FROM (SELECT) AS one LEFT JOIN ("
+                           "  SELECT DISTINCT i.ord FROM runs r, jsonb_array_elements(r.tasks) AS t (task), "
+                           "input i"
+                           "  WHERE r.fire_at >= to_timestamp($6::bigint - (SELECT s FROM grace))"
+                           "   AND r.fire_at <= to_timestamp($7::bigint + " CLAIM_SLACK_S ")"
+                           "   AND r.tasks <> '[]' AND i.arn = t.task ->> 'taskId'"
+                           " ) AS c ON true",
+    .params = 8,
 };
 
 const struct db_stmt *const run_store_statements[] = {&plan, &record, &take_over, &read_jobs, &claimed};
@@ -336,24 +351,25 @@ void run_store_job(const struct db_result *result, int row, struct run_job_row *
 
 void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg)
 {
-    char id[NUMBER_SIZE], since[NUMBER_SIZE];
+    char id[NUMBER_SIZE], grace[NUMBER_SIZE], oldest[NUMBER_SIZE], newest[NUMBER_SIZE];
     AUTO_DB_ARRAY struct db_array arns;
 
     db_array_init(&arns);
     for (size_t i = 0; i < claims->count; i++)
         db_array_text(&arns, claims->arns[i]);
     db_query(db, &claimed,
-             (const char *[]){number(id, claims->run_id), claims->cluster, claims->family,
-                              number(since, claims->since_s), db_array_end(&arns)},
+             (const char *[]){number(id, claims->run_id), claims->cluster, claims->family, claims->job_id,
+                              number(grace, claims->grace_s), number(oldest, claims->oldest_s),
+                              number(newest, claims->newest_s), db_array_end(&arns)},
              done, arg);
 }
 
-bool run_store_is_claimed(const struct db_result *result, const char *arn)
+bool run_store_claimed_at(const struct db_result *result, int row, size_t *index)
 {
-    for (int row = 0; row < db_rows(result); row++)
-        if (!db_is_null(result, row, 1) && strcmp(db_text(result, row, 1), arn) == 0)
-            return true;
-    return false;
+    if (row >= db_rows(result) || db_is_null(result, row, 1))
+        return false;
+    *index = (size_t)db_int64(result, row, 1) - 1;
+    return true;
 }
 
 int64_t run_store_open_others(const struct db_result *result)
@@ -374,4 +390,5 @@ void run_store_warm(struct db *db)
     run_store_read_jobs(db, NULL, 0, on_warm, NULL);
     run_store_plan(db, NOBODY, NULL, 0, false, on_warm, NULL);
     run_store_record(db, NOBODY, NULL, 0, on_warm, NULL);
+    run_store_claimed(db, &(struct run_claims){.cluster = "", .family = ""}, on_warm, NULL);
 }

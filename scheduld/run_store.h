@@ -78,17 +78,22 @@ bool run_store_taken(const struct db_result *result, int row, struct run *run, s
 
 bool run_store_fenced(const struct db_result *result);
 
-/* Tasks of a family that may be a run's: which of them are on record as other runs', or as its own already,
- * of fires since two days before since_s; and how many other runs of the family are open, which may have
- * started some, too. */
+/* Tasks of a family that may be a run's: which of them are on record already, and how many other runs are
+ * open that may have started some, too. So that not all of the ledger is read, a task is looked for among the
+ * runs that were due before it was made, by no more than the longest grace of the jobs that may have started
+ * it. */
 struct run_claims {
-    int64_t run_id, since_s;
+    int64_t run_id;
     const char *cluster, *family;
-    const char *const *arns; /* count of them */
+    const char *job_id; /* whose tasks they are, as they have its tag; NULL: any job's of the family */
+    int64_t grace_s;    /* of a job that has none */
+    int64_t oldest_s, newest_s; /* when the first and the last of them were made, or may have been */
+    const char *const *arns;    /* count of them */
     size_t count;
 };
 void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg);
-bool run_store_is_claimed(const struct db_result *result, const char *arn);
+/* Which are on record: index into arns. False: no such answer row. */
+bool run_store_claimed_at(const struct db_result *result, int row, size_t *index);
 int64_t run_store_open_others(const struct db_result *result);
 
 /* Has the server get ready for all of these, which takes it tens of milliseconds in a new session: asks each

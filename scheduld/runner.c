@@ -55,6 +55,8 @@ static void init_lists(struct runner *runner)
     TAILQ_INIT(&runner->plan);
     TAILQ_INIT(&runner->record);
     TAILQ_INIT(&runner->locked);
+    TAILQ_INIT(&runner->doubts);
+    runner->doubts_waiting = 0;
 }
 
 static void on_room(void *arg)
@@ -145,6 +147,7 @@ static void work(struct runner *runner)
         runner_begin_some(runner);
     if (runner->mode == RUNNER_LEADING || runner->mode == RUNNER_DRAINING) {
         runner_ask_some(runner);
+        runner_doubt_some(runner);
         if (!rests)
             runner_write_plans(runner);
         if (!rests)
@@ -241,6 +244,7 @@ void runner_stand_by(struct runner *runner)
     init_lists(runner);
     runner->taking = runner->planning = runner->recording = false;
     runner->plan_alone = runner->record_alone = 0;
+    runner->doubts_asked = 0;
     runner->calls = 0; /* the slots are for the next reign; what is on the wire has its own deadline */
     runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = 0;
     runner->rest = false;
@@ -287,6 +291,8 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
         runner_unpark(runner, fire);
         drop_waiting(runner, fire);
     }
+    while ((fire = runner_take_doubt(runner)) != NULL)
+        drop_waiting(runner, fire);
     evtimer_add(runner->drain_timer, &limit);
     runner_kick(runner);
 }
@@ -296,6 +302,6 @@ struct runner_counts runner_count(const struct runner *runner)
     return (struct runner_counts){.waiting =
                                       fire_line_count(&runner->due) + fire_line_count(&runner->no_place),
                                   .active = runner->active,
-                                  .retrying = runner->retry.count + runner->in_line,
+                                  .retrying = runner->retry.count + runner->in_line + runner->doubts_waiting,
                                   .writes_fail = runner->db_tries > 0};
 }

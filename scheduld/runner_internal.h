@@ -18,9 +18,9 @@
  * came in one turn goes into one statement.
  *
  * A fire is in `all`, and in by_job unless another has its job's place (runner_takeover.c); in at most one of
- * due, no_place, ask, launch (lines), retry (a heap), check, record and locked (by work_link); and beside it
- * in plan (by plan_link). While a callback with it is to come it is held; one that is forgotten meanwhile is
- * dead, and freed by the callback.
+ * due, no_place, ask, launch (lines), retry (a heap), check, record, locked and doubts (by work_link); and
+ * beside it in plan (by plan_link). While a callback with it is to come it is held; one that is forgotten
+ * meanwhile is dead, and freed by the callback.
  *
  * What is scarce is handed out at four points, each with a line of those that wait (fire_line.h): a slot
  * among the runs that are in memory (due), a place among those that have a queue to ask (no_place), a
@@ -73,12 +73,15 @@ struct runner {
     struct fire_list plan;               /* rows to be inserted */
     struct fire_list record;             /* rows to be updated */
     struct fire_list locked;             /* likewise, but somebody had locked them */
+    struct fire_list doubts;             /* ECS is to be asked for their tasks, a few at a time */
     LIST_HEAD(, runner_family) families; /* that ECS is being asked about */
     LIST_HEAD(, runner_queue) queues;    /* that SQS is being asked about, or was in this second */
     size_t active;                       /* have a definition or a request in memory, and do not wait */
     size_t at_queues;                    /* those among them that have a queue to ask first */
     size_t parked;                       /* have a request in memory, and wait to be tried again */
     size_t in_line;                      /* likewise, and wait for another RunTask in launch */
+    size_t doubts_waiting;               /* likewise, and wait in doubts */
+    size_t doubts_asked;                 /* of which ECS is being asked */
     size_t calls;                        /* RunTasks on the wire */
 
     bool taking, planning, recording;   /* a statement is on its way */
@@ -126,7 +129,11 @@ bool runner_release(struct fire *fire);
 void runner_end_late(struct runner *runner, struct fire *fire);
 void runner_end_launch_late(struct runner *runner, struct fire *fire, enum run_event event);
 
+/* While the clock is not right nothing is too late by what it says. */
+bool runner_clock_is_right(const struct runner *runner);
 bool runner_over_grace(const struct runner *runner, const struct fire *fire);
+/* Likewise, or ECS may have forgotten its token. It has a run. */
+bool runner_too_late(const struct runner *runner, const struct fire *fire);
 struct run_identity runner_identity(const struct runner *runner, const struct fire *fire);
 void runner_say_why(struct fire *fire, const char *fmt, ...) PRINTF(2, 3);
 const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE]); /* 2026-11-24T10:30:42Z */
@@ -168,9 +175,11 @@ void runner_launch_some(struct runner *runner);
 void runner_drop_launching(struct runner *runner, struct fire *fire); /* is in no line: open, left so */
 
 /* runner_doubt.c */
-/* Of a run that may have started tasks, in no line and not parked: it is too late to launch it, so ECS is
- * asked for them. */
-void runner_look_for_tasks(struct runner *runner, struct fire *fire);
+/* Of a run that may have started tasks, in no line and not parked: its RunTask once more, or, if it is too
+ * late for that, ECS is asked for them. */
+void runner_resume(struct runner *runner, struct fire *fire);
+void runner_doubt_some(struct runner *runner);
+struct fire *runner_take_doubt(struct runner *runner); /* that waits to be asked for; NULL: none does */
 
 /* runner_takeover.c */
 void runner_take_over(struct runner *runner);

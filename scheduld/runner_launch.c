@@ -23,8 +23,8 @@ struct call {
     uint64_t reign;
 };
 
-/* After the grace only what may have started tasks is asked for, and only if what ECS lists does not tell
- * (runner_doubt.c): its row is to say what became of it. */
+/* After the grace only what may have started tasks is sent, and only where ECS's lists do not tell whether it
+ * did (runner_doubt.c). */
 static int next_chunk(const struct runner *runner, const struct fire *fire, size_t from)
 {
     return runner_over_grace(runner, fire) ? run_next_unsure(fire->run, from)
@@ -76,7 +76,8 @@ static void on_answer(void *arg, const struct ecs_tasks *tasks, const struct aws
     struct run_identity identity;
 
     free(arg);
-    if (call.reign == runner->reign) /* those of another do not count any more */
+    fire->asked_ms = runner_now_ms(runner); /* until now it may have been on its way */
+    if (call.reign == runner->reign)        /* those of another do not count any more */
         runner->calls--;
     runner_kick(runner);
     if (!runner_release(fire)) /* the run is the next leader's, who asks again with the same token */
@@ -97,6 +98,7 @@ static bool may_go(void *arg)
 
     if (call->fire->dead || !call->runner->options.may_launch(call->runner->options.arg))
         return false;
+    call->fire->asked_ms = runner_now_ms(call->runner);
     if (run->launched_us == 0)
         run->launched_us = clock_wall_us(call->runner->options.clock);
     return true;
@@ -116,7 +118,6 @@ static void send(struct runner *runner, struct fire *fire)
     call = mem_alloc(sizeof *call);
     *call = (struct call){.runner = runner, .fire = fire, .chunk = (size_t)chunk, .reign = runner->reign};
     fire->holds++;
-    fire->asked_s = clock_wall_s(runner->options.clock);
     runner->calls++;
     snprintf(run_id, sizeof run_id, "%" PRId64, run->id);
     snprintf(attempt, sizeof attempt, "%d", run->chunks[chunk].attempt);
@@ -150,6 +151,26 @@ static bool end_if_late(struct runner *runner, struct fire *fire)
     return true;
 }
 
+/* It waited for its turn until the grace was over, and may have started tasks: before it is sent again, ECS
+ * is asked for them. What is known goes on record first. */
+static bool is_to_be_looked_for(const struct runner *runner, const struct fire *fire)
+{
+    return runner_over_grace(runner, fire) && run_is_unsure(fire->run) && !fire->untold;
+}
+
+static void begin_launch(struct runner *runner, struct fire *fire)
+{
+    if (end_if_late(runner, fire))
+        return;
+    if (!is_to_be_looked_for(runner, fire)) {
+        send(runner, fire);
+        return;
+    }
+    if (fire->run->error[0] == '\0')
+        run_set_error(fire->run, "the grace is over, and whether its tasks were started is not known yet");
+    runner_apply(runner, fire, RUN_EV_AGAIN);
+}
+
 void runner_drop_launching(struct runner *runner, struct fire *fire)
 {
     if (fire->run->launched_us == 0)
@@ -175,8 +196,7 @@ void runner_launch_some(struct runner *runner)
             return;
         }
         fire = runner_take_launch(runner);
-        if (!end_if_late(runner, fire))
-            send(runner, fire);
+        begin_launch(runner, fire);
     }
     runner->send_again_ms = 0;
 }

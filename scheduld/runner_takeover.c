@@ -28,6 +28,7 @@ struct taking {
 static void give_up(struct runner *runner, struct fire *fire)
 {
     fire->state = RUN_LAUNCHING;
+    runner_take_slot(runner, fire, true);
     runner_apply(runner, fire, RUN_EV_FAILED);
 }
 
@@ -80,18 +81,15 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
                                     .grace_s = open->grace_s < 0 ? runner->options.grace_s : open->grace_s};
     fire->run = run;
     fire->taken_over = true;
-    fire->asked_s = clock_wall_s(runner->options.clock); /* until now somebody may have */
-    runner_take_slot(runner, fire, true);
+    fire->asked_ms = runner_now_ms(runner); /* until now somebody may have */
     run_mark_unsure(run);
     log_info("run.taken_over", RUN_LOG, RUN_LOG_OF(fire));
     if (!sound) {
         run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);
         give_up(runner, fire);
-    } else if (runner_over_grace(runner, fire) || run_token_expired(run, fire->asked_s)) {
-        runner_look_for_tasks(runner, fire);
     } else {
         fire->state = RUN_RETRYING;
-        runner_repeat(runner, fire);
+        runner_resume(runner, fire);
     }
 }
 

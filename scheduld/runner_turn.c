@@ -42,10 +42,22 @@ const char *runner_stamp(int64_t fire_s, char out[static RUNNER_STAMP_SIZE])
     return out;
 }
 
+bool runner_clock_is_right(const struct runner *runner)
+{
+    return runner->options.clock_is_right == NULL || runner->options.clock_is_right(runner->options.arg);
+}
+
 bool runner_over_grace(const struct runner *runner, const struct fire *fire)
 {
     return clock_wall_s(runner->options.clock) > fire->main.fire_s + fire->main.grace_s &&
-           (runner->options.clock_is_right == NULL || runner->options.clock_is_right(runner->options.arg));
+           runner_clock_is_right(runner);
+}
+
+bool runner_too_late(const struct runner *runner, const struct fire *fire)
+{
+    return runner_over_grace(runner, fire) ||
+           (run_token_expired(fire->run, clock_wall_s(runner->options.clock)) &&
+            runner_clock_is_right(runner));
 }
 
 void runner_say_why(struct fire *fire, const char *fmt, ...)
@@ -370,17 +382,14 @@ static void record_again(struct runner *runner, struct fire *fire)
 /* Its time to be tried again has come. */
 static void wake(struct runner *runner, struct fire *fire)
 {
-    bool over = runner_over_grace(runner, fire);
-
     runner_unpark(runner, fire);
     if (fire->refused) {
         record_again(runner, fire);
     } else if (fire->state == RUN_DUE) {
         runner_queue_due(runner, fire);
-    } else if (run_is_unsure(fire->run) &&
-               (over || run_token_expired(fire->run, clock_wall_s(runner->options.clock)))) {
-        runner_look_for_tasks(runner, fire);
-    } else if (over) {
+    } else if (run_is_unsure(fire->run)) {
+        runner_resume(runner, fire);
+    } else if (runner_over_grace(runner, fire)) {
         runner_end_launch_late(runner, fire, RUN_EV_LATE);
     } else {
         runner_repeat(runner, fire);

@@ -119,7 +119,8 @@ static void list_answer(void *arg)
     }
     for (size_t i = 0; !call.stopped && i < call.fake->running; i++)
         arns[count++] = "arn:running";
-    if (call.fake->listing == (call.stopped ? FAKE_LISTS_STOPPED : FAKE_LISTS_RUNNING)) {
+    if (call.fake->listing == FAKE_LISTS_BOTH ||
+        call.fake->listing == (call.stopped ? FAKE_LISTS_STOPPED : FAKE_LISTS_RUNNING)) {
         started = mem_array(ARRAY_LEN(arns), sizeof *started);
         for (size_t i = 0; i < call.fake->start_count; i++)
             for (int k = 0; k < call.fake->starts[i].count; k++) {

@@ -44,9 +44,14 @@ struct fake_aws {
     int errors_left;                             /* so many calls have it; -1: all */
     size_t running;                              /* tasks of each family that run already */
     const char *tag;                             /* their override tag; NULL: none */
-    enum { FAKE_FORGETS, FAKE_LISTS_RUNNING, FAKE_LISTS_STOPPED } listing; /* of what it has started */
-    int64_t created_s;                                                     /* when that was */
-    int64_t visible, in_flight;                                            /* messages in each queue */
+    enum {
+        FAKE_FORGETS,
+        FAKE_LISTS_RUNNING,
+        FAKE_LISTS_STOPPED,
+        FAKE_LISTS_BOTH
+    } listing;                                /* of what it has started */
+    int64_t created_s;                        /* when that was */
+    int64_t visible, in_flight;               /* messages in each queue */
     enum fake_answer script[FAKE_SCRIPT_MAX]; /* for each next RunTask; beyond it FAKE_STARTS */
     size_t script_len, script_at;
     bool hold_lists, hold_runs, hold_depths; /* keep answers back until fake_release() */

@@ -15,9 +15,14 @@ static int64_t wall_us(void *arg)
     return ((struct rig *)arg)->wall_us;
 }
 
-static int64_t monotonic_us(void *arg UNUSED)
+static int64_t monotonic_us(void *arg)
 {
-    return clock_monotonic_us(&clock_system);
+    return clock_monotonic_us(&clock_system) + ((struct rig *)arg)->turned_us;
+}
+
+static bool clock_is_right(void *arg)
+{
+    return !((struct rig *)arg)->clock_off;
 }
 
 static bool may_launch(void *arg)
@@ -68,6 +73,7 @@ static struct runner *make_runner(struct rig *rig, size_t runs_max)
         .name = "ecs-scheduler",
         .grace_s = GRACE_S,
         .may_launch = may_launch,
+        .clock_is_right = clock_is_right,
         .on_fenced = on_fenced,
         .on_dropped = on_dropped,
         .arg = rig,
@@ -140,6 +146,7 @@ void rig_due(struct rig *rig, const char *job_id, int64_t fire_s)
 void rig_turn_seconds(struct rig *rig, int64_t seconds)
 {
     rig->wall_us += seconds * 1000000;
+    rig->turned_us += seconds * 1000000;
 }
 
 void rig_wait_for_(struct rig *rig, const char *sql, const char *wanted, const char *file, int line)

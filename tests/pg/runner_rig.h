@@ -24,8 +24,8 @@ struct rig {
     struct fake_aws aws;
     struct runner *runner;
     struct clock clock;
-    int64_t wall_us;
-    bool lease;
+    int64_t wall_us, turned_us; /* what it shows; how far it was turned */
+    bool lease, clock_off;
     int fenced, dropped, drained;
 };
 

@@ -544,13 +544,75 @@ static void definitions_are_read_by_id(void **state)
     assert_string_equal(read.text, "a ta 1 9 {\"type\": \"noop\"} NULL");
 }
 
+struct claimed {
+    int times;
+    bool at[4];
+    int64_t others;
+};
+
+static void on_claimed(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct claimed *claimed = arg;
+    size_t index;
+
+    claimed->times++;
+    if (err != NULL)
+        fail_msg("%s", err->text);
+    claimed->others = run_store_open_others(result);
+    for (int row = 0; run_store_claimed_at(result, row, &index); row++)
+        claimed->at[index] = true;
+}
+
+static struct claimed ask_claims(struct pg *pg, const char *job_id)
+{
+    struct claimed claimed = {0};
+
+    run_store_claimed(pg->db,
+                      &(struct run_claims){.run_id = 0,
+                                           .cluster = "c",
+                                           .family = "ta",
+                                           .job_id = job_id,
+                                           .grace_s = 3600,
+                                           .oldest_s = 1700000000,
+                                           .newest_s = 1700000000,
+                                           .arns = (const char *[]){"t0", "t1", "t2", "t3"},
+                                           .count = 4},
+                      on_claimed, &claimed);
+    pg_wait(pg, &claimed.times, 1);
+    return claimed;
+}
+
+static void tasks_on_record_are_found(void **state)
+{
+    struct pg *pg = *state;
+    struct claimed claimed;
+
+    pg_value(admin,
+             "INSERT INTO runs (job_id, fire_at, state, epoch, request, tasks) VALUES"
+             " ('a', to_timestamp(1699999000), 'started', 5, NULL, '[{\"taskId\": \"t1\"}, {\"taskId\": "
+             "\"t1\"}]'),"
+             " ('a', to_timestamp(1699930000), 'started', 5, NULL, '[{\"taskId\": \"t3\"}]'),"
+             " ('a', to_timestamp(1700000000), 'planned', 5, '{\"cluster\": \"c\", \"taskDefinition\": "
+             "\"ta:3\"}', '[]'),"
+             " ('b', to_timestamp(1700000000), 'planned', 5,"
+             "  '{\"cluster\": \"arn:aws:ecs:eu-west-1:1:cluster/c\", \"taskDefinition\": \"ta\"}', '[]'),"
+             " ('b', to_timestamp(1700000001), 'planned', 5, '{\"cluster\": \"d\", \"taskDefinition\": "
+             "\"ta\"}', '[]')");
+    claimed = ask_claims(pg, NULL);
+    assert_true(claimed.at[1] && !claimed.at[0] && !claimed.at[2] && !claimed.at[3]);
+    assert_int_equal(claimed.others, 2);
+    assert_int_equal(ask_claims(pg, "b").others, 1); /* its tasks have its tag */
+    pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 86400 WHERE id = 'a'");
+    assert_true(ask_claims(pg, NULL).at[3]); /* so late it may have been launched */
+}
+
 static void to_get_ready_changes_nothing(void **state)
 {
     struct pg *pg = *state;
 
     pg_value(admin, "INSERT INTO runs (job_id, fire_at, state, epoch) VALUES ('a', now(), 'planned', 4)");
     run_store_warm(pg->db);
-    assert_string_equal(pg_value(pg, "SELECT count(*) FROM pg_prepared_statements"), "4");
+    assert_string_equal(pg_value(pg, "SELECT count(*) FROM pg_prepared_statements"), "5");
     assert_string_equal(pg_value(admin, "SELECT concat_ws(' ', count(*), min(state), min(epoch)) FROM runs"),
                         "1 planned 4");
     assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "0");
@@ -579,6 +641,7 @@ int main(void)
         FRESH(what_is_open_is_taken_over),
         FRESH(so_many_are_taken_over_at_a_time),
         FRESH(definitions_are_read_by_id),
+        FRESH(tasks_on_record_are_found),
         FRESH(to_get_ready_changes_nothing),
     };
 

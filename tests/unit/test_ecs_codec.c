@@ -174,6 +174,21 @@ static void a_task_is_read_whole(void **state)
     assert_int_equal(tasks.items[1].created_s, 0);
 }
 
+/* Nobody but who doubts asks for it, and the answer to a launch is worth more. */
+static void a_time_that_is_none_is_not_told(void **state UNUSED)
+{
+    AUTO_JSON struct json_object *answer =
+        parsed("{\"tasks\":[{\"taskArn\":\"arn:t\",\"createdAt\":\"2026-11-25T00:00:00Z\"},"
+               "{\"taskArn\":\"arn:u\",\"createdAt\":{}},{\"taskArn\":\"arn:v\",\"createdAt\":-1}]}");
+    AUTO_ECS_TASKS struct ecs_tasks tasks = {0};
+    struct err err;
+
+    assert_true(ecs_read_tasks(answer, &tasks, &err));
+    assert_int_equal(tasks.count, 3);
+    for (size_t i = 0; i < tasks.count; i++)
+        assert_int_equal(tasks.items[i].created_s, 0);
+}
+
 struct wrong_case {
     const char *name, *text;
     const char *error; /* is in the text or is the field; NULL: it is fine */
@@ -359,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_plan_with_overrides_has_the_tag),
         cmocka_unit_test(lists_and_descriptions_are_asked_for),
         cmocka_unit_test(a_task_is_read_whole),
+        cmocka_unit_test(a_time_that_is_none_is_not_told),
         cmocka_unit_test(failures_are_counted_by_reason),
         cmocka_unit_test(pages_are_put_together),
         cmocka_unit_test(a_page_that_makes_no_sense_adds_nothing),
