@@ -148,12 +148,6 @@ void run_take_found(struct run *run, const char *arn, const char *host)
     chunk->unsure = false;
 }
 
-void run_be_sure(struct run *run)
-{
-    for (size_t i = 0; i < run->chunk_count; i++)
-        run->chunks[i].unsure = false;
-}
-
 void run_add_task(struct run *run, const char *arn, const char *host)
 {
     for (size_t i = 0; i < run->task_count; i++)

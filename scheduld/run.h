@@ -83,8 +83,6 @@ int run_unsure_tasks(const struct run *run);
 int64_t run_unsure_since_s(const struct run *run);
 /* ECS was found to have this one, which a call that is unsure started. No more than run_unsure_tasks(). */
 void run_take_found(struct run *run, const char *arn, const char *host /* or NULL */);
-/* And that was all: nothing is unsure any more. */
-void run_be_sure(struct run *run);
 
 enum run_verdict {
     RUN_GOES_ON,  /* with the next chunk; this one is done, or will be tried again after the others */
