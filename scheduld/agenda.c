@@ -128,18 +128,10 @@ static bool take_some(struct agenda *a, int64_t now_s)
 /* What follows when the wheel has nothing more for now. */
 static void on_drained(struct agenda *a)
 {
-    if (a->mode != AGENDA_DRAINING || !a->ready || a->loading || !a->up)
+    if (a->mode != AGENDA_DRAINING || !a->ready || a->loading || a->scan.running || !a->up)
         return;
     a->mode = AGENDA_CATCHING_UP;
     agenda_read_owing(a);
-}
-
-/* In silence, fire times have passed that are still to come. */
-static void on_leap(struct agenda *a, int64_t by_s)
-{
-    log_warning("agenda.clock_set", "now=%lld by_s=%lld", (long long)agenda_now_s(a), (long long)by_s);
-    if (by_s <= -AGENDA_BACK_S)
-        agenda_scan_all(a);
 }
 
 static int64_t ahead_us(const struct agenda *a)
@@ -147,13 +139,18 @@ static int64_t ahead_us(const struct agenda *a)
     return clock_wall_us(a->options.clock) - clock_monotonic_us(a->options.clock);
 }
 
-static void look_at_clock(struct agenda *a)
+/* However little the clock was set back: fire times have passed in silence that are still to come. */
+static void look_at_clock(struct agenda *a, int64_t now_s)
 {
     int64_t now_ahead_us = ahead_us(a), by_s = (now_ahead_us - a->ahead_us) / US_PER_S;
 
     a->ahead_us = now_ahead_us;
-    if (llabs(by_s) >= AGENDA_LEAP_S)
-        on_leap(a, by_s);
+    if (llabs(by_s) >= AGENDA_LEAP_S || now_s < a->passed_s)
+        log_warning("agenda.clock_set", "now=%lld by_s=%lld", (long long)now_s, (long long)by_s);
+    if (now_s >= a->passed_s)
+        return;
+    a->passed_s = now_s;
+    agenda_scan_all(a);
 }
 
 /* A leader that is wrong about the time would write cursors that are ahead of it, past what is to come. */
@@ -169,11 +166,12 @@ static int64_t on_tick(void *arg, bool clock_set UNUSED)
     int64_t began_us = clock_monotonic_us(&clock_system), now_s = agenda_now_s(a);
 
     a->tick_us = began_us;
-    look_at_clock(a);
+    look_at_clock(a, now_s);
     if (a->mode == AGENDA_CATCHING_UP)
         return INT64_MAX; /* the wheel stands still */
     if (!may_plan(a))
         return now_s + 1;
+    a->passed_s = now_s;
     for (;;) {
         if (a->counting_count > 0)
             count_some(a);

@@ -34,7 +34,6 @@ enum {
     AGENDA_FAILED_MS = 60000, /* from one line of the log about reads that fail to the next */
     AGENDA_PRUNE_MS = 600000,
     AGENDA_LEAP_S = 2,       /* the clock was set, not slewed */
-    AGENDA_BACK_S = 60,      /* so far back: what was armed by the wrong time is armed again */
     AGENDA_COUNT_MAX = 4096, /* fire times that are counted at a time */
     AGENDA_HINTS_MAX = 5000, /* more jobs that we were told of are found by what changed */
     AGENDA_ZONES_MAX = 64,   /* zones that change at a time; more: all jobs are read again */
@@ -75,6 +74,7 @@ struct agenda {
     enum agenda_mode mode;
     int64_t tick_us;  /* monotonic: of the last one */
     int64_t ahead_us; /* wall clock less monotonic then: it changes when the clock is set */
+    int64_t passed_s; /* what was due until then has left the wheel */
     int64_t epoch;
 
     struct agenda_counting *counting; /* owned */

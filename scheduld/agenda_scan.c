@@ -12,6 +12,7 @@
 #include "attr.h"
 #include "clock.h"
 #include "log.h"
+#include "ticker.h"
 #include "zone.h"
 
 static void go_on(struct agenda *a)
@@ -85,6 +86,7 @@ static void end_scan(struct agenda *a)
     a->scan = (struct agenda_scan){0};
     if (all)
         agenda_load(a);
+    ticker_wake(a->ticker); /* who is about to lead waits for it */
 }
 
 static void on_step(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)

@@ -283,6 +283,7 @@ static void what_is_due_is_said_once(void **state)
     set_clock(w, 59);
     UNTIL(w, w->dues == 2);
     expect_due(w, 1, "b", 30, 0, 90);
+    plan(w, "b", 30, 90);
     set_clock(w, 0); /* somebody sets the clock back */
     pg_turn(w->pg, 50);
     set_clock(w, 59);
@@ -332,6 +333,23 @@ static void a_standby_whose_clock_is_set_back_arms_again(void **state)
     set_clock(w, 10);
     UNTIL(w, stats(w).next_s == w->start_s + 300);
     lead(w);
+    set_clock(w, 300);
+    UNTIL(w, w->dues == 1);
+    expect_due(w, 0, "a", 300, 0, 3900);
+}
+
+/* A few seconds are enough to pass over a fire time that is still to come. */
+static void a_standby_whose_clock_is_set_back_a_little_loses_nothing(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 5')");
+    plan(w, "a", 0, 300);
+    begin_with(w, 60000);
+    set_clock(w, 300);
+    UNTIL(w, stats(w).next_s == w->start_s + 3900); /* in silence */
+    set_clock(w, 299);
+    lead(w); /* at once: it does not lead before it has armed again */
     set_clock(w, 300);
     UNTIL(w, w->dues == 1);
     expect_due(w, 0, "a", 300, 0, 3900);
@@ -696,6 +714,7 @@ int main(void)
         FRESH(a_run_on_record_is_not_owed_though_the_cursor_has_not_moved),
         FRESH(a_wrong_clock_plans_nothing),
         FRESH(a_standby_whose_clock_is_set_back_arms_again),
+        FRESH(a_standby_whose_clock_is_set_back_a_little_loses_nothing),
         FRESH(a_window_ends),
         FRESH(a_bad_row_disables_itself_alone),
         FRESH(a_lost_notification_is_repaired),
