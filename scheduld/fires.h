@@ -51,7 +51,7 @@ struct fire {
     bool refused;         /* the database would not have main's result: it waits to be written again */
     bool repeats;         /* main's RunTask was tried before, or may have been */
     int tries;            /* of what is being tried, for the back-off */
-    int held_up;          /* times that main's row was locked when the result was to be written */
+    int held_up;          /* times that a write of its waited in vain for somebody's lock */
     int64_t asked_ms;     /* monotonic; when main's RunTask was last on the wire, or may have been */
     bool untold;          /* ECS's lists do not tell what became of it: its RunTask does */
     size_t next_chunk;    /* of the pass over main's chunks */
@@ -62,7 +62,6 @@ struct fire {
     int holds;                 /* callbacks that are to come with this entry */
     bool dead;                 /* forgotten: freed when the last of them has come */
     bool plan_queued, in_plan; /* waits for a statement that inserts; is in the one on its way */
-    bool held_up_plan;         /* alone in the last one it waited for somebody's lock: it goes alone again */
     TAILQ_ENTRY(fire) all_link, plan_link, work_link;
     size_t heap_at[2]; /* in a fire_heap of each kind; SIZE_MAX: in none */
     int64_t heap_key[2];

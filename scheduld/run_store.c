@@ -27,11 +27,18 @@
     "  SELECT jobs_kept(ARRAY(SELECT i.job_id FROM input i LEFT JOIN job_state t USING (job_id)"             \
     "    WHERE t.job_id IS NULL)) AS job_id)"
 
+/* Who is briefly there waits for no lock longer than it takes to see that it is held: until the end of the
+ * transaction. */
+#define BRIEFLY                                                                                              \
+    "WITH brief AS MATERIALIZED (SELECT set_config('lock_timeout', '50', true) WHERE $15::boolean), "        \
+    "fence AS MATERIALIZED (SELECT 1 AS held FROM scheduler WHERE epoch = $1::bigint"                        \
+    " AND (SELECT count(*) FROM brief) >= 0 FOR SHARE)"
+
 /* What is in job_state stays if it is of a later fire or of a later definition of the job; a job that was
  * deleted has none. */
 static const struct db_stmt plan = {
     .name = "run_plan",
-    .sql = FENCE
+    .sql = BRIEFLY
     ", input AS ("
     "  SELECT i.*, to_timestamp(i.fire_s) AS fire_at"
     "  FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::integer[],"
@@ -73,7 +80,7 @@ static const struct db_stmt plan = {
                  "  WHERE $14::boolean AND i.state = 'planned' AND o.state = 'planned' AND o.epoch = "
                  "$1::bigint"
                  ") r ON true",
-    .params = 14,
+    .params = 15,
 };
 
 /* Runs that are open, but for those that somebody has locked by hand: nobody else's result waits for him. */
@@ -218,12 +225,12 @@ static void put_int_unless(struct db_array *array, int64_t value, int64_t null)
 }
 
 void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *rows, size_t count, bool again,
-                    db_fn *done, void *arg)
+                    bool brief, db_fn *done, void *arg)
 {
     AUTO_ARRAYS struct arrays arrays;
     struct db_array *to = arrays.items;
     char epoch_text[NUMBER_SIZE];
-    const char *params[14];
+    const char *params[15];
 
     arrays_init(&arrays, 12);
     for (size_t i = 0; i < count; i++) {
@@ -243,6 +250,7 @@ void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *row
     params[0] = number(epoch_text, epoch);
     arrays_end(&arrays, params + 1);
     params[13] = again ? "t" : "f";
+    params[14] = brief ? "t" : "f";
     db_query(db, &plan, params, done, arg);
 }
 
@@ -388,7 +396,7 @@ void run_store_warm(struct db *db)
 
     run_store_take_over(db, NOBODY, 1, on_warm, NULL);
     run_store_read_jobs(db, NULL, 0, on_warm, NULL);
-    run_store_plan(db, NOBODY, NULL, 0, false, on_warm, NULL);
+    run_store_plan(db, NOBODY, NULL, 0, false, false, on_warm, NULL);
     run_store_record(db, NOBODY, NULL, 0, on_warm, NULL);
     run_store_claimed(db, &(struct run_claims){.cluster = "", .family = ""}, on_warm, NULL);
 }

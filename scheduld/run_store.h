@@ -36,9 +36,10 @@ struct run_plan_row {
 
 /* Inserts runs that are not on record yet and moves the cursor of their jobs. What is newer in job_state
  * stays. again: a write of these rows may have succeeded before, so rows of this epoch that are still planned
- * count as written by this one. */
+ * count as written by this one. brief: it is not worth a wait; who holds a lock that is wanted makes it fail
+ * at once. */
 void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *rows, size_t count, bool again,
-                    db_fn *done, void *arg);
+                    bool brief, db_fn *done, void *arg);
 /* Which rows are on record by this write: index into rows, and the run's id. False: no such answer row (a
  * run that was on record already has none). */
 bool run_store_planned(const struct db_result *result, int row, size_t *index, int64_t *id);

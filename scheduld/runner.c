@@ -53,6 +53,7 @@ static void init_lists(struct runner *runner)
     TAILQ_INIT(&runner->all);
     TAILQ_INIT(&runner->check);
     TAILQ_INIT(&runner->plan);
+    TAILQ_INIT(&runner->held);
     TAILQ_INIT(&runner->record);
     TAILQ_INIT(&runner->locked);
     TAILQ_INIT(&runner->doubts);
@@ -110,7 +111,7 @@ void runner_free(struct runner *runner)
 static bool idle(const struct runner *runner)
 {
     return runner->active == 0 && !runner->planning && !runner->recording && TAILQ_EMPTY(&runner->plan) &&
-           TAILQ_EMPTY(&runner->record);
+           TAILQ_EMPTY(&runner->held) && TAILQ_EMPTY(&runner->record);
 }
 
 /* Either may free the runner. */
@@ -246,9 +247,9 @@ void runner_stand_by(struct runner *runner)
     runner->plan_alone = runner->record_alone = 0;
     runner->doubts_asked = 0;
     runner->calls = 0; /* the slots are for the next reign; what is on the wire has its own deadline */
-    runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = 0;
+    runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = runner->held_again_ms = 0;
     runner->rest = false;
-    runner->db_tries = 0;
+    runner_db_worked(runner);
     runner->drained = NULL;
     evtimer_del(runner->timer);
     evtimer_del(runner->drain_timer);
@@ -303,5 +304,5 @@ struct runner_counts runner_count(const struct runner *runner)
                                       fire_line_count(&runner->due) + fire_line_count(&runner->no_place),
                                   .active = runner->active,
                                   .retrying = runner->retry.count + runner->in_line + runner->doubts_waiting,
-                                  .writes_fail = runner->db_tries > 0};
+                                  .writes_fail = runner_db_fails(runner)};
 }

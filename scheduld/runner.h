@@ -103,9 +103,10 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg);
 
 /* For metrics and tests. */
 struct runner_counts {
-    size_t waiting;   /* due, not begun */
-    size_t active;    /* checked, written or launched right now */
-    size_t retrying;  /* wait to be tried again */
-    bool writes_fail; /* the last statement that the ledger was asked did not work */
+    size_t waiting;  /* due, not begun */
+    size_t active;   /* checked, written or launched right now */
+    size_t retrying; /* wait to be tried again */
+    bool
+        writes_fail; /* the last statement that the ledger was asked did not work; for a lock: none in 10 s */
 };
 struct runner_counts runner_count(const struct runner *runner);

@@ -19,8 +19,8 @@
  *
  * A fire is in `all`, and in by_job unless another has its job's place (runner_takeover.c); in at most one of
  * due, no_place, ask, launch (lines), retry (a heap), check, record, locked and doubts (by work_link); and
- * beside it in plan (by plan_link). While a callback with it is to come it is held; one that is forgotten
- * meanwhile is dead, and freed by the callback.
+ * beside it in plan or held (by plan_link). While a callback with it is to come it is held; one that is
+ * forgotten meanwhile is dead, and freed by the callback.
  *
  * What is scarce is handed out at four points, each with a line of those that wait (fire_line.h): a slot
  * among the runs that are in memory (due), a place among those that have a queue to ask (no_place), a
@@ -71,6 +71,7 @@ struct runner {
     struct fire_list all;
     struct fire_list check;              /* its turn has come */
     struct fire_list plan;               /* rows to be inserted */
+    struct fire_list held;               /* likewise, but they wait for somebody's lock: one by one */
     struct fire_list record;             /* rows to be updated */
     struct fire_list locked;             /* likewise, but somebody had locked them */
     struct fire_list doubts;             /* ECS is to be asked for their tasks, a few at a time */
@@ -89,8 +90,10 @@ struct runner {
     bool no_place_is_next;              /* to begin: one of that line, else one of due */
     int64_t db_again_ms, send_again_ms; /* monotonic; the database, or RunTask, is left alone until then */
     int64_t locked_again_ms;            /* likewise, rows that somebody had locked; 0: none */
+    int64_t held_again_ms;              /* likewise, the next one of held */
     bool rest;                          /* some of them are runs that are to be taken over */
     int db_tries;
+    int64_t held_up_ms; /* since then writes only waited for somebody's locks; 0: one worked */
 
     struct event *kick, *timer, *drain_timer;
     bool tell_fenced;
@@ -151,8 +154,9 @@ void runner_set_timer(struct runner *runner);
 bool runner_db_rests(struct runner *runner);
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err);
 void runner_db_worked(struct runner *runner);
-void runner_wait_for_lock(struct runner *runner); /* somebody has locked rows that we want: again soon */
-void runner_unlock(struct runner *runner);        /* again, if it is soon */
+bool runner_db_fails(const struct runner *runner); /* the last write did not work, or none does for a while */
+void runner_wait_for_lock(struct runner *runner);  /* somebody has locked rows that we want: again soon */
+void runner_unlock(struct runner *runner);         /* again, if it is soon */
 int64_t runner_now_ms(const struct runner *runner);
 
 /* runner_check.c */

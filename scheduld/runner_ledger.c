@@ -10,6 +10,7 @@
 #include "runner_internal.h"
 
 enum { US_PER_S = 1000000 };
+enum { HELD_UP_LOGGED = 60 }; /* each so many-th try is logged */
 
 void ledger_begin(struct ledger_batch *batch, struct runner *runner)
 {
@@ -51,6 +52,13 @@ bool ledger_is_refusal(const struct err *err)
 bool ledger_is_held_up(const struct err *err)
 {
     return db_err_is_lock(err) || strcmp(err->sqlstate, "57014") == 0;
+}
+
+void ledger_held_up(struct fire *fire, int64_t fire_s, const char *reason)
+{
+    if (fire->held_up++ % HELD_UP_LOGGED == 0)
+        log_warning("run.held_up", RUN_LOG " reason=%s", fire->job_id, STAMP(fire_s), runner_run_id(fire),
+                    LOGQ(reason));
 }
 
 void ledger_count(const struct runner *runner, enum run_state state)

@@ -40,6 +40,9 @@ bool ledger_is_refusal(const struct err *err);
 /* It waited for somebody's lock until its time was up: one row may be the reason. */
 bool ledger_is_held_up(const struct err *err);
 
+/* Says now and then that a fire cannot be written as somebody keeps a lock. */
+void ledger_held_up(struct fire *fire, int64_t fire_s, const char *reason);
+
 /* The fire's state is on record: says so, counts it, and goes on. run_id is given, as a fire without anything
  * to start has a row but no struct run. */
 void ledger_written(struct runner *runner, struct fire *fire, int64_t run_id);

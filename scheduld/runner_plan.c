@@ -15,6 +15,7 @@
 #include "run_store.h"
 
 enum { PARTS = 4 }; /* rows that one fire can be */
+enum { HELD_AGAIN_MS = 1000 };
 
 enum part { PART_MISSED, PART_MAIN, PART_SKIP, PART_REARM };
 
@@ -29,7 +30,9 @@ struct plan_write {
     struct ledger_batch batch;
     struct item items[LEDGER_ROWS_MAX];
     size_t count;
-    bool again; /* some of it may have been written already */
+    bool again;    /* some of it may have been written already */
+    bool brief;    /* to find who is held up: many may be */
+    bool was_held; /* its one fire was held up before */
     bool on_record[LEDGER_ROWS_MAX];
     int64_t ids[LEDGER_ROWS_MAX];
 };
@@ -141,16 +144,22 @@ static void undo_item(struct item *item)
     }
 }
 
-static void plan_undo(struct plan_write *write)
+/* Into a list, at its head and in their order: those that are to go alone are the next ones. */
+static void plan_undo(struct plan_write *write, struct fire_list *into)
 {
     for (size_t i = 0; i < write->count; i++)
         if (!write->items[i].fire->dead)
             undo_item(&write->items[i]);
-    for (size_t i = 0; i < write->batch.count; i++) {
-        if (write->batch.fires[i]->dead)
+    for (size_t i = write->batch.count; i-- > 0;) {
+        struct fire *fire = write->batch.fires[i];
+
+        if (fire->dead)
             continue;
-        write->batch.fires[i]->unsure = true;
-        runner_queue_plan(write->batch.runner, write->batch.fires[i]);
+        if (fire->plan_queued) /* by what came meanwhile */
+            TAILQ_REMOVE(&write->batch.runner->plan, fire, plan_link);
+        fire->unsure = true;
+        fire->plan_queued = true;
+        TAILQ_INSERT_HEAD(into, fire, plan_link);
     }
 }
 
@@ -181,22 +190,36 @@ static void plan_drop(struct plan_write *write, const struct err *err)
         runner->options.on_dropped(runner->options.arg);
 }
 
+/* The only one of its statement. All others are written before it, however many are held up; of these the
+ * next one is tried in a second. */
+static void plan_held_up(struct plan_write *write, const struct err *err)
+{
+    struct runner *runner = write->batch.runner;
+    struct fire_list held = TAILQ_HEAD_INITIALIZER(held);
+
+    ledger_held_up(write->batch.fires[0], write->items[0].span.fire_s, err->text);
+    plan_undo(write, &held);
+    TAILQ_CONCAT(&runner->held, &held, plan_link);
+    runner->held_again_ms = runner_now_ms(runner) + HELD_AGAIN_MS;
+}
+
 static void plan_failed(struct plan_write *write, const struct err *err)
 {
     struct runner *runner = write->batch.runner;
 
-    if (!ledger_is_refusal(err)) {
+    if (!ledger_is_refusal(err))
         runner_db_failed(runner, "plan", err);
-        if (ledger_is_held_up(err) && write->batch.count > 1)
+    if (ledger_is_held_up(err) && write->batch.count == 1) {
+        plan_held_up(write, err);
+    } else if (!ledger_is_refusal(err)) {
+        if (ledger_is_held_up(err))
             runner->plan_alone = write->batch.count;
-        else if (ledger_is_held_up(err))
-            write->batch.fires[0]->held_up_plan = true;
-        plan_undo(write);
+        plan_undo(write, &runner->plan);
     } else if (write->batch.count > 1 || !write->again) {
         /* Once more even if it is alone: a job that is deleted in this instant is refused once. */
         log_warning("runner.plan_refused", "fires=%zu error=%s", write->batch.count, LOGQ(err->text));
         runner->plan_alone = write->batch.count;
-        plan_undo(write);
+        plan_undo(write, &runner->plan);
     } else {
         plan_drop(write, err);
     }
@@ -286,9 +309,12 @@ static void on_planned(void *arg, const struct db_result *result, const struct e
         runner_fenced(runner);
     } else {
         runner_db_worked(runner);
+        if (write->was_held) /* perhaps all of them waited for the same transaction */
+            runner->held_again_ms = 0;
         plan_written(write, result);
     }
     plan_free(write);
+    runner_set_timer(runner); /* the next one of held waits for this one, too */
     runner_kick(runner);
 }
 
@@ -299,7 +325,8 @@ static void ask_plan(struct plan_write *write)
 
     for (size_t i = 0; i < write->count; i++)
         put_row(&write->items[i], &rows[i]);
-    run_store_plan(runner->options.db, runner->epoch, rows, write->count, write->again, on_planned, write);
+    run_store_plan(runner->options.db, runner->epoch, rows, write->count, write->again, write->brief,
+                   on_planned, write);
     for (size_t i = 0; i < write->count; i++) {
         free(write->items[i].chunks);
         free(write->items[i].error);
@@ -307,31 +334,44 @@ static void ask_plan(struct plan_write *write)
     }
 }
 
-void runner_write_plans(struct runner *runner)
+static void take_plan(struct plan_write *write, struct fire_list *from)
 {
-    struct plan_write *write;
-    struct fire *fire;
+    struct fire *fire = TAILQ_FIRST(from);
+
+    TAILQ_REMOVE(from, fire, plan_link);
+    fire->plan_queued = false;
+    fire->in_plan = true;
+    write->again = write->again || fire->unsure;
+    ledger_hold(&write->batch, fire);
+    add_parts(write, fire);
+}
+
+static void take_plans(struct plan_write *write)
+{
+    struct runner *runner = write->batch.runner;
     size_t allowed;
 
-    if (runner->planning || TAILQ_EMPTY(&runner->plan))
+    write->brief = runner->plan_alone > 0;
+    allowed = ledger_fires_allowed(&runner->plan_alone);
+    while (write->batch.count < allowed && write->count + PARTS <= LEDGER_ROWS_MAX &&
+           !TAILQ_EMPTY(&runner->plan))
+        take_plan(write, &runner->plan);
+}
+
+void runner_write_plans(struct runner *runner)
+{
+    bool held = !TAILQ_EMPTY(&runner->held) && runner_now_ms(runner) >= runner->held_again_ms;
+    struct plan_write *write;
+
+    if (runner->planning || (!held && TAILQ_EMPTY(&runner->plan)))
         return;
     write = mem_alloc(sizeof *write);
     ledger_begin(&write->batch, runner);
-    allowed = ledger_fires_allowed(&runner->plan_alone);
-    while (write->batch.count < allowed && write->count + PARTS <= LEDGER_ROWS_MAX &&
-           (fire = TAILQ_FIRST(&runner->plan)) != NULL) {
-        if (fire->held_up_plan && write->batch.count > 0)
-            break; /* those before it are not to wait for it */
-        if (fire->held_up_plan)
-            allowed = 1;
-        TAILQ_REMOVE(&runner->plan, fire, plan_link);
-        fire->plan_queued = false;
-        fire->in_plan = true;
-        write->again = write->again || fire->unsure;
-        fire->held_up_plan = false;
-        ledger_hold(&write->batch, fire);
-        add_parts(write, fire);
-    }
+    write->was_held = held;
+    if (held)
+        take_plan(write, &runner->held);
+    else
+        take_plans(write);
     runner->planning = true;
     ask_plan(write);
 }

@@ -11,8 +11,6 @@
 #include "mem.h"
 #include "run_store.h"
 
-enum { HELD_UP_LOGGED = 60 }; /* each so many-th try is logged */
-
 struct record_write {
     struct ledger_batch batch;
     bool on_record[LEDGER_ROWS_MAX], locked[LEDGER_ROWS_MAX];
@@ -46,12 +44,9 @@ static void record_refused(struct runner *runner, struct fire *fire, const struc
 }
 
 /* Who looks at it by SELECT ... FOR UPDATE, say, in a transaction that is not over. */
-static void wait_for_lock(struct runner *runner, struct fire *fire)
+static void wait_for_lock(struct runner *runner, struct fire *fire, const char *reason)
 {
-    if (fire->held_up++ % HELD_UP_LOGGED == 0)
-        log_warning("run.held_up", "job=%s fire=%s run=%" PRId64 " reason=%s", fire->job_id,
-                    STAMP(fire->main.fire_s), fire->run->id,
-                    LOGQ("somebody has locked its row in runs, see docs/operations.md"));
+    ledger_held_up(fire, fire->main.fire_s, reason);
     TAILQ_INSERT_TAIL(&runner->locked, fire, work_link);
     runner_wait_for_lock(runner);
 }
@@ -62,7 +57,7 @@ static void record_failed(struct record_write *write, const struct err *err)
 
     if (ledger_is_held_up(err) && write->batch.count == 1 && !write->batch.fires[0]->dead) {
         write->batch.fires[0]->unsure = true;
-        wait_for_lock(runner, write->batch.fires[0]);
+        wait_for_lock(runner, write->batch.fires[0], err->text);
     } else if (!ledger_is_refusal(err)) {
         runner_db_failed(runner, "record", err);
         if (ledger_is_held_up(err))
@@ -118,7 +113,8 @@ static void on_recorded(void *arg, const struct db_result *result, const struct 
             if (write->batch.fires[i]->dead)
                 continue;
             if (write->locked[i])
-                wait_for_lock(runner, write->batch.fires[i]);
+                wait_for_lock(runner, write->batch.fires[i],
+                              "somebody has locked its row in runs, see docs/operations.md");
             else
                 result_written(runner, write->batch.fires[i], write->on_record[i]);
         }

@@ -6,6 +6,7 @@
 #include <event2/event.h>
 
 #include "clock.h"
+#include "db.h"
 #include "err.h"
 #include "log.h"
 
@@ -13,7 +14,8 @@ enum {
     DB_AGAIN_MIN_MS = 100,
     DB_AGAIN_MAX_MS = 2000,
     LOCKED_AGAIN_MS = 1000,
-    DB_TRIES_LOGGED = 60 /* each so many-th */
+    DB_TRIES_LOGGED = 60, /* each so many-th */
+    HELD_UP_FAILS_MS = 10000,
 };
 
 int64_t runner_now_ms(const struct runner *runner)
@@ -46,6 +48,8 @@ void runner_set_timer(struct runner *runner)
     at = sooner(at, runner->db_again_ms);
     at = sooner(at, runner->send_again_ms);
     at = sooner(at, runner->locked_again_ms);
+    if (!TAILQ_EMPTY(&runner->held) && !runner->planning)
+        at = sooner(at, runner->held_again_ms);
     if (at == INT64_MAX) {
         evtimer_del(runner->timer);
         return;
@@ -82,8 +86,14 @@ bool runner_db_rests(struct runner *runner)
     return false;
 }
 
+/* Who keeps a lock on some rows keeps nobody from the others. */
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err)
 {
+    if (db_err_is_lock(err)) {
+        if (runner->held_up_ms == 0)
+            runner->held_up_ms = runner_now_ms(runner);
+        return;
+    }
     if (runner->db_tries % DB_TRIES_LOGGED == 0)
         log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
     runner->db_again_ms =
@@ -94,6 +104,13 @@ void runner_db_failed(struct runner *runner, const char *what, const struct err 
 void runner_db_worked(struct runner *runner)
 {
     runner->db_tries = 0;
+    runner->held_up_ms = 0;
+}
+
+bool runner_db_fails(const struct runner *runner)
+{
+    return runner->db_tries > 0 ||
+           (runner->held_up_ms != 0 && runner_now_ms(runner) - runner->held_up_ms > HELD_UP_FAILS_MS);
 }
 
 void runner_wait_for_lock(struct runner *runner)

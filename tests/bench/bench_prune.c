@@ -138,7 +138,7 @@ static void plan_some(struct bench *b)
             .revision = 1};
     b->asked++;
     b->asked_us = clock_monotonic_us(&clock_system);
-    run_store_plan(b->db, EPOCH, rows, BATCH, false, on_planned, b);
+    run_store_plan(b->db, EPOCH, rows, BATCH, false, false, on_planned, b);
 }
 
 /* Claims until the time is up, or a day is pruned. Returns claims a second. */

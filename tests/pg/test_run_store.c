@@ -93,7 +93,7 @@ static struct wrote plan(struct pg *pg, int64_t epoch, const struct run_plan_row
 {
     struct wrote wrote = {0};
 
-    run_store_plan(pg->db, epoch, rows, count, again, on_planned, &wrote);
+    run_store_plan(pg->db, epoch, rows, count, again, false, on_planned, &wrote);
     pg_wait(pg, &wrote.times, 1);
     return wrote;
 }

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "clock.h"
+#include "mem.h"
+
 static void results_wait_for_the_database(void **state)
 {
     struct rig *rig = *state;
@@ -106,6 +109,54 @@ static void who_keeps_a_row_from_being_planned_holds_up_that_run_alone(void **st
     pg_close(slow);
 }
 
+/* Likewise of many rows: what is to be written beside them does not wait for each of them. */
+static void many_rows_that_are_kept_from_being_planned_hold_up_no_other(void **state)
+{
+    enum { HELD = 40 };
+    struct rig *rig = *state;
+    struct pg *slow = pg_open(NULL);
+    struct answer answer;
+    int64_t begun_ms;
+
+    for (int i = 0; i < HELD; i++) {
+        AUTO_FREE char *sql =
+            mem_printf("INSERT INTO jobs (id, task_definition, schedule) VALUES ('h%d', 'fb', '0')", i);
+
+        pg_value(admin, sql);
+    }
+    pg_ask(slow, &answer,
+           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+           " SELECT 'h' || i, to_timestamp(1700000000), 'planned', 5 FROM generate_series(0, 39) AS i"
+           " RETURNING id) SELECT pg_sleep(120) FROM (SELECT count(*) FROM put) AS all_of_them",
+           NULL, 0);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "0") == 0)
+        pg_turn(slow, 1);
+    begun_ms = clock_monotonic_ms(&clock_system);
+    for (int i = 0; i < HELD; i++) {
+        AUTO_FREE char *id = mem_printf("h%d", i);
+
+        rig_due(rig, id, NOW);
+    }
+    rig_due(rig, "b", NOW);
+    rig_wait_for(rig, RUNS, "b 0 started 1");
+    for (int i = 1; i <= 3; i++) {
+        AUTO_FREE char *wanted = mem_printf("b %d started 1", i);
+
+        rig_due(rig, "b", NOW + i);
+        rig_wait_for(
+            rig,
+            "SELECT job_id || ' ' || extract(epoch FROM fire_at)::bigint - 1700000000 || ' ' || state"
+            " || ' 1' FROM runs ORDER BY fire_at DESC LIMIT 1",
+            wanted);
+    }
+    assert_true(clock_monotonic_ms(&clock_system) - begun_ms < HELD * 500); /* the wait for a lock, each */
+    assert_false(runner_count(rig->runner).writes_fail);
+    pg_value(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    rig_wait_for(rig, "SELECT count(*)::text FROM runs WHERE state = 'started' AND job_id LIKE 'h%'", "40");
+    pg_close(slow);
+}
+
 static void a_result_that_the_database_refuses_is_kept(void **state)
 {
     struct rig *rig = *state;
@@ -177,6 +228,7 @@ int main(void)
         RIG_TEST(a_plan_that_the_database_refuses_is_told_of),
         RIG_TEST(a_plan_that_is_denied_keeps_no_other),
         RIG_TEST(who_keeps_a_row_from_being_planned_holds_up_that_run_alone),
+        RIG_TEST(many_rows_that_are_kept_from_being_planned_hold_up_no_other),
         RIG_TEST(a_result_that_the_database_refuses_is_kept),
         RIG_TEST(a_plan_that_the_database_may_have_is_written_once),
         RIG_TEST(a_plan_that_the_server_has_yet_to_commit_is_ours),
