@@ -48,6 +48,14 @@ struct zones;
 
 enum agenda_mode { AGENDA_STANDBY, AGENDA_DRAINING, AGENDA_CATCHING_UP, AGENDA_LEADING };
 
+enum agenda_read {
+    AGENDA_READ_ALL,
+    AGENDA_READ_OWING,
+    AGENDA_READ_HINTED,
+    AGENDA_READ_CHANGED,
+    AGENDA_READS
+};
+
 /* A job that owes more than can be counted at a time. */
 struct agenda_counting {
     uint32_t number;
@@ -97,7 +105,7 @@ struct agenda {
     struct event *sweep;                                      /* every sweep_ms */
     struct event *retry;                                      /* a read failed */
     struct event *zone_time;                                  /* every AGENDA_ZONES_MS */
-    int64_t prune_at_ms, failed_again_ms;
+    int64_t prune_at_ms, failed_again_ms[AGENDA_READS];
     int64_t load_began_us;
 
     /* agenda_scan.c */

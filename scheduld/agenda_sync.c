@@ -31,14 +31,16 @@ static void arm_ms(struct event *event, int ms)
     event_add(event, &tv);
 }
 
+static const char *const reads[AGENDA_READS] = {"all", "owing", "hinted", "changed"};
+
 /* A read failed. If the connection is gone, the next one begins with reading all. */
-static void read_failed(struct agenda *a, const char *what, const struct err *err)
+static void read_failed(struct agenda *a, enum agenda_read what, const struct err *err)
 {
     int64_t now_ms = clock_monotonic_ms(&clock_system);
 
-    if (now_ms >= a->failed_again_ms) { /* it is tried each second */
-        log_warning("agenda.read_failed", "what=%s error=%s", what, LOGQ(err->text));
-        a->failed_again_ms = now_ms + AGENDA_FAILED_MS;
+    if (now_ms >= a->failed_again_ms[what]) { /* it is tried each second */
+        log_warning("agenda.read_failed", "what=%s error=%s", reads[what], LOGQ(err->text));
+        a->failed_again_ms[what] = now_ms + AGENDA_FAILED_MS;
     }
     if (a->up)
         arm_ms(a->retry, AGENDA_RETRY_MS);
@@ -100,7 +102,7 @@ static void on_page(void *arg, const struct db_result *result UNUSED, const stru
     if (err != NULL) {
         a->loading = false;
         a->reload = true;
-        read_failed(a, "all", err);
+        read_failed(a, AGENDA_READ_ALL, err);
     } else if (a->page_rows == JOB_LOAD_PAGE) {
         read_page(a);
     } else {
@@ -124,7 +126,7 @@ static void on_load_mark(void *arg, const struct db_result *result, const struct
     if (err != NULL) {
         a->loading = false;
         a->reload = true;
-        read_failed(a, "all", err);
+        read_failed(a, AGENDA_READ_ALL, err);
         return;
     }
     take_mark(result, a->mark, &a->file);
@@ -151,7 +153,7 @@ static void on_owing(void *arg, const struct db_result *result UNUSED, const str
 
     a->owing--;
     if (err != NULL)
-        read_failed(a, "owing", err);
+        read_failed(a, AGENDA_READ_OWING, err);
     else if (a->owing == 0) /* else we have lost the lead and have it again: the last answer counts */
         agenda_caught_up(a);
 }
@@ -175,7 +177,7 @@ static void on_hinted(void *arg, const struct db_result *result, const struct er
     a->asking = false;
     if (err != NULL) {
         a->hints_lost = true;
-        read_failed(a, "hinted", err);
+        read_failed(a, AGENDA_READ_HINTED, err);
         return;
     }
     for (int i = 0; i < db_rows(result); i++) {
@@ -250,7 +252,7 @@ static void end_sweep(struct agenda *a)
 static void sweep_failed(struct agenda *a, const struct err *err)
 {
     a->sweeping = false;
-    read_failed(a, "changed", err);
+    read_failed(a, AGENDA_READ_CHANGED, err);
 }
 
 static void on_gone(void *arg, const struct db_result *result, const struct err *err)
