@@ -115,7 +115,8 @@ static enum aws_error_kind kind_of(const struct aws_error *error, const struct r
 }
 
 /* A name alone ("RequestTimeout", "InternalError") or a 408 does not say that nothing was done, whatever the
- * status; words that name what is missing do. */
+ * status; words that name what is missing do. Who sends us elsewhere, or is a proxy that wants a password,
+ * has passed nothing on. */
 static bool may_have_acted(const struct aws_error *error, const struct rule *rule)
 {
     switch (error->kind) {
@@ -123,6 +124,8 @@ static bool may_have_acted(const struct aws_error *error, const struct rule *rul
     case AWS_UNKNOWN:
         return true;
     case AWS_RETRYABLE:
+        if (error->status < 400 || error->status == 407)
+            return false;
         return error->status >= 500 || rule == NULL || rule->text == NULL;
     case AWS_OK:
     case AWS_THROTTLED:

@@ -198,6 +198,10 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *why
         break;
     case MIGRATE_UNREACHABLE:
         check_again(scheduler);
+        if (scheduler->older) { /* which is not what it waits for now */
+            scheduler->older = false;
+            status_changed(scheduler);
+        }
         break;
     case MIGRATE_OLDER:
         if (scheduler->leader == NULL)

@@ -79,11 +79,13 @@ def freeze(member):
 
 
 def measure(system, times, name, promised, go, after):
-    result = Measurement(system)
+    result, slow = Measurement(system), 0
     for _ in range(times):
-        after(result.take(go))
+        slow += after(result.take(go)) is False
         wait_until("all are ready", lambda: system.leads() and all(each.ready() for each in system.members))
-    return result.show(name, promised)
+    if slow:
+        print(f"{name:10} {slow} times it was slow to stand by: TOO SLOW", flush=True)
+    return result.show(name, promised) and slow == 0
 
 
 def restart(member):
@@ -99,9 +101,9 @@ def thaw(member):
     wait_until("it stands by", lambda: member.daemon.check() and "leader.lost" in member.daemon.log())
     took = time.monotonic() - woken
     print(f"  awake to stand-by: {took * 1000:.0f} ms", flush=True)
-    assert took < 1, "a frozen leader stands by within a second after it has woken up"
     member.daemon.kill()  # what it says of its first loss is in its log: the next measurement needs a new one
     member.start()
+    return took < 1  # from when it has woken up
 
 
 def go_silent(member):
