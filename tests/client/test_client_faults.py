@@ -38,7 +38,7 @@ FAULTS = (
     ("status", {"status": 502, "retry_after_s": 1}, ("retryable", "HTTP 502", True, 3), AGAIN),
     ("status", {"status": 429}, ("throttled", "HTTP 429", False, 3), AGAIN),
     ("status", {"status": 403}, ("retryable", "HTTP 403", True, 1), ENDS),
-    ("status", {"status": 302}, ("retryable", "HTTP 302", True, 1), ENDS),
+    ("status", {"status": 302}, ("retryable", "HTTP 302", False, 1), ENDS),
     ("status", {"status": 202}, ("unknown", "HTTP 202", True, 3), AGAIN),
     ("delay", {"delay_s": 8, "effect": True}, ("unknown", "no answer", True, 3), AGAIN),
     ("delay", {"delay_s": 8, "effect": False}, ("unknown", "no answer", True, 3), AGAIN),
