@@ -150,16 +150,15 @@ static const struct db_stmt read_jobs = {
 /* A cluster's name or its ARN, which ends with it. */
 #define CLUSTER(text) "split_part(" text ", '/', -1)"
 
-/* Clocks differ, and a row may be written a while before its call is sent. */
+/* A call is sent at the latest when both the longest grace, a day, and then a token's life, 23 hours, are
+ * over. A row that has a task was written after it was made. Clocks differ. */
+#define CLAIM_BACK_S "172800"
 #define CLAIM_SLACK_S "600"
 
 static const struct db_stmt claimed = {
     .name = "run_claimed",
-    .sql = "WITH grace AS MATERIALIZED ("
-           "  SELECT greatest($5::bigint, max(misfire_grace_seconds)) + " CLAIM_SLACK_S " AS s FROM jobs"
-           "  WHERE task_definition = $3 AND ($4::text IS NULL OR id = $4)"
-           "), input AS ("
-           "  SELECT arn, ord FROM unnest($8::text[]) WITH ORDINALITY AS i (arn, ord)"
+    .sql = "WITH input AS ("
+           "  SELECT arn, ord FROM unnest($7::text[]) WITH ORDINALITY AS i (arn, ord)"
            ")"
            "SELECT (SELECT count(*) FROM runs WHERE state IN ('planned', 'launching') AND id <> $1::bigint"
            "   AND " CLUSTER("request ->> 'cluster'") " = " CLUSTER(
@@ -169,11 +168,12 @@ static const struct db_stmt claimed = {
                            " FROM (SELECT) AS one LEFT JOIN ("
                            "  SELECT DISTINCT i.ord FROM runs r, jsonb_array_elements(r.tasks) AS t (task), "
                            "input i"
-                           "  WHERE r.fire_at >= to_timestamp($6::bigint - (SELECT s FROM grace))"
-                           "   AND r.fire_at <= to_timestamp($7::bigint + " CLAIM_SLACK_S ")"
+                           "  WHERE r.fire_at >= to_timestamp($5::bigint - " CLAIM_BACK_S ")"
+                           "   AND r.fire_at <= to_timestamp($6::bigint + " CLAIM_SLACK_S ")"
+                           "   AND r.updated_at >= to_timestamp($5::bigint - " CLAIM_SLACK_S ")"
                            "   AND r.tasks <> '[]' AND i.arn = t.task ->> 'taskId'"
                            " ) AS c ON true",
-    .params = 8,
+    .params = 7,
 };
 
 const struct db_stmt *const run_store_statements[] = {&plan, &record, &take_over, &read_jobs, &claimed};
@@ -359,7 +359,7 @@ void run_store_job(const struct db_result *result, int row, struct run_job_row *
 
 void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg)
 {
-    char id[NUMBER_SIZE], grace[NUMBER_SIZE], oldest[NUMBER_SIZE], newest[NUMBER_SIZE];
+    char id[NUMBER_SIZE], oldest[NUMBER_SIZE], newest[NUMBER_SIZE];
     AUTO_DB_ARRAY struct db_array arns;
 
     db_array_init(&arns);
@@ -367,8 +367,8 @@ void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *do
         db_array_text(&arns, claims->arns[i]);
     db_query(db, &claimed,
              (const char *[]){number(id, claims->run_id), claims->cluster, claims->family, claims->job_id,
-                              number(grace, claims->grace_s), number(oldest, claims->oldest_s),
-                              number(newest, claims->newest_s), db_array_end(&arns)},
+                              number(oldest, claims->oldest_s), number(newest, claims->newest_s),
+                              db_array_end(&arns)},
              done, arg);
 }
 

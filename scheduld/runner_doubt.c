@@ -265,7 +265,6 @@ static void ask_claims(struct doubt *doubt)
                                 .cluster = doubt->cluster,
                                 .family = doubt->family,
                                 .job_id = doubt->mark.override_tag,
-                                .grace_s = doubt->runner->options.grace_s,
                                 .oldest_s = now_s(doubt->runner),
                                 .newest_s = now_s(doubt->runner),
                                 .arns = arns,

@@ -151,11 +151,13 @@ static bool end_if_late(struct runner *runner, struct fire *fire)
     return true;
 }
 
-/* It waited for its turn until the grace was over, and may have started tasks: before it is sent again, ECS
- * is asked for them. What is known goes on record first. */
+/* It waited for its turn until the grace was over, or ECS may have forgotten its token, and it may have
+ * started tasks: before it is sent again, ECS is asked for them. What is known goes on record first. */
 static bool is_to_be_looked_for(const struct runner *runner, const struct fire *fire)
 {
-    return runner_over_grace(runner, fire) && run_is_unsure(fire->run) && !fire->untold;
+    if (!run_is_unsure(fire->run) || !runner_too_late(runner, fire))
+        return false;
+    return !fire->untold || run_token_expired(fire->run, clock_wall_s(runner->options.clock));
 }
 
 static void begin_launch(struct runner *runner, struct fire *fire)

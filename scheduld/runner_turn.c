@@ -351,7 +351,8 @@ static struct fire *next_to_begin(struct runner *runner)
     size_t busy = runner->active - runner->at_queues;
     struct fire *fire;
 
-    if (runner->active >= runner->options.runs_max || runner->parked + runner->in_line >= PARKED_MAX)
+    if (runner->active >= runner->options.runs_max ||
+        runner->parked + runner->in_line + runner->doubts_waiting >= PARKED_MAX)
         return NULL;
     if (busy < window(runner))
         return take_either(runner);

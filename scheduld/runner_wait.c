@@ -48,7 +48,7 @@ void runner_set_timer(struct runner *runner)
     at = sooner(at, runner->db_again_ms);
     at = sooner(at, runner->send_again_ms);
     at = sooner(at, runner->locked_again_ms);
-    if (!TAILQ_EMPTY(&runner->held) && !runner->planning)
+    if (!TAILQ_EMPTY(&runner->held) && !runner->planning && runner->db_again_ms == 0)
         at = sooner(at, runner->held_again_ms);
     if (at == INT64_MAX) {
         evtimer_del(runner->timer);
@@ -90,8 +90,10 @@ bool runner_db_rests(struct runner *runner)
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err)
 {
     if (db_err_is_lock(err)) {
-        if (runner->held_up_ms == 0)
+        if (runner->held_up_ms == 0) {
             runner->held_up_ms = runner_now_ms(runner);
+            log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
+        }
         return;
     }
     if (runner->db_tries % DB_TRIES_LOGGED == 0)

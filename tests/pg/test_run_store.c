@@ -572,7 +572,6 @@ static struct claimed ask_claims(struct pg *pg, const char *job_id)
                                            .cluster = "c",
                                            .family = "ta",
                                            .job_id = job_id,
-                                           .grace_s = 3600,
                                            .oldest_s = 1700000000,
                                            .newest_s = 1700000000,
                                            .arns = (const char *[]){"t0", "t1", "t2", "t3"},
@@ -591,7 +590,8 @@ static void tasks_on_record_are_found(void **state)
              "INSERT INTO runs (job_id, fire_at, state, epoch, request, tasks) VALUES"
              " ('a', to_timestamp(1699999000), 'started', 5, NULL, '[{\"taskId\": \"t1\"}, {\"taskId\": "
              "\"t1\"}]'),"
-             " ('a', to_timestamp(1699930000), 'started', 5, NULL, '[{\"taskId\": \"t3\"}]'),"
+             " ('a', to_timestamp(1699820000), 'started', 5, NULL, '[{\"taskId\": \"t3\"}]'),"
+             " ('b', to_timestamp(1699830000), 'started', 5, NULL, '[{\"taskId\": \"t2\"}]'),"
              " ('a', to_timestamp(1700000000), 'planned', 5, '{\"cluster\": \"c\", \"taskDefinition\": "
              "\"ta:3\"}', '[]'),"
              " ('b', to_timestamp(1700000000), 'planned', 5,"
@@ -599,11 +599,14 @@ static void tasks_on_record_are_found(void **state)
              " ('b', to_timestamp(1700000001), 'planned', 5, '{\"cluster\": \"d\", \"taskDefinition\": "
              "\"ta\"}', '[]')");
     claimed = ask_claims(pg, NULL);
-    assert_true(claimed.at[1] && !claimed.at[0] && !claimed.at[2] && !claimed.at[3]);
+    assert_true(claimed.at[1] && !claimed.at[0] && claimed.at[2] &&
+                !claimed.at[3]); /* t3's run: too long ago */
     assert_int_equal(claimed.others, 2);
     assert_int_equal(ask_claims(pg, "b").others, 1); /* its tasks have its tag */
-    pg_value(admin, "UPDATE jobs SET misfire_grace_seconds = 86400 WHERE id = 'a'");
-    assert_true(ask_claims(pg, NULL).at[3]); /* so late it may have been launched */
+    pg_value(
+        admin,
+        "UPDATE runs SET updated_at = to_timestamp(1699990000) WHERE fire_at = to_timestamp(1699830000)");
+    assert_false(ask_claims(pg, NULL).at[2]); /* it was made since that was written */
 }
 
 static void to_get_ready_changes_nothing(void **state)
