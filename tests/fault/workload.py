@@ -23,7 +23,7 @@ class Workload:
         self.random = random.Random(f"{seed} workload")
         self.serial = 0
         self.steady, self.fickle = [], []
-        self.edits = self.failed = 0
+        self.edits = self.failed = self.held_up = 0
         self.enough = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.error = None
@@ -159,6 +159,9 @@ class Workload:
         # 404 and 409: an earlier request whose answer was lost had worked. 503: the database is away.
         if answer.status not in (200, 201, 404, 409, 503):
             raise AssertionError(f"{method} {path} {body}: {answer.status} {text[:500]}")
+        if answer.status == 503 and b"Nothing was done: another session" in text:
+            self.held_up += 1  # by a lock, of a migration, say: the client is to try again, and that is no failure
+            return False
         self.failed += answer.status == 503
         return answer.status != 503
 

@@ -61,7 +61,7 @@ class Upgrade(unittest.TestCase):
                 settle(self.system, SETTLE_S)
                 quiet_at = self.system.calm_down()
                 audit = Audit(collect(stack), quiet_at).run()
-        print(audit.report())
+        print(f"{audit.report()}\n{workload.held_up:11} edits were told to try again, as the migration had locked the table")
         self.assertEqual(audit.errors, [])
         self.assertEqual(workload.failed, 0)
         self.assertGreater(workload.edits, 0)
