@@ -160,7 +160,7 @@ static bool may_plan(const struct agenda *a)
            a->options.clock_is_right(a->options.arg);
 }
 
-static int64_t on_tick(void *arg, bool clock_set UNUSED)
+static int64_t on_tick(void *arg)
 {
     struct agenda *a = arg;
     int64_t began_us = clock_monotonic_us(&clock_system), now_s = agenda_now_s(a);

@@ -4,11 +4,13 @@
  * it has: the tasks of the family that run, those that have stopped, and of them those that are marked as the
  * run's would be, are as young as its token, and on record of no other run.
  *
- *     as many as were asked for   they are the run's: on record, and it ends
- *     fewer, or none              likewise. While the token is younger than what ECS still tells of tasks
- * that have stopped, the others were not started; later that is not known, and the row says so. Nothing is
- * launched more, or other open runs    whose they are only the token tells, so RunTask is sent with it, which
- * starts may have started them       nothing twice; once ECS may have forgotten that, it is not known
+ * As many as were asked for are the run's: they go on record, and it ends.
+ *
+ * Fewer, or none, likewise. While the token is younger than what ECS still tells of tasks that have stopped,
+ * the others were not started; later that is not known, and the row says so. Nothing is launched.
+ *
+ * Of more, or if other open runs may have started them, only the token tells whose they are. So RunTask is
+ * sent with it, which starts nothing twice; once ECS may have forgotten it, it is not known.
  *
  * What ECS lists may lag behind what it has started, so it is asked some time after the last call was on the
  * wire. After an outage there may be many such runs: they wait in a line, and a few at a time are asked for,
@@ -40,8 +42,8 @@ enum {
 
 /* A task that may be the run's. */
 struct found {
-    char *arn, *host; /* owned; host NULL: none */
-    int64_t created_s;
+    char *arn, *host;  /* owned; host NULL: none */
+    int64_t created_s; /* at the earliest, if ECS does not tell */
 };
 
 struct doubt {
@@ -106,13 +108,12 @@ static void end_again(struct doubt *doubt, const char *why)
 static void take_found(struct doubt *doubt)
 {
     struct run *run = doubt->fire->run;
-    int64_t since_s = run_unsure_since_s(run), first_s = INT64_MAX;
+    int64_t first_s = INT64_MAX;
 
     for (size_t i = 0; i < doubt->found_count; i++) {
         const struct found *found = &doubt->found[i];
-        int64_t created_s = found->created_s == 0 ? since_s : found->created_s;
 
-        first_s = created_s < first_s ? created_s : first_s;
+        first_s = found->created_s < first_s ? found->created_s : first_s;
         run_take_found(run, found->arn, found->host);
     }
     if (run->launched_us == 0 && doubt->found_count > 0) /* by a leader who could not say so */
@@ -245,23 +246,24 @@ static bool has_task(const struct run *run, const char *arn)
 static void keep_marked(struct doubt *doubt, const struct ecs_tasks *tasks)
 {
     const struct run *run = doubt->fire->run;
+    int64_t since_s = run_unsure_since_s(run);
 
     doubt->found = mem_array(tasks->count, sizeof *doubt->found);
     for (size_t i = 0; i < tasks->count; i++) {
         const struct ecs_task *task = &tasks->items[i];
 
-        if (plan_marked(&doubt->mark, task, run_unsure_since_s(run)) && !has_task(run, task->arn))
-            doubt->found[doubt->found_count++] = (struct found){.arn = mem_strdup(task->arn),
-                                                                .host = mem_strdup_or_null(task->host_arn),
-                                                                .created_s = task->created_s};
+        if (plan_marked(&doubt->mark, task, since_s) && !has_task(run, task->arn))
+            doubt->found[doubt->found_count++] =
+                (struct found){.arn = mem_strdup(task->arn),
+                               .host = mem_strdup_or_null(task->host_arn),
+                               .created_s = task->created_s == 0 ? since_s : task->created_s};
     }
 }
 
 static void ask_claims(struct doubt *doubt)
 {
-    const struct run *run = doubt->fire->run;
     AUTO_FREE const char **arns = mem_array(doubt->found_count, sizeof *arns);
-    struct run_claims claims = {.run_id = run->id,
+    struct run_claims claims = {.run_id = doubt->fire->run->id,
                                 .cluster = doubt->cluster,
                                 .family = doubt->family,
                                 .job_id = doubt->mark.override_tag,
@@ -271,8 +273,7 @@ static void ask_claims(struct doubt *doubt)
                                 .count = doubt->found_count};
 
     for (size_t i = 0; i < doubt->found_count; i++) {
-        int64_t created_s =
-            doubt->found[i].created_s == 0 ? run_unsure_since_s(run) : doubt->found[i].created_s;
+        int64_t created_s = doubt->found[i].created_s;
 
         claims.oldest_s = created_s < claims.oldest_s ? created_s : claims.oldest_s;
         arns[i] = doubt->found[i].arn;

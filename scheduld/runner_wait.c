@@ -86,18 +86,18 @@ bool runner_db_rests(struct runner *runner)
     return false;
 }
 
-/* Who keeps a lock on some rows keeps nobody from the others. */
+/* Who keeps a lock on some rows keeps nobody from the others: there is no rest after that. */
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err)
 {
-    if (db_err_is_lock(err)) {
-        if (runner->held_up_ms == 0) {
+    bool lock = db_err_is_lock(err);
+
+    if (lock ? runner->held_up_ms == 0 : runner->db_tries % DB_TRIES_LOGGED == 0)
+        log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
+    if (lock) {
+        if (runner->held_up_ms == 0)
             runner->held_up_ms = runner_now_ms(runner);
-            log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
-        }
         return;
     }
-    if (runner->db_tries % DB_TRIES_LOGGED == 0)
-        log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
     runner->db_again_ms =
         runner_now_ms(runner) + back_off_ms(DB_AGAIN_MIN_MS, DB_AGAIN_MAX_MS, runner->db_tries++);
     runner_set_timer(runner);

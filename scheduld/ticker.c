@@ -49,9 +49,9 @@ static void wake_at(struct ticker *ticker, int64_t next_s)
     }
 }
 
-static void tick(struct ticker *ticker, bool clock_set)
+static void tick(struct ticker *ticker)
 {
-    int64_t next_s = ticker->on_tick(ticker->arg, clock_set);
+    int64_t next_s = ticker->on_tick(ticker->arg);
 
     if (next_s <= clock_wall_s(ticker->clock))
         ticker_wake(ticker);
@@ -63,15 +63,16 @@ static void on_fd(evutil_socket_t fd, short what UNUSED, void *arg)
 {
     struct ticker *ticker = arg;
     uint64_t times;
-    bool clock_set = read(fd, &times, sizeof times) < 0 && errno == ECANCELED;
 
+    (void)!read(fd, &times,
+                sizeof times); /* ECANCELED: the clock was set, which its reader sees by the clock */
     ticker->armed_s = INT64_MAX;
-    tick(ticker, clock_set);
+    tick(ticker);
 }
 
 static void on_soon(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
-    tick(arg, false);
+    tick(arg);
 }
 
 struct ticker *ticker_new(struct event_base *base, const struct clock *clock, ticker_fn *on_tick, void *arg)

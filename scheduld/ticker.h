@@ -4,16 +4,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct clock;
 struct event_base;
 struct ticker;
 
-/* Called from the loop; clock_set: because the clock was set. Returns the second to be woken at next (it may
- * have passed; INT64_MIN: at once, after the loop had its turn; INT64_MAX: not before ticker_wake()). */
-typedef int64_t ticker_fn(void *arg, bool clock_set);
+/* Called from the loop. Returns the second to be woken at next (it may have passed; INT64_MIN: at once, after
+ * the loop had its turn; INT64_MAX: not before ticker_wake()). */
+typedef int64_t ticker_fn(void *arg);
 
 /* The clock says how far away a second is; the system's timers wait so long. Calls on_tick soon. */
 struct ticker *ticker_new(struct event_base *base, const struct clock *clock, ticker_fn *on_tick, void *arg);
