@@ -23,7 +23,8 @@ class Workload:
         self.random = random.Random(f"{seed} workload")
         self.serial = 0
         self.steady, self.fickle = [], []
-        self.edits = self.failed = self.held_up = 0
+        self.edits = self.failed = 0
+        self.last_failure = None
         self.enough = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.error = None
@@ -141,8 +142,8 @@ class Workload:
                 return True
             finally:
                 connection.close()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            self.failed += 1
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            self.fail(f"{text}: {error}")
             return False
 
     def ask(self, method, path, body):
@@ -151,19 +152,21 @@ class Workload:
             connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             text = answer.read()
-        except (OSError, http.client.HTTPException):
-            self.failed += 1
+        except (OSError, http.client.HTTPException) as error:
+            self.fail(f"{method} {path}: {error!r}")
             return False
         finally:
             connection.close()
         # 404 and 409: an earlier request whose answer was lost had worked. 503: the database is away.
         if answer.status not in (200, 201, 404, 409, 503):
             raise AssertionError(f"{method} {path} {body}: {answer.status} {text[:500]}")
-        if answer.status == 503 and b"Nothing was done: another session" in text:
-            self.held_up += 1  # by a lock, of a migration, say: the client is to try again, and that is no failure
-            return False
-        self.failed += answer.status == 503
+        if answer.status == 503:
+            self.fail(f"{method} {path}: 503 {text[:500]}")
         return answer.status != 503
+
+    def fail(self, why):
+        self.failed += 1
+        self.last_failure = why
 
 
 def stamp(at):
