@@ -39,14 +39,16 @@ UPDATE plain_jobs SET task_count = 1 + :n % 50 WHERE id = 'b' || :n RETURNING re
 
 LUA = """local thread = 0
 function setup(t) t:set("id", thread) thread = thread + 1 end
-function init() n = 0 math.randomseed(%(seed)d + id) end
+function init() n = 0 math.randomseed(%(seed)d + id) %(init)s end
 function request()
   n = n + 1
   %(request)s
 end
 """
 JSON = '{["Content-Type"] = "application/json"}'
-GET = f'return wrk.format("GET", "/jobs/b" .. math.random(1, {JOBS}))'
+# As pgbench has prepared its statement: what the client does is little.
+GETS = f'gets = {{}} for i = 1, {JOBS} do gets[i] = wrk.format("GET", "/jobs/b" .. i) end'
+GET = f"return gets[math.random(1, {JOBS})]"
 POST = """return wrk.format("POST", "/jobs", %s, '{"taskDefinition":"bench","schedule":"0 0 3","id":"w%%d-' .. id .. "-" .. n .. '"}')""" % JSON
 PUT = f"""local r = math.random(1, {JOBS})
   return wrk.format("PUT", "/jobs/b" .. r, {JSON}, '{{"taskCount":' .. 1 + r % 50 .. "}}")"""
@@ -67,7 +69,7 @@ class Bench:
     def wrk(self, request):
         self.turn += 1
         path = self.folder / "script.lua"
-        path.write_text(LUA % {"seed": self.turn, "request": request.replace("%d", str(self.turn))})
+        path.write_text(LUA % {"seed": self.turn, "init": GETS if request is GET else "", "request": request.replace("%d", str(self.turn))})
         url = "http://%s:%d" % self.stack.address
         out = subprocess.run(["wrk", "-t2", "-c64", f"-d{self.seconds}s", "--latency", "-s", path, url], capture_output=True, text=True,
                              check=True).stdout
