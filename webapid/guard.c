@@ -18,6 +18,10 @@
 
 enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REFUSAL_MAX = 4096 };
 
+/* How long who has just connected, or may be sending a next request this very moment, is listened to when we
+ * stop. */
+enum { LAST_REQUEST_MS = 1000 };
+
 /* ---- States ---- */
 
 static void wait_for(struct guard *guard, int ms)
@@ -34,7 +38,7 @@ void guard_set_state(struct guard *guard, enum guard_state state)
 
     switch (state) {
     case GUARD_IDLE:
-        ms = guards->idle_timeout_ms;
+        ms = guards->draining ? LAST_REQUEST_MS : guards->idle_timeout_ms;
         break;
     case GUARD_SHAKING:
     case GUARD_READING:
@@ -91,6 +95,12 @@ void guard_name_request(struct guard *guard)
         memcpy(guard->request_id, given, strlen(given) + 1);
     else
         request_id_make(guard->request_id);
+}
+
+void guard_expect_last(struct guard *guard)
+{
+    if (guard->state == GUARD_SHAKING || guard->state == GUARD_IDLE)
+        wait_for(guard, LAST_REQUEST_MS);
 }
 
 /* ---- Refusing ---- */
@@ -165,13 +175,21 @@ static void dispatch(struct guard *guard)
     }
 }
 
+/* What evhtp_request_pause() does, but for its turning EV_READ off: that and turning it on again would be two
+ * system calls more for every request. */
+void guard_pause_evhtp(struct guard *guard, struct evhtp_request *request)
+{
+    request->status = EVHTP_RES_PAUSE;
+    guard->conn->flags |= EVHTP_CONN_FLAG_PAUSED;
+}
+
 void guard_on_evhtp_request(struct evhtp_request *request, void *arg)
 {
     struct guards *guards = arg;
     struct guard *guard = guards->feeding;
 
     guard->request = request;
-    evhtp_request_pause(request);
+    guard_pause_evhtp(guard, request);
     guards->on_request(guards->arg, guard);
 }
 
@@ -186,6 +204,7 @@ static void send_continue(struct guard *guard)
         return;
     guard->continued = true;
     bufferevent_write(guard->bev, text, sizeof text - 1);
+    bufferevent_enable(guard->bev, EV_WRITE);
 }
 
 /* Judges what has been read, in IDLE and READING, up to the end of one request. */
@@ -233,14 +252,13 @@ static void next_request(struct guard *guard)
     struct guards *guards = guard->guards;
 
     guards->feeding = guard;
+    guard->conn->flags &= (uint16_t)~EVHTP_CONN_FLAG_PAUSED;
     guard->evhtp_write(guard->bev, guard->evhtp_arg);
     if (guards->feeding == NULL)
         return;
     guards->feeding = NULL;
-    if (guards->draining) {
-        guard_close(guard);
-        return;
-    }
+    if (!guard->eof)
+        bufferevent_enable(guard->bev, EV_READ); /* on_read() may have had enough */
     forget_request(guard);
     guard->continued = false;
     guard_set_state(guard, GUARD_IDLE);
@@ -262,7 +280,15 @@ static void on_read(struct bufferevent *bev, void *arg)
     if (guard->state == GUARD_IDLE || guard->state == GUARD_READING)
         proceed(guard);
     else if (evbuffer_get_length(guard->in) > READ_AHEAD_MAX)
-        bufferevent_disable(bev, EV_READ); /* evhtp enables it again after the answer */
+        bufferevent_disable(bev, EV_READ);
+}
+
+static void on_written(struct guard *guard)
+{
+    if (guard->closing)
+        linger(guard);
+    else
+        next_request(guard);
 }
 
 static void on_write(struct bufferevent *bev, void *arg)
@@ -274,12 +300,8 @@ static void on_write(struct bufferevent *bev, void *arg)
         return;
     }
     /* In other states it was a 100 that has been written. */
-    if (guard->state != GUARD_FLUSHING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
-        return;
-    if (guard->closing)
-        linger(guard);
-    else
-        next_request(guard);
+    if (guard->state == GUARD_FLUSHING && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+        on_written(guard);
 }
 
 static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
@@ -291,8 +313,10 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
             guard_set_state(guard, GUARD_IDLE);
         return;
     }
-    if ((what & BEV_EVENT_EOF) == 0) {
-        guard_close(guard); /* reset, or TLS that is none */
+    /* Reset, or TLS that is none. What is asked for runs on, and counts as a connection until it is answered.
+     */
+    if ((what & BEV_EVENT_EOF) == 0 && guard->state != GUARD_BUSY) {
+        guard_close(guard);
         return;
     }
     guard->eof = true; /* may be half of it: an answer that is due is sent all the same */
@@ -310,10 +334,14 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
     }
 }
 
-static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+static void on_timer(evutil_socket_t fd UNUSED, short what, void *arg)
 {
     struct guard *guard = arg;
 
+    if (what & EV_WRITE) { /* guard_answer() has written all of it */
+        on_written(guard);
+        return;
+    }
     switch (guard->state) {
     case GUARD_READING:
         guard_refuse(guard, 408, "The request took too long to arrive.");

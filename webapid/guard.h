@@ -19,8 +19,8 @@
  * client's sake: a close with bytes unread would reset the connection, and the answer would be lost on the
  * way.
  *
- * While BUSY the evhtp connection is paused (never otherwise may an answer come later), so a client's leaving
- * is only seen when the answer is written.
+ * From BUSY on until the answer has been written evhtp's connection is paused (never otherwise may an answer
+ * come later). A client that leaves meanwhile is let go when the answer is due, as what it asked for runs on.
  */
 #pragma once
 
@@ -94,7 +94,8 @@ struct guard_door {
 uint16_t guard_accept(struct evhtp_connection *conn, void *door);
 void guard_on_evhtp_request(struct evhtp_request *request, void *guards);
 
-/* No request is taken any more; idle connections are closed, others after their answer. */
+/* Connections end after their next answer. Idle ones are closed in a second if no request comes, not at once:
+ * one may be on its way, and would be lost with the connection. */
 void guards_drain(struct guards *guards);
 /* What is in flight is answered as late, now. */
 void guards_hurry(struct guards *guards);

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include <event2/buffer.h>
+#include <event2/event.h>
 
 #include "limits.h"
 #include "refusal.h"
+#include "tls.h"
 
 enum { STATUS_UNPROCESSABLE = 422 };
 
@@ -60,6 +62,33 @@ static void answer_without_evhtp(struct guard *guard, int status, const char *bo
     bufferevent_enable(guard->bev, EV_WRITE);
 }
 
+/* False: the rest, or the error, is for the event. */
+static bool write_at_once(struct guard *guard)
+{
+    struct evbuffer *output = bufferevent_get_output(guard->bev);
+
+    evbuffer_unfreeze(output, 1); /* libevent keeps that end to itself */
+    (void)!evbuffer_write(output, bufferevent_getfd(guard->bev));
+    evbuffer_freeze(output, 1);
+    return evbuffer_get_length(output) == 0;
+}
+
+/* Most answers fit into the socket's buffer, and need no event of it: two system calls less, and a turn of
+ * the loop. We may be in evhtp's callback, so what comes after the answer comes later all the same. */
+static void send_reply(struct guard *guard, evhtp_request_t *request, int status)
+{
+    const bool plain = !tls_is_on(guard->bev);
+
+    if (plain)
+        bufferevent_disable(guard->bev, EV_WRITE);
+    evhtp_send_reply(request, (evhtp_res)status);
+    guard_pause_evhtp(guard, request); /* still, whatever the reply made of it */
+    if (plain && write_at_once(guard))
+        event_active(guard->timer, EV_WRITE, 1);
+    else if (plain)
+        bufferevent_enable(guard->bev, EV_WRITE);
+}
+
 void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length)
 {
     evhtp_request_t *request = guard->request;
@@ -78,8 +107,7 @@ void guard_answer(struct guard *guard, int status, const char *body, size_t body
     guard->request = NULL;
     guard->owner = NULL;
     guard_set_state(guard, GUARD_FLUSHING);
-    evhtp_send_reply(request, (evhtp_res)status);
-    evhtp_request_resume(request);
+    send_reply(guard, request, status);
 }
 
 void guard_more_time(struct guard *guard)

@@ -38,7 +38,7 @@ struct guard {
     void *evhtp_arg;
 
     enum guard_state state;
-    struct event *timer;      /* owned */
+    struct event *timer;      /* owned: the state's deadline, or (EV_WRITE) the answer has been written */
     struct evbuffer *in;      /* owned: read, not judged yet */
     struct framing *framing;  /* owned; lent to the owner while BUSY */
     evhtp_request_t *request; /* lent; while BUSY */
@@ -59,6 +59,10 @@ struct guard {
 void guard_begin(struct guard *guard);
 /* Its deadline begins anew. */
 void guard_set_state(struct guard *guard, enum guard_state state);
+/* If no request has begun, one has to come soon. */
+void guard_expect_last(struct guard *guard);
+/* evhtp does nothing with the connection, until next_request() lets it. */
+void guard_pause_evhtp(struct guard *guard, struct evhtp_request *request);
 /* Gives the request its name; once. */
 void guard_name_request(struct guard *guard);
 /* Answers without evhtp, which never hears of such a request. */

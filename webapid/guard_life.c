@@ -139,17 +139,11 @@ static void for_each(struct guards *guards, void (*act)(struct guard *guard))
     }
 }
 
-static void close_idle(struct guard *guard)
-{
-    if (guard->state == GUARD_SHAKING || guard->state == GUARD_IDLE)
-        guard_close(guard);
-}
-
 static void hurry(struct guard *guard)
 {
     if (guard->state == GUARD_BUSY)
         guard->guards->on_late(guard->owner);
-    else if (guard->state == GUARD_READING || guard->state == GUARD_STREAMING)
+    else if (guard->state != GUARD_FLUSHING && guard->state != GUARD_LINGERING)
         guard_close(guard);
 }
 
@@ -159,7 +153,7 @@ void guards_drain(struct guards *guards)
     if (guards->first == NULL)
         guards->on_drained(guards->arg);
     else
-        for_each(guards, close_idle);
+        for_each(guards, guard_expect_last);
 }
 
 void guards_hurry(struct guards *guards)

@@ -24,7 +24,7 @@
 enum { HURRY_MS = 1000, ACCEPT_AGAIN_MS = 100, REFUSED_MAX = 256, SETTLE_TURNS = 4 };
 
 /* How long the first clients wait for the database, rather than being answered 503, after a restart say. */
-enum { FIRST_ACCEPT_MS = 2000 };
+enum { FIRST_ACCEPT_MS = 5000 };
 
 static struct timeval after_ms(int ms)
 {

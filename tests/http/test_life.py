@@ -71,15 +71,29 @@ class Stopping(unittest.TestCase):
             echod.ask(GET)
             began = time.monotonic()
             echod.terminate()
-            self.assertEqual(idle.rest(), b"")
+            self.wait_refused(echod)
             other.send(b"TP/1.1\r\nHost: x\r\n\r\n")
             for client in (busy, other):
                 answer = client.answer()
                 self.assertEqual((answer.status, answer["Connection"]), (200, "close"))
                 self.assertEqual(client.rest(), b"")
                 client.socket.close()
+            self.assertEqual(idle.rest(), b"")
             self.assertEqual(echod.stop(), 0)
             self.assertLess(time.monotonic() - began, 9)
+
+    def test_a_request_that_was_on_its_way_is_answered(self):
+        with Echod(WORKERS=1) as echod, echod.connect() as fresh, echod.connect() as used:
+            self.assertEqual(used.ask(GET).status, 200)
+            self.assertEqual(echod.ask(GET).status, 200)  # so that all have been accepted
+            echod.terminate()
+            self.wait_refused(echod)
+            for client in (fresh, used):
+                answer = client.ask(GET)
+                self.assertEqual((answer.status, answer["Connection"]), (200, "close"))
+                self.assertEqual(client.rest(), b"")
+                client.socket.close()
+            self.assertEqual(echod.stop(), 0)
 
     def test_nobody_new_is_let_in(self):
         with Echod(WORKERS=1) as echod, echod.connect() as busy:
