@@ -84,12 +84,10 @@ static const struct db_stmt plan = {
 };
 
 /* Runs that are open, but for those that somebody has locked by hand: nobody else's result waits for him. */
-#define OPEN_RUNS(which, order)                                                                              \
+#define OPEN_OF_INPUT                                                                                        \
     "open AS MATERIALIZED ("                                                                                 \
-    "  SELECT r.id FROM runs r WHERE r.state IN ('planned', 'launching') AND " which                         \
-    "  AND (SELECT held FROM fence) = 1 " order " FOR NO KEY UPDATE SKIP LOCKED)"
-#define OPEN_OF_INPUT OPEN_RUNS("r.id IN (SELECT id FROM input)", "")
-#define OPEN_OF_OTHERS OPEN_RUNS("r.epoch <> $1::bigint", "ORDER BY r.fire_at LIMIT $2::integer")
+    "  SELECT r.id FROM runs r WHERE r.state IN ('planned', 'launching')"                                    \
+    "  AND r.id IN (SELECT id FROM input) AND (SELECT held FROM fence) = 1 FOR NO KEY UPDATE SKIP LOCKED)"
 #define FREE_OF_WRITTEN FREE("written")
 
 static const struct db_stmt record = {
@@ -123,21 +121,20 @@ static const struct db_stmt record = {
     .params = 7,
 };
 
-static const struct db_stmt take_over = {
-    .name = "run_take_over",
-    .sql = FENCE ", " OPEN_OF_OTHERS ", taken AS ("
-                 "  UPDATE runs r SET epoch = $1::bigint, state = 'launching', updated_at = now()"
-                 "  FROM fence WHERE r.id IN (SELECT id FROM open)"
-                 "  RETURNING r.*"
-                 ")"
-                 "SELECT t.id, t.job_id, extract(epoch FROM t.fire_at)::bigint, t.coalesced, t.wanted,"
-                 "  t.running, t.needed, t.request, t.chunks, t.tasks,"
-                 "  (extract(epoch FROM t.launched_at) * 1000000)::bigint, j.misfire_grace_seconds,"
-                 "  (SELECT count(*) FROM runs r WHERE r.state IN ('planned', 'launching')"
-                 "    AND r.epoch <> $1::bigint AND r.id NOT IN (SELECT id FROM open)) "
-                 "FROM fence LEFT JOIN taken t ON true LEFT JOIN jobs j ON j.id = t.job_id"
-                 " ORDER BY t.fire_at, t.id",
-    .params = 2,
+/* It only reads, so it can be asked again. Fenced all the same: whom another has replaced takes nothing over.
+ */
+static const struct db_stmt read_open = {
+    .name = "run_read_open",
+    .sql = FENCE " SELECT o.id, o.job_id, (extract(epoch FROM o.fire_at) * 1000000)::bigint, o.coalesced,"
+                 "  o.wanted, o.running, o.needed, o.request, o.chunks, o.tasks,"
+                 "  (extract(epoch FROM o.launched_at) * 1000000)::bigint, j.misfire_grace_seconds "
+                 "FROM fence LEFT JOIN ("
+                 "  SELECT * FROM runs WHERE state IN ('planned', 'launching')"
+                 "    AND (fire_at, id) > (coalesce(to_timestamp($2::bigint / 1e6), '-infinity'), $3::bigint)"
+                 "  ORDER BY fire_at, id LIMIT $4::integer"
+                 ") o ON true LEFT JOIN jobs j ON j.id = o.job_id"
+                 " ORDER BY o.fire_at, o.id",
+    .params = 4,
 };
 
 static const struct db_stmt read_jobs = {
@@ -176,7 +173,7 @@ static const struct db_stmt claimed = {
     .params = 7,
 };
 
-const struct db_stmt *const run_store_statements[] = {&plan, &record, &take_over, &read_jobs, &claimed};
+const struct db_stmt *const run_store_statements[] = {&plan, &record, &read_open, &read_jobs, &claimed};
 const size_t run_store_statement_count = ARRAY_LEN(run_store_statements);
 
 enum { NUMBER_SIZE = 24 };
@@ -294,16 +291,16 @@ bool run_store_recorded(const struct db_result *result, int row, size_t *index, 
     return true;
 }
 
-void run_store_take_over(struct db *db, int64_t epoch, int most, db_fn *done, void *arg)
+void run_store_read_open(struct db *db, int64_t epoch, const struct run_open_at *behind, int most,
+                         db_fn *done, void *arg)
 {
-    char epoch_text[NUMBER_SIZE], most_text[NUMBER_SIZE];
+    char epoch_text[NUMBER_SIZE], fire[NUMBER_SIZE], id[NUMBER_SIZE], most_text[NUMBER_SIZE];
 
-    db_query(db, &take_over, (const char *[]){number(epoch_text, epoch), number(most_text, most)}, done, arg);
-}
-
-int64_t run_store_left(const struct db_result *result)
-{
-    return db_int64(result, 0, 12);
+    db_query(db, &read_open,
+             (const char *[]){number(epoch_text, epoch),
+                              behind->id == 0 ? NULL : number(fire, behind->fire_us), number(id, behind->id),
+                              number(most_text, most)},
+             done, arg);
 }
 
 static int int_or_none(const struct db_result *result, int row, int column)
@@ -311,7 +308,7 @@ static int int_or_none(const struct db_result *result, int row, int column)
     return db_is_null(result, row, column) ? -1 : (int)db_int64(result, row, column);
 }
 
-bool run_store_taken(const struct db_result *result, int row, struct run *run, struct run_open *ret)
+bool run_store_open(const struct db_result *result, int row, struct run *run, struct run_open *ret)
 {
     if (row >= db_rows(result) || db_is_null(result, row, 0))
         return false;
@@ -321,7 +318,7 @@ bool run_store_taken(const struct db_result *result, int row, struct run *run, s
     run->needed = int_or_none(result, row, 6);
     run->launched_us = db_int64(result, row, 10);
     *ret = (struct run_open){.job_id = db_text(result, row, 1),
-                             .fire_s = db_int64(result, row, 2),
+                             .at = {.fire_us = db_int64(result, row, 2), .id = run->id},
                              .coalesced = db_int64(result, row, 3),
                              .request = db_text(result, row, 7),
                              .chunks = db_text(result, row, 8),
@@ -394,7 +391,7 @@ void run_store_warm(struct db *db)
 {
     enum { NOBODY = -1 };
 
-    run_store_take_over(db, NOBODY, 1, on_warm, NULL);
+    run_store_read_open(db, NOBODY, &(struct run_open_at){0}, 1, on_warm, NULL);
     run_store_read_jobs(db, NULL, 0, on_warm, NULL);
     run_store_plan(db, NOBODY, NULL, 0, false, false, on_warm, NULL);
     run_store_record(db, NOBODY, NULL, 0, on_warm, NULL);

@@ -60,22 +60,25 @@ void run_store_record(struct db *db, int64_t epoch, const struct run_record_row 
  * (a run that is not open has none). */
 bool run_store_recorded(const struct db_result *result, int row, size_t *index, bool *locked);
 
-/* Takes over so many runs at most that other epochs left open: they are launching, and of this epoch. One row
- * each, oldest fire first. */
-void run_store_take_over(struct db *db, int64_t epoch, int most, db_fn *done, void *arg);
-/* How many are left: where fewer were taken than might have been, somebody has locked them. Not of a fenced
- * one. */
-int64_t run_store_left(const struct db_result *result);
+/* Reads so many runs at most that are open, oldest fire first, behind the one that is given ({0}: from the
+ * first on). A leader that has just begun finds by it all that those before him left: none of them writes any
+ * more. Nothing is changed, so a question whose answer was lost is asked again; his epoch is on record with
+ * what he writes of them. */
+struct run_open_at {
+    int64_t fire_us, id;
+};
+void run_store_read_open(struct db *db, int64_t epoch, const struct run_open_at *behind, int most,
+                         db_fn *done, void *arg);
 struct run_open {
+    struct run_open_at at;
     const char *job_id; /* lent by the result, as all texts */
-    int64_t fire_s;
     int64_t coalesced;
     int grace_s;         /* of the job, as it is now; -1: it has none */
     const char *request; /* NULL: none */
     const char *chunks, *tasks;
 };
 /* Fills run but for its texts. False: no such answer row. */
-bool run_store_taken(const struct db_result *result, int row, struct run *run, struct run_open *ret);
+bool run_store_open(const struct db_result *result, int row, struct run *run, struct run_open *ret);
 
 bool run_store_fenced(const struct db_result *result);
 

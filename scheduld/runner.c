@@ -142,8 +142,6 @@ static void work(struct runner *runner)
 
     if (runner->mode == RUNNER_TAKING_OVER && !rests)
         runner_take_over(runner);
-    if (runner->mode == RUNNER_LEADING && runner->rest && runner->locked_again_ms == 0 && !rests)
-        runner_take_over(runner);
     if (runner->mode == RUNNER_LEADING && !rests)
         runner_begin_some(runner);
     if (runner->mode == RUNNER_LEADING || runner->mode == RUNNER_DRAINING) {
@@ -248,7 +246,7 @@ void runner_stand_by(struct runner *runner)
     runner->doubts_asked = 0;
     runner->calls = 0; /* the slots are for the next reign; what is on the wire has its own deadline */
     runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = runner->held_again_ms = 0;
-    runner->rest = false;
+    runner->taken = (struct run_open_at){0};
     runner_db_worked(runner);
     runner->drained = NULL;
     evtimer_del(runner->timer);

@@ -18,9 +18,9 @@
  *                                  is committed with it
  *   recorded                       done
  * A commit whose answer was lost is written again: the plan finds its own row (same epoch, still planned) and
- * takes it for its own, a result finds its run ended and is content. A leader that does not know yet that it
- * was replaced cannot write (every write checks the epoch, under a lock on its row), and what it may still
- * send has the tokens that its successor sends.
+ * takes it for its own, a result finds its run ended and is content. A take-over changes nothing on record:
+ * it is asked again. A leader that does not know yet that it was replaced cannot write (every write checks
+ * the epoch, under a lock on its row), and what it may still send has the tokens that its successor sends.
  */
 #pragma once
 
@@ -73,7 +73,7 @@ struct runner_options {
     int drain_ms;     /* how long runner_drain() waits at most */
     size_t calls_max; /* RunTasks on the wire at a time */
     size_t runs_max;  /* runs whose definition is in memory at a time */
-    int take_max;     /* open runs that are taken over by one statement */
+    int take_max;     /* open runs that are read by one statement */
 };
 
 /* Begins in stand-by. Options are copied. */

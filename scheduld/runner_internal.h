@@ -39,6 +39,7 @@
 #include "fire_line.h"
 #include "fires.h"
 #include "run.h"
+#include "run_store.h"
 #include "runner.h"
 
 #include <inttypes.h>
@@ -91,7 +92,7 @@ struct runner {
     int64_t db_again_ms, send_again_ms; /* monotonic; the database, or RunTask, is left alone until then */
     int64_t locked_again_ms;            /* likewise, rows that somebody had locked; 0: none */
     int64_t held_again_ms;              /* likewise, the next one of held */
-    bool rest;                          /* some of them are runs that are to be taken over */
+    struct run_open_at taken;           /* the last open run that was taken over */
     int db_tries;
     int64_t held_up_ms; /* since then writes only waited for somebody's locks; 0: one worked */
 

@@ -4,8 +4,10 @@
  * grace, or where a token is so old that ECS may have forgotten it, ECS is first asked what it has
  * (runner_doubt.c).
  *
- * They are taken some hundreds at a time, oldest first, and nothing begins before the last: after an outage
- * there may be many, and the loop is not to stand still for them.
+ * They are read some hundreds at a time, and nothing begins before the last: after an outage there may be
+ * many, and the loop is not to stand still for them. As they are only read, what is in memory and what is on
+ * record cannot part: a part whose answer was lost is read again. Who has locked a row holds up what is to be
+ * written of it, not this.
  *
  * A job has one run in flight. Should the ledger have two open ones of a job, as somebody edited it, the
  * second is dealt with beside the first, without a place in by_job.
@@ -19,6 +21,8 @@
 #include "log.h"
 #include "mem.h"
 #include "run_store.h"
+
+enum { US_PER_S = 1000000 };
 
 struct taking {
     struct runner *runner;
@@ -63,9 +67,9 @@ static struct fire *place_for(struct runner *runner, const struct run_open *open
 {
     struct fire *fire = fire_index_find(&runner->by_job, open->job_id);
 
-    if (fire == NULL || fire->taken_over || runner->rest)
+    if (fire == NULL || fire->taken_over)
         return runner_add(runner, open->job_id, fire == NULL);
-    make_room(runner, fire, open->fire_s);
+    make_room(runner, fire, open->at.fire_us / US_PER_S);
     return fire;
 }
 
@@ -75,8 +79,8 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
     struct err err;
     bool sound = read_run(run, open, &err);
 
-    fire->main = (struct fire_span){.fire_s = open->fire_s,
-                                    .first_s = open->fire_s,
+    fire->main = (struct fire_span){.fire_s = open->at.fire_us / US_PER_S,
+                                    .first_s = open->at.fire_us / US_PER_S,
                                     .count = open->coalesced + 1,
                                     .grace_s = open->grace_s < 0 ? runner->options.grace_s : open->grace_s};
     fire->run = run;
@@ -102,24 +106,13 @@ static int resume_all(struct runner *runner, const struct db_result *result)
     for (row = 0;; row++) {
         struct run *run = run_new();
 
-        if (!run_store_taken(result, row, run, &open)) {
+        if (!run_store_open(result, row, run, &open)) {
             run_free(run);
             return row;
         }
         resume(runner, run, &open);
+        runner->taken = open.at;
     }
-}
-
-/* What somebody has locked by hand is taken over when he is done; all others go on. */
-static void wait_for_rest(struct runner *runner, int64_t left)
-{
-    if (left > 0 && !runner->rest)
-        log_warning(
-            "runner.held_up", "runs=%lld reason=%s", (long long)left,
-            LOGQ("somebody has locked rows of runs that are to be taken over, see docs/operations.md"));
-    runner->rest = left > 0;
-    if (runner->rest)
-        runner_wait_for_lock(runner);
 }
 
 static void on_taken(void *arg, const struct db_result *result, const struct err *err)
@@ -143,9 +136,7 @@ static void on_taken(void *arg, const struct db_result *result, const struct err
     runner_db_worked(runner);
     if (resume_all(runner, result) == runner->options.take_max)
         return; /* there may be more: the next statement */
-    if (runner->mode == RUNNER_TAKING_OVER)
-        runner->mode = RUNNER_LEADING;
-    wait_for_rest(runner, run_store_left(result));
+    runner->mode = RUNNER_LEADING;
 }
 
 void runner_take_over(struct runner *runner)
@@ -157,5 +148,6 @@ void runner_take_over(struct runner *runner)
     runner->taking = true;
     taking = mem_alloc(sizeof *taking);
     *taking = (struct taking){.runner = runner, .reign = runner->reign};
-    run_store_take_over(runner->options.db, runner->epoch, runner->options.take_max, on_taken, taking);
+    run_store_read_open(runner->options.db, runner->epoch, &runner->taken, runner->options.take_max, on_taken,
+                        taking);
 }

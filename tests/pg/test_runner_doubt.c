@@ -31,10 +31,11 @@ static void leave_open(struct rig *rig, enum fake_answer as)
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
 }
 
-/* So many runs are on record as in doubt. Lists may lag: they are not asked for at once. */
-static void wait_and_turn(struct rig *rig, const char *runs)
+/* So many runs are in doubt. Lists may lag: they are not asked for at once. */
+static void wait_and_turn(struct rig *rig, size_t runs)
 {
-    rig_wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'launching'", runs);
+    while (runner_count(rig->runner).retrying < runs)
+        pg_turn(rig->pg, 2);
     pg_turn(rig->pg, 50);
     assert_int_equal(rig->aws.stopped_calls, 0);
     rig_turn_seconds(rig, LAG_S);
@@ -44,7 +45,7 @@ static void take_over_after(struct rig *rig, int64_t seconds)
 {
     rig_turn_seconds(rig, seconds);
     runner_lead(rig->runner, 6, INSTALLATION);
-    wait_and_turn(rig, "1");
+    wait_and_turn(rig, 1);
 }
 
 static void a_run_that_is_taken_over_has_the_grace_of_its_job(void **state)
@@ -99,7 +100,7 @@ static void an_answer_that_was_lost_long_ago_is_not_asked_for(void **state)
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
     rig_turn_seconds(rig, RUN_TOKEN_LIFE_S + 2);
     fake_release(&rig->aws);
-    wait_and_turn(rig, "1");
+    wait_and_turn(rig, 1);
     rig_wait_for(rig, RUNS, "a 0 launch_failed 0");
     rig_check_error(
         "it is not known whether 1 of its tasks were started: what RunTask came to was not heard");
@@ -117,7 +118,7 @@ static void what_cannot_be_told_is_not_launched_late(void **state)
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
     rig_turn_seconds(rig, GRACE_S + 1);
     fake_release(&rig->aws);
-    wait_and_turn(rig, "1");
+    wait_and_turn(rig, 1);
     rig_wait_for(rig, RUNS, "a 0 launch_failed 0");
     rig_check_error(
         "it is not known whether 1 of its tasks were started: what RunTask came to was not heard");
@@ -134,7 +135,7 @@ static void lose_the_answer(struct rig *rig, enum fake_answer as)
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
     rig_turn_seconds(rig, 61);
     fake_release(&rig->aws);
-    wait_and_turn(rig, "1");
+    wait_and_turn(rig, 1);
 }
 
 static void after_the_grace_what_runs_is_found(void **state)
@@ -216,7 +217,7 @@ static void of_two_in_doubt_the_token_tells(void **state)
     pg_wait(rig->pg, &rig->aws.run_calls, 2);
     rig_turn_seconds(rig, 61);
     fake_release(&rig->aws);
-    wait_and_turn(rig, "2");
+    wait_and_turn(rig, 2);
     rig_wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
     assert_int_equal(fake_started(&rig->aws), 2);
     assert_true(rig->aws.run_calls >= 3);
@@ -264,7 +265,7 @@ static void the_second_call_is_not_made_after_the_grace(void **state)
     rig_turn_seconds(rig, GRACE_S + 1);
     fake_release(&rig->aws);
     rig_wait_for(rig, RUNS, "a 0 launching 10");
-    wait_and_turn(rig, "1");
+    wait_and_turn(rig, 1);
     rig_wait_for(rig, RUNS, "a 0 launch_failed 10");
     rig_check_error("it is not known whether 2 of its tasks were started");
     assert_int_equal(rig->aws.run_calls, 2);
@@ -291,10 +292,11 @@ static void many_are_asked_for_a_few_at_a_time(void **state)
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
     rig_turn_seconds(rig, GRACE_S + 1);
     runner_lead(rig->runner, 6, INSTALLATION);
-    rig_wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'launching' AND epoch = 6", "20");
+    while (runner_count(rig->runner).retrying < MANY)
+        pg_turn(rig->pg, 2);
     before = rig->aws.list_calls;
     fake_make_room(&rig->aws, 10, 0);
-    wait_and_turn(rig, "20");
+    wait_and_turn(rig, MANY);
     pg_turn(rig->pg, 50);
     assert_int_equal(rig->aws.list_calls, before); /* there is no room */
     rig->aws.hold_lists = true;
@@ -322,7 +324,7 @@ static void draining_leaves_who_is_in_doubt(void **state)
     assert_int_equal(runner_count(rig->runner).retrying, 1);
     runner_drain(rig->runner, rig_on_drained, rig);
     pg_wait(rig->pg, &rig->drained, 1);
-    assert_string_equal(pg_value(admin, RUNS), "a 0 launching 0");
+    assert_string_equal(pg_value(admin, RUNS), "a 0 planned 0");
 }
 
 static void while_the_clock_is_off_nothing_is_judged(void **state)
@@ -333,7 +335,7 @@ static void while_the_clock_is_off_nothing_is_judged(void **state)
     leave_open(rig, FAKE_STARTS);
     take_over_after(rig, 24 * 3600);
     pg_turn(rig->pg, 100);
-    assert_string_equal(pg_value(admin, RUNS), "a 0 launching 0");
+    assert_string_equal(pg_value(admin, RUNS), "a 0 planned 0");
     assert_int_equal(rig->aws.run_calls, 1);
     assert_int_equal(rig->aws.stopped_calls, 0);
     rig->clock_off = false;

@@ -115,6 +115,52 @@ static void what_is_due_of_a_job_that_is_taken_over_comes_next(void **state)
     assert_int_equal(fake_started(&rig->aws), 2);
 }
 
+/* Whatever the row says of its epoch, nobody has it: so it is after a leader whose connection was lost while
+ * it took over. */
+static void an_open_run_of_this_very_epoch_is_taken_over(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    runner_stand_by(rig->runner);
+    fake_release(&rig->aws);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    pg_value(admin, "UPDATE runs SET state = 'launching', epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    rig_wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(fake_started(&rig->aws), 1);
+}
+
+/* Again and again, while it is asked and between its parts. */
+static void a_take_over_whose_answers_are_lost_is_asked_again(void **state)
+{
+    enum { MANY = 20 };
+    struct rig *rig = *state;
+    char id[20];
+
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule)"
+                    " SELECT 'm' || i, 'f', '0' FROM generate_series(0, 19) AS i");
+    rig->aws.hold_runs = true;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(id, sizeof id, "m%d", i);
+        rig_due(rig, id, NOW);
+    }
+    pg_wait(rig->pg, &rig->aws.run_calls, MANY);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    for (int i = 0; i < 30; i++) {
+        pg_value(admin, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                        " WHERE pid <> pg_backend_pid() AND datname = current_database()");
+        pg_turn(rig->pg, i % 5);
+    }
+    fake_release(&rig->aws);
+    rig_wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'started' AND epoch = 6", "20");
+    assert_int_equal(fake_started(&rig->aws), MANY);
+    rig_wait_idle(rig);
+}
+
 static void a_run_edited_by_hand_is_given_up(void **state)
 {
     struct rig *rig = *state;
@@ -139,6 +185,8 @@ int main(void)
         RIG_TEST(an_open_run_is_taken_over_as_it_was_planned),
         RIG_TEST(many_are_taken_over_in_parts),
         RIG_TEST(what_is_due_of_a_job_that_is_taken_over_comes_next),
+        RIG_TEST(an_open_run_of_this_very_epoch_is_taken_over),
+        RIG_TEST(a_take_over_whose_answers_are_lost_is_asked_again),
         RIG_TEST(a_run_edited_by_hand_is_given_up),
     };
 
