@@ -1,7 +1,7 @@
 /*
  * See ticker.h. The timer is on CLOCK_REALTIME and absolute, so that a sleep is right also when the clock is
  * slewed or the machine was suspended; TFD_TIMER_CANCEL_ON_SET makes reading fail by ECANCELED when the clock
- * leaps.
+ * leaps, or else the next arming, which then has worked all the same.
  */
 #include "ticker.h"
 
@@ -20,6 +20,8 @@
 
 enum { US_PER_S = 1000000, NS_PER_US = 1000 };
 
+static const int64_t NOT_KNOWN = INT64_MIN; /* no second that the timer is ever armed for */
+
 struct ticker {
     const struct clock *clock; /* lent */
     ticker_fn *on_tick;
@@ -27,7 +29,7 @@ struct ticker {
     int fd;
     struct event *on_fd; /* owned */
     struct event *soon;  /* owned */
-    int64_t armed_s;     /* INT64_MAX: the timer is not armed */
+    int64_t armed_s;     /* INT64_MAX: the timer is not armed; or NOT_KNOWN */
 };
 
 static void wake_at(struct ticker *ticker, int64_t next_s)
@@ -43,10 +45,16 @@ static void wake_at(struct ticker *ticker, int64_t next_s)
         at.it_value.tv_sec = (time_t)(us / US_PER_S);
         at.it_value.tv_nsec = (long)(us % US_PER_S * NS_PER_US);
     }
-    if (timerfd_settime(ticker->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) != 0) {
+    if (timerfd_settime(ticker->fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &at, NULL) == 0)
+        return;
+    if (errno != ECANCELED) {
         log_critical("ticker.failed", "error=%s", strerror(errno)); /* not for a time that makes sense */
         abort();
     }
+    /* The clock was set since the timer was last armed. It is armed now, by a clock that may have leapt while
+     * we read it, and no read will tell. */
+    ticker->armed_s = NOT_KNOWN;
+    ticker_wake(ticker);
 }
 
 static void tick(struct ticker *ticker)
