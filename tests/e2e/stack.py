@@ -132,6 +132,8 @@ class Stack:
         if kind is not None and issubclass(kind, Exception):
             for daemon in self.daemons:
                 print(f"--- {daemon.name}:\n{daemon.log()[-4000:]}", file=sys.stderr)
+            if self.cluster.dir is not None:
+                print(f"--- postgresql:\n{self.cluster.log()[-4000:]}", file=sys.stderr)
         self.stop(check=kind is None)
 
     def start(self):

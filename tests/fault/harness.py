@@ -42,12 +42,13 @@ def run(options):
             inject(system, workload, faults, options, say)
             say("quiet")
             settle(system, LEAD_S)
+            broken = workload.broken_promises()
             quiet_at = system.calm_down()
             audit = Audit(seen := collect(system.stack), quiet_at).run()
         except BaseException:
             keep(system, options, None)
             raise
-        good = report(audit, faults, workload)
+        good = report(audit, faults, workload, broken)
         bugs = system.stack.aws.overview()["bugs"]
         if bugs:
             print(f"the stand-in has bugs: {bugs}")
@@ -70,13 +71,16 @@ def inject(system, workload, faults, options, say):
         workload.stop()
 
 
-def report(audit, faults, workload):
+def report(audit, faults, workload, broken):
     total = sum(faults.done.values())
     print(f"\n{total} faults: " + ", ".join(f"{count} {name}" for name, count in sorted(faults.done.items())))
-    print(f"{workload.edits} edits by API and psql, of which {workload.failed} failed or were not answered")
+    print(workload.summary())
     print(audit.report())
-    print("0 lost, 0 double, 0 stuck" if not audit.errors else f"FAILED: {len(audit.errors)} findings", flush=True)
-    return not audit.errors
+    for text in broken:
+        print(f"  edit: {text}")
+    findings = len(audit.errors) + len(broken)
+    print("0 lost, 0 double, 0 stuck" if findings == 0 else f"FAILED: {findings} findings", flush=True)
+    return findings == 0
 
 
 def keep(system, options, seen):

@@ -1,5 +1,6 @@
 """Jobs that are due every 1 to 5 seconds, and people who make, change, suspend, resume and delete them meanwhile, by the
-API and in psql. What became of a request that failed is not asked: the triggers of ledger.py know.
+API and in psql. What became of a request that failed is not asked: the triggers of ledger.py know. What was acknowledged
+has to be in the table at the end (promises.py).
 """
 import http.client
 import json
@@ -9,24 +10,71 @@ import time
 
 import psycopg2
 
+from promises import Promises
 from stack import DATABASE
 
 ZONES = (None, "UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns")
 STEADY = 0.6  # of the jobs keep their times for ever, so that nothing of them can hide behind an edit
 QUEUES = ("work", "idle", "mail")
 FAMILY_SIZE = 4  # jobs of a task definition that they share, told apart by overrides
+COLUMNS = {"taskCount": "task_count", "schedule": "schedule", "timezone": "timezone", "suspended": "suspended"}  # that change
+GOOD = {"GET": 200, "POST": 201, "PUT": 200, "DELETE": 200}
+DONE, GONE, UNKNOWN = "done", "gone", "unknown"  # what became of a request; unknown: it failed
+READ_PAUSE_S = 0.02
+
+
+class Client:
+    """Asks webapid, each time on a new connection, or, if it keeps them, on one for as long as it is not closed."""
+
+    def __init__(self, address, keeps):
+        self.address, self.keeps, self.kept, self.repeats = address, keeps, None, 0
+
+    def ask(self, method, path, body=None):
+        """Status and text. What must not happen twice goes by a new connection: one that was used before may be closed
+        while a request is on its way, which has to be sent again then, as any client does."""
+        used = self.kept if method != "POST" else None
+        if used:
+            self.kept = None
+        connection = used or http.client.HTTPConnection(*self.address, timeout=20)
+        try:
+            try:
+                connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+            except ConnectionError:
+                if not used:
+                    raise
+                self.repeats += 1
+                return self.ask(method, path, body)
+            text = answer.read()
+            if self.keeps and self.kept is None and connection.sock:
+                self.kept = connection
+            return answer.status, text
+        finally:
+            if connection is not self.kept:
+                connection.close()
+
+    def close(self):
+        if self.kept:
+            self.kept.close()
 
 
 class Workload:
-    def __init__(self, stack, jobs, seed, pause_s=0.3):
-        self.stack, self.wanted, self.pause_s = stack, jobs, pause_s
+    def __init__(self, stack, jobs, seed, pause_s=0.3, nothing_fails=False, readers=0):
+        """nothing_fails: each request has to do what it asks for. readers: people who only look, half of them on one
+        connection all the time."""
+        self.stack, self.wanted, self.pause_s, self.nothing_fails = stack, jobs, pause_s, nothing_fails
         self.random = random.Random(f"{seed} workload")
         self.serial = 0
         self.steady, self.fickle = [], []
-        self.edits = self.failed = 0
-        self.last_failure = None
+        self.edits = self.reads = 0
+        self.failures, self.promises = [], Promises()
+        self.clients = [Client(stack.address, keeps) for keeps in (False, True)]
         self.enough = threading.Event()
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.threads = [threading.Thread(target=self.until_enough, args=[self.edit], daemon=True)]
+        for n in range(readers):
+            client = Client(stack.address, keeps=n % 2 == 0)
+            self.clients.append(client)
+            self.threads.append(threading.Thread(target=self.until_enough, args=[self.look, random.Random(n), client], daemon=True))
         self.error = None
 
     # What jobs there are.
@@ -70,27 +118,42 @@ class Workload:
 
     def make(self, by_psql):
         job = self.job()
-        if self.psql_insert(job) if by_psql else self.ask("POST", "/jobs", job):
+        if (self.psql_insert(job) if by_psql else self.api("POST", "/jobs", job)) == DONE:
+            self.promises.made(job["id"], {COLUMNS[name]: job[name] for name in COLUMNS if name in job})
             steady = self.random.random() < STEADY
             (self.steady if steady else self.fickle).append(job["id"])
 
     # What people do.
 
     def start(self):
-        self.thread.start()
+        for thread in self.threads:
+            thread.start()
 
     def stop(self):
         self.enough.set()
-        self.thread.join()
+        for thread in self.threads:
+            thread.join()
+        for client in self.clients:
+            client.close()
         if self.error is not None:
             raise self.error
 
-    def run(self):
+    def until_enough(self, do, *args):
         try:
-            while not self.enough.wait(self.random.uniform(0, 2 * self.pause_s)):
-                self.act()
+            while not self.enough.is_set():
+                do(*args)
         except Exception as error:  # told to whoever stops us
             self.error = error
+
+    def edit(self):
+        if not self.enough.wait(self.random.uniform(0, 2 * self.pause_s)):
+            self.act()
+
+    def look(self, pick, client):
+        """At a job that nobody deletes."""
+        if not self.enough.wait(READ_PAUSE_S):
+            self.reads += 1
+            self.ask(client, "GET", f"/jobs/{pick.choice(self.steady)}")
 
     def act(self):
         pick = self.random
@@ -112,15 +175,21 @@ class Workload:
             self.stack.aws.queue(pick.choice(QUEUES), visible=pick.choice((0, 1, 25, 400)))
 
     def change(self, job, fields, by_psql):
-        if not by_psql:
-            self.ask("PUT", f"/jobs/{job}", fields)
-            return
-        columns = {"taskCount": "task_count", "schedule": "schedule", "timezone": "timezone", "suspended": "suspended"}
-        for name, value in fields.items():
-            self.psql(f"UPDATE jobs SET {columns[name]} = %s WHERE id = %s", [value, job])
+        row = {COLUMNS[name]: value for name, value in fields.items()}
+        if by_psql:
+            changes = ", ".join(f"{column} = %s" for column in row)
+            outcome = self.psql(f"UPDATE jobs SET {changes} WHERE id = %s", [*row.values(), job])
+        else:
+            outcome = self.api("PUT", f"/jobs/{job}", fields)
+        if outcome != GONE:
+            self.promises.changed(job, row, outcome == DONE)
+        elif job not in self.promises.perhaps_gone:
+            raise AssertionError(f"{job} has gone, and nobody deleted it")
 
     def remove(self, job, by_psql):
-        if self.psql("DELETE FROM jobs WHERE id = %s", [job]) if by_psql else self.ask("DELETE", f"/jobs/{job}", None):
+        outcome = self.psql("DELETE FROM jobs WHERE id = %s", [job]) if by_psql else self.api("DELETE", f"/jobs/{job}")
+        self.promises.removed(job, outcome != UNKNOWN)
+        if outcome != UNKNOWN:
             self.fickle.remove(job)
 
     def psql_insert(self, job):
@@ -131,42 +200,53 @@ class Workload:
         names = ", ".join(columns)
         return self.psql(f"INSERT INTO jobs ({names}) VALUES ({', '.join(['%s'] * len(columns))})", list(columns.values()))
 
-    # How they do it. False: it did not work, or nobody knows.
+    # How they do it, and what became of it.
 
     def psql(self, text, values):
+        begun = time.time()
         try:
             connection = psycopg2.connect(self.stack.cluster.url(DATABASE))
             try:
                 with connection, connection.cursor() as cursor:
                     cursor.execute(text, values)
-                return True
+                    return DONE if cursor.rowcount else GONE
             finally:
                 connection.close()
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            self.fail(f"{text}: {error}")
-            return False
+            return self.fail(begun, f"psql: {text} {values}: {error}")
 
-    def ask(self, method, path, body):
-        connection = http.client.HTTPConnection(*self.stack.address, timeout=20)
+    def api(self, method, path, body=None):
+        return self.ask(self.random.choice(self.clients[:2]), method, path, body)
+
+    def ask(self, client, method, path, body=None):
+        begun, who = time.time(), f"API{' by a kept connection' if client.keeps else ''}: {method} {path} {body or ''}"
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            text = answer.read()
+            status, text = client.ask(method, path, body)
         except (OSError, http.client.HTTPException) as error:
-            self.fail(f"{method} {path}: {error!r}")
-            return False
-        finally:
-            connection.close()
-        # 404 and 409: an earlier request whose answer was lost had worked. 503: the database is away.
-        if answer.status not in (200, 201, 404, 409, 503):
-            raise AssertionError(f"{method} {path} {body}: {answer.status} {text[:500]}")
-        if answer.status == 503:
-            self.fail(f"{method} {path}: 503 {text[:500]}")
-        return answer.status != 503
+            return self.fail(begun, f"{who}: {error!r}")
+        if status == GOOD[method]:
+            return DONE
+        if self.nothing_fails or status == 503:  # 503: the database is away
+            return self.fail(begun, f"{who}: {status} {text[:500]}")
+        if status in (404, 409):  # an earlier request whose answer was lost had worked
+            return GONE if status == 404 else UNKNOWN
+        raise AssertionError(f"{who}: {status} {text[:500]}")
 
-    def fail(self, why):
-        self.failed += 1
-        self.last_failure = why
+    def fail(self, begun, why):
+        at = time.strftime("%H:%M:%S", time.gmtime(begun)) + f".{begun % 1 * 1000:03.0f}"
+        self.failures.append(f"{at}, after {time.time() - begun:.2f} s, {why}")
+        return UNKNOWN
+
+    def summary(self):
+        repeats = sum(client.repeats for client in self.clients)
+        return (f"{self.edits} edits by API and psql, {self.reads} reads; {len(self.failures)} failed or were not answered,"
+                f" {repeats} were sent again as their connection had been closed")
+
+    def broken_promises(self):
+        """What was acknowledged, and is not in the table."""
+        columns = ("id", *COLUMNS.values())
+        rows = self.stack.sql(f"SELECT {', '.join(columns)} FROM jobs")
+        return self.promises.broken({row[0]: dict(zip(columns, row)) for row in rows})
 
 
 def stamp(at):

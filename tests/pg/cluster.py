@@ -23,7 +23,9 @@ START_DEADLINE_S = 60
 # Nothing in it is to survive a power cut, but everything a crash of the server: commits are written, only not synced.
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "listen_addresses": "",
             "shared_buffers": "32MB", "max_connections": "100", "timezone": "UTC", "log_checkpoints": "off",
-            "autovacuum_naptime": "10s"}
+            "autovacuum_naptime": "10s",
+            # Who waits for a lock is in the log, with the one who has it, well before webapid gives up.
+            "log_lock_waits": "on", "deadlock_timeout": "200ms", "log_line_prefix": "%m [%p] %u %a "}
 PR_SET_PDEATHSIG = 1
 # What initdb makes, which takes it seconds of the processor, is the same each time.
 MADE = pathlib.Path(__file__).resolve().parents[2] / "build" / "postgresql.tar"
