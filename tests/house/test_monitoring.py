@@ -8,10 +8,13 @@ import subprocess
 import tempfile
 import unittest
 
+import yaml
+
 ROOT = pathlib.Path(os.environ.get("ECSS_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 FOLDER = ROOT / "docs" / "monitoring"
 README = (FOLDER / "README.md").read_text()
 RULES = (FOLDER / "alerts.yml").read_text()
+CASES = ROOT / "tests" / "house" / "alerts_cases.yml"
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 NAME = r"\b(?:ecss|process)_[a-z_]+"
 
@@ -43,8 +46,13 @@ class Monitoring(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(FOLDER / "alerts.yml", folder)
             cases = pathlib.Path(folder) / "cases.yml"
-            shutil.copy(ROOT / "tests" / "house" / "alerts_cases.yml", cases)
+            shutil.copy(CASES, cases)
             self.promtool("test", "rules", cases)
+
+    def test_each_rule_is_seen_to_fire(self):
+        cases = yaml.safe_load(CASES.read_text())["tests"]
+        fire = {case["alertname"] for test in cases for case in test["alert_rule_test"] if case["exp_alerts"]}
+        self.assertEqual(set(re.findall(r"alert: (\w+)", RULES)), fire)
 
     def test_the_dashboard_asks_what_prometheus_understands(self):
         with tempfile.TemporaryDirectory() as folder:
