@@ -262,6 +262,9 @@ static bool take_header(struct framing *framing, char *line, size_t len)
 
 static bool refuse_body(struct framing *framing)
 {
+    if (framing->body_max < framing->limits->body)
+        return refuse_beyond(framing, 413, "This method and path take no body of more than %zu bytes.",
+                             framing->body_max);
     return refuse_beyond(framing, 413, "The body is larger than %zu bytes.", framing->body_max);
 }
 

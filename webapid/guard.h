@@ -37,6 +37,10 @@ struct evhtp_request;
 struct peers;
 struct guard;
 
+/* What a request's body may be: none, which is a few KiB all the same, as clients send needless ones;
+ * http_limits' body; its import, one of which a worker receives at a time. */
+enum guard_body { GUARD_BODY_NONE, GUARD_BODY, GUARD_BODY_LARGE };
+
 /* The connections of all workers. */
 struct guard_counts {
     atomic_int open;
@@ -56,9 +60,7 @@ struct guards {
      * framing_refuse() says why, and *challenge may be set to what WWW-Authenticate is to be. NULL: every one
      * may. */
     bool (*admit)(void *arg, const struct guard *guard, struct framing *framing, const char **challenge);
-    /* Whether a body larger than others' is fine for this request; one such a time is received. NULL: never.
-     */
-    bool (*is_large)(void *arg, const struct framing *framing);
+    enum guard_body (*body_of)(void *arg, const struct framing *framing); /* NULL: GUARD_BODY for all */
     /* A request is there: from now on it is up to the owner to call guard_answer() once, at once or later. */
     void (*on_request)(void *arg, struct guard *guard);
     /* An answer that has no owner: what came could not be taken as a request. */

@@ -11,6 +11,8 @@
 #include "attr.h"
 #include "mem.h"
 
+enum { STRAY_BODY_MAX = 4096 };
+
 static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
 {
     struct guard *guard = arg;
@@ -42,22 +44,39 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
     return EVHTP_RES_OK;
 }
 
-/* The head has been read. Anybody may announce a large body: so there is room for one of them, and the others
- * wait; and who may not send this request at all has no part in that. */
-static size_t limit_of(void *arg, struct framing *framing)
+/* Anybody may announce a large body: so there is room for one of them, and the others wait. */
+static size_t limit_of_large(struct guard *guard)
 {
-    struct guard *guard = arg;
     struct guards *guards = guard->guards;
 
-    guard_name_request(guard);
-    if (guards->admit != NULL && !guards->admit(guards->arg, guard, framing, &guard->challenge))
-        return 0;
-    if (guards->is_large == NULL || !guards->is_large(guards->arg, framing))
-        return guards->limits->body;
     if (guards->large != NULL)
         return 0;
     guards->large = guard;
     return guards->limits->import;
+}
+
+/* The head has been read. Who may not send this request at all has no part in what there is for bodies; nor
+ * has who sends none, and is not known before the request is handled. */
+static size_t limit_of(void *arg, struct framing *framing)
+{
+    struct guard *guard = arg;
+    const struct guards *guards = guard->guards;
+    const size_t most = guards->limits->body;
+
+    guard_name_request(guard);
+    if (guards->admit != NULL && !guards->admit(guards->arg, guard, framing, &guard->challenge))
+        return 0;
+    if (guards->body_of == NULL || !framing_has_body(framing))
+        return most;
+    switch (guards->body_of(guards->arg, framing)) {
+    case GUARD_BODY_NONE:
+        return most < STRAY_BODY_MAX ? most : STRAY_BODY_MAX;
+    case GUARD_BODY_LARGE:
+        return limit_of_large(guard);
+    case GUARD_BODY:
+        break;
+    }
+    return most;
 }
 
 struct framing *guard_new_framing(struct guard *guard)

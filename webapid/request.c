@@ -28,13 +28,16 @@ void request_begin(void *arg, struct guard *guard)
     router_dispatch(&env->router, rq);
 }
 
-bool request_is_large(void *arg, const struct framing *framing)
+enum guard_body request_body_of(void *arg, const struct framing *framing)
 {
     const struct request_env *env = arg;
     struct route_match match = {0};
+    bool found = route_find(&env->router, framing_method(framing), framing_path(framing), &match);
+    unsigned flags = found && match.route != NULL ? match.route->flags : 0;
 
-    return route_find(&env->router, framing_method(framing), framing_path(framing), &match) &&
-           match.route != NULL && (match.route->flags & ROUTE_LARGE) != 0;
+    if (flags & ROUTE_LARGE)
+        return GUARD_BODY_LARGE;
+    return flags & (ROUTE_JSON | ROUTE_BODY) ? GUARD_BODY : GUARD_BODY_NONE;
 }
 
 void request_late(void *arg)

@@ -62,7 +62,7 @@ struct request {
 
 /* The guards' callbacks: on_request has the env as arg, owner is the request. */
 void request_begin(void *env, struct guard *guard);
-bool request_is_large(void *env, const struct framing *framing);
+enum guard_body request_body_of(void *env, const struct framing *framing);
 void request_late(void *request);
 void request_gone(void *request, struct framing *framing);
 void request_room(void *request);

@@ -22,11 +22,12 @@ typedef void route_fn(struct request *rq);
 
 enum route_flags {
     ROUTE_DB = 1,   /* 503 with Retry-After unless the database is there, with the schema that we know */
-    ROUTE_JSON = 2, /* 415 unless the Content-Type is application/json */
+    ROUTE_JSON = 2, /* takes a body: 415 unless the Content-Type is application/json */
     ROUTE_READ =
         4, /* changes nothing, whatever the method: the scope read is enough. GET needs no such flag */
     ROUTE_OPEN = 8,   /* for everybody, without a token */
     ROUTE_LARGE = 16, /* the body may have http_limits.import bytes, and is application/x-ndjson or 415 */
+    ROUTE_BODY = 32,  /* takes a body of any type; without these three it is 413 from a few KiB on */
 };
 
 struct route {

@@ -86,11 +86,11 @@ static bool admit(void *arg, const struct guard *guard, struct framing *framing,
     return router_admit(&sw->env, guard, framing, challenge);
 }
 
-static bool is_large(void *arg, const struct framing *framing)
+static enum guard_body body_of(void *arg, const struct framing *framing)
 {
     struct server_worker *sw = arg;
 
-    return request_is_large(&sw->env, framing);
+    return request_body_of(&sw->env, framing);
 }
 
 static void on_request(evhtp_request_t *request, void *arg)
@@ -364,7 +364,7 @@ static void init_guards(struct server_worker *sw, struct guard_counts *counts, s
         .max_connections = options->max_connections,
         .peers = peers,
         .admit = admit,
-        .is_large = is_large,
+        .body_of = body_of,
         .on_request = on_guard_request,
         .on_refused = on_refused,
         .on_late = request_late,

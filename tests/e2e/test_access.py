@@ -107,9 +107,27 @@ class Access(unittest.TestCase):
                 self.assertIn("oken", answer.error()["message"])
                 self.assertEqual(client.rest(), b"")
                 self.assertIn(f"request={answer['X-Request-Id']}", self.closed.log())
+        for request in (b"OPTIONS *", b"GET /health/live", b"GET /health/ready"):  # which take no token
+            client = self.enterContext(Client(self.address))
+            answer = client.ask(request + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1048576\r\n\r\n" + b"a" * 5000)
+            self.assertEqual((answer.status, answer["Connection"]), (413, "close"))
         self.assertEqual(begin(self.reader, "/schedule/preview", "Content-Length: 2")[1].status, 100)
         self.assertEqual(begin(self.writer, "/jobs/import", "Content-Length: 80000000")[1].status, 413)
         self.assertEqual(begin(self.writer, "/jobs/import", "Content-Length: 60000000")[1].status, 100)
+
+    def test_who_has_no_token_holds_up_no_import(self):
+        """Who reads none of his answers, of which one is always being written then, has no part in the one import at a time."""
+        request = head("POST", "/jobs/import", body=b"")
+        for _ in range(8):  # so that each of the two workers has some
+            client = self.enterContext(Client(self.address))
+            client.socket.settimeout(0.2)
+            with self.assertRaises(TimeoutError):
+                for _ in range(20000):
+                    client.send(request * 100)
+        for _ in range(8):
+            answer = self.ask("POST", "/jobs/import", self.writer, None, "Content-Type: application/x-ndjson", "Transfer-Encoding: chunked",
+                              "Expect: 100-continue")
+            self.assertEqual(answer.status, 100, answer.body)
 
     def test_names_of_others_mean_nothing_at_a_loopback_address_without_tokens(self):
         def status(host, address=self.port):

@@ -160,8 +160,8 @@ static void complain(struct request *rq)
 static const struct route routes[] = {
     {METHOD_GET, "/", echo, 0},
     {METHOD_GET, "/echo/{name}", echo, 0},
-    {METHOD_POST, "/echo/{name}", echo, 0},
-    {METHOD_PUT, "/echo/{name}", echo, 0},
+    {METHOD_POST, "/echo/{name}", echo, ROUTE_BODY},
+    {METHOD_PUT, "/echo/{name}", echo, ROUTE_BODY},
     {METHOD_POST, "/json", create, ROUTE_JSON},
     {METHOD_GET, "/database", echo, ROUTE_DB},
     {METHOD_GET, "/later/{ms}", answer_later, 0},

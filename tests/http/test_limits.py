@@ -39,6 +39,17 @@ class Sizes(unittest.TestCase):
         self.assertEqual((answer.status, answer.json()["length"]), (200, 1048576))
         self.assertEqual(self.echod.ask(head("POST", "/echo/x", body=b"a" * 1048576)).json()["length"], 1048576)
 
+    def test_where_no_body_is_taken(self):
+        for method, target in (("OPTIONS", "*"), ("OPTIONS", "/echo/x"), ("GET", "/"), ("DELETE", "/echo/x"), ("PUT", "/nope")):
+            for headers, more in (("Content-Length: 4097", b""), ("Transfer-Encoding: chunked", b"1001\r\n")):
+                with self.echod.connect() as client:
+                    answer = client.ask(head(method, target, headers) + more)
+                    self.assertEqual((answer.status, answer.error()["message"]),
+                                     (413, "This method and path take no body of more than 4096 bytes."), (method, target))
+                    self.assertEqual(client.rest(), b"")
+            answer = self.echod.ask(head(method, target, body=b"a" * 4096))  # which some send without a need
+            self.assertIn(answer.status, (200, 404, 405))
+
     def test_each_request_of_a_connection_has_the_whole_limit(self):
         with self.echod.connect() as client:
             for _ in range(5):
