@@ -1,11 +1,10 @@
 /*
- * The queue, the deadlines, and all callbacks. See db.h for what is promised, db_internal.h for how the files
+ * The queue, and all callbacks. See db.h for what is promised, db_internal.h for how the files
  * share the work.
  */
 #include "db_internal.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@
 #include "log.h"
 #include "mem.h"
 
-static const struct db_stmt ping_stmt = {.name = "db_ping", .sql = "SELECT 1"};
+const struct db_stmt db_ping_stmt = {.name = "db_ping", .sql = "SELECT 1"};
 static const struct db_stmt no_timeout_stmt = {
     .name = "db_no_timeout",
     .sql = "SELECT set_config('statement_timeout', '0', true)", /* until the end of the transaction */
@@ -38,17 +37,6 @@ void arm_ms(struct event *event, int64_t ms)
 void kick(struct db *db)
 {
     arm_ms(db->kick, 0);
-}
-
-void arm_deadline(struct db *db, int64_t deadline_at)
-{
-    int64_t now;
-
-    if (db->next_deadline_ms != 0 && db->next_deadline_ms <= deadline_at)
-        return;
-    now = now_ms();
-    db->next_deadline_ms = deadline_at;
-    arm_ms(db->deadline, deadline_at > now ? deadline_at - now : 0);
 }
 
 /* One block: the pointers, then the texts. */
@@ -104,9 +92,18 @@ void query_fail(struct db *db, struct query *query, const struct err *err)
     kick(db);
 }
 
-void queue_down(struct db *db)
+static void fail_all(struct db *db, struct queries *queue, const struct err *err)
 {
     struct query *query;
+
+    while ((query = TAILQ_FIRST(queue)) != NULL) {
+        TAILQ_REMOVE(queue, query, link);
+        query_fail(db, query, err);
+    }
+}
+
+void queue_down(struct db *db)
+{
     struct err err = db->down_err;
 
     if (db->options.wait_while_down)
@@ -115,10 +112,8 @@ void queue_down(struct db *db)
         err_set(&err, ERR_UNAVAILABLE, "the daemon is stopping");
     else if (err.kind == ERR_NONE)
         err_set(&err, ERR_UNAVAILABLE, "the database is not reachable: not connected yet");
-    while ((query = TAILQ_FIRST(&db->queue)) != NULL) {
-        TAILQ_REMOVE(&db->queue, query, link);
-        query_fail(db, query, &err);
-    }
+    fail_all(db, &db->queue, &err);
+    fail_all(db, &db->slow, &err);
 }
 
 static void expect(struct db *db, struct query *query, db_fn *done, void *arg)
@@ -150,7 +145,7 @@ static void ask(struct db *db, struct query *query, db_fn *done, void *arg)
         query_fail(db, query, &err);
         return;
     }
-    TAILQ_INSERT_TAIL(&db->queue, query, link);
+    TAILQ_INSERT_TAIL(query->stmt->slow ? &db->slow : &db->queue, query, link);
     queue_grown(db);
 }
 
@@ -179,7 +174,7 @@ void db_query_first(struct db *db, const struct db_stmt *stmt, const char *const
 
 void db_ping(struct db *db, db_fn *done, void *arg)
 {
-    db_query(db, &ping_stmt, NULL, done, arg);
+    db_query(db, &db_ping_stmt, NULL, done, arg);
 }
 
 void db_stream(struct db *db, const struct db_stmt *stmt, const char *const *params, db_row_fn *on_row,
@@ -188,6 +183,7 @@ void db_stream(struct db *db, const struct db_stmt *stmt, const char *const *par
     struct query *before = query_new(db, &no_timeout_stmt, NULL, db->options.deadline_ms);
     struct query *query = query_new(db, stmt, params, db->options.deadline_ms);
 
+    assert(!stmt->slow); /* it is to come behind the other */
     query->on_row = on_row;
     if (db->pending < db->options.queue_max)
         TAILQ_INSERT_TAIL(&db->queue, before, link);
@@ -217,105 +213,6 @@ void db_listen(struct db *db, const char *name, db_notify_fn *on_notify, void *a
     query->solo = true;
     TAILQ_INSERT_HEAD(&db->queue, query, link);
     kick(db);
-}
-
-/* --- deadlines --- */
-
-static void expire(struct db *db, struct query *query)
-{
-    const int64_t waited_ms = now_ms() - (query->deadline_at - query->deadline_ms);
-    struct err err;
-
-    TAILQ_REMOVE(&db->queue, query, link);
-    if (db->state == DB_UP)
-        err_set(&err, ERR_UNAVAILABLE,
-                "the database had no time for it within %" PRId64 " ms; nothing was done", waited_ms);
-    else
-        err_set(&err, ERR_UNAVAILABLE, "waited %" PRId64 " ms; %s; nothing was done", waited_ms,
-                db->down_err.kind == ERR_NONE ? "the database is not reachable" : db->down_err.text);
-    query_fail(db, query, &err);
-}
-
-/* From when on a query is not sent any more: it takes its time, may have to wait for a lock, and its deadline
- * in flight would cost the connection. */
-static int64_t latest_start(const struct db *db, const struct query *query)
-{
-    int wait_ms = db->options.lock_timeout_ms > 0 ? db->options.lock_timeout_ms : query->deadline_ms / 10;
-
-    return query->deadline_at - (wait_ms < query->deadline_ms / 2 ? wait_ms : query->deadline_ms / 2);
-}
-
-void queue_expire(struct db *db)
-{
-    struct query *query, *next;
-    int64_t now = now_ms();
-
-    for (query = TAILQ_FIRST(&db->queue); query != NULL; query = next) {
-        next = TAILQ_NEXT(query, link);
-        if (query->done != NULL && query->on_row == NULL && latest_start(db, query) <= now)
-            expire(db, query);
-    }
-}
-
-static void on_unwanted(void *arg UNUSED, const struct db_result *result UNUSED, const struct err *err UNUSED)
-{
-}
-
-/* Who asked would not wait as long as others do, who may be in the same group: he hears so now. The answer,
- * when it comes, is for nobody, and has the time that those of others have. */
-static void stop_waiting(struct db *db, struct query *query)
-{
-    struct query *told = query_new(db, &ping_stmt, NULL, query->deadline_ms);
-    struct err err;
-
-    told->done = query->done;
-    told->arg = query->arg;
-    query->done = on_unwanted;
-    query->arg = NULL;
-    db->pending++;
-    query->deadline_at += db->options.deadline_ms - query->deadline_ms;
-    query->deadline_ms = db->options.deadline_ms;
-    err_set(&err, ERR_UNAVAILABLE, "the database has not answered within %d ms", told->deadline_ms);
-    query_fail(db, told, &err);
-}
-
-static bool is_impatient(const struct db *db, const struct query *query)
-{
-    return query->done != NULL && query->on_row == NULL && query->deadline_ms < db->options.deadline_ms;
-}
-
-static void on_deadline(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
-{
-    struct db *db = arg;
-    struct query *query, *next;
-    struct err err;
-    int64_t now = now_ms(), earliest = INT64_MAX;
-    const struct query *late = NULL;
-
-    db->next_deadline_ms = 0;
-    for (query = TAILQ_FIRST(&db->queue); query != NULL; query = next) {
-        next = TAILQ_NEXT(query, link);
-        if (query->deadline_at <= now)
-            expire(db, query);
-        else if (query->deadline_at < earliest)
-            earliest = query->deadline_at;
-    }
-    TAILQ_FOREACH(query, &db->flight, link)
-    {
-        if (query->deadline_at <= now && is_impatient(db, query))
-            stop_waiting(db, query);
-        if (query->deadline_at <= now)
-            late = query;
-        else if (query->deadline_at < earliest)
-            earliest = query->deadline_at;
-    }
-    if (earliest != INT64_MAX)
-        arm_deadline(db, earliest);
-    if (late != NULL) {
-        err_set(&err, ERR_UNAVAILABLE, "the database has not answered within %d ms", late->deadline_ms);
-        conn_lost(db, &err);
-    }
-    settle(db);
 }
 
 /* --- callbacks --- */
@@ -442,6 +339,7 @@ struct db *db_new(struct event_base *base, const struct db_options *options, str
     if (db->options.queue_max == 0)
         db->options.queue_max = DB_QUEUE_DEFAULT;
     TAILQ_INIT(&db->queue);
+    TAILQ_INIT(&db->slow);
     TAILQ_INIT(&db->flight);
     TAILQ_INIT(&db->landed);
     TAILQ_INIT(&db->channels);

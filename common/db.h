@@ -19,6 +19,15 @@
  * holds up its neighbours for that time and no longer. Nothing is begun that could not wait so long, or
  * without lock_timeout_ms take a tenth of its time, and still be answered before its deadline.
  *
+ * A statement that may take long, or whose result may be large, says so (db_stmt.slow): it is in no group,
+ * and such queries take turns with all others, one with one flight of those. So a quick query waits for one
+ * slow one at most, and one large result is in memory at a time. None is begun that could not take its whole
+ * statement_timeout_ms and still be in time: under more of them than can be done, those that are begun are
+ * answered.
+ *
+ * Who has no answer by his deadline is told so. That costs the others nothing: the connection is given up
+ * only when the server has been silent for deadline_ms since the group was sent.
+ *
  * Every query is answered exactly once, by a callback from the loop, never from inside the call that asked.
  * A callback may ask again, and may free the db. ERR_UNAVAILABLE means: try again later; unless the text says
  * that nothing was done, a write may have happened (the connection was lost before its answer), so make
@@ -51,6 +60,7 @@ struct db_stmt {
     int params;
     int locks; /* which parameter, from 1 on, names the one row that it locks; 0: no row, or not by one name
                 */
+    bool slow; /* see above; not for streams */
 };
 
 enum {
@@ -99,8 +109,7 @@ bool db_is_up(const struct db *db);
 /* params are text (NULL: SQL's NULL), stmt->params of them, copied; stmt itself must live as long as the db.
  */
 void db_query(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done, void *arg);
-/* The same with a deadline of its own. A shorter one than the connection's is the asker's alone: he hears
- * that there was no answer, and nothing else happens, whereas the connection's own is the end of it. */
+/* The same with a deadline of its own, which is shorter than the connection's. */
 void db_query_within(struct db *db, const struct db_stmt *stmt, const char *const *params, int deadline_ms,
                      db_fn *done, void *arg);
 /* For the few that all others depend on: before all that waits, in a transaction of its own, and never one

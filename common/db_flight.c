@@ -67,12 +67,12 @@ static bool send_query(struct db *db, struct query *query)
     return PQsendQueryPrepared(db->pg, stmt->name, stmt->params, query->params, NULL, NULL, 0) == 1;
 }
 
-/* Moves the first query of the queue into flight. */
-static bool launch_first(struct db *db, bool ends_group)
+/* Moves the first query of a queue into flight. */
+static bool launch_first(struct db *db, struct queries *queue, bool ends_group)
 {
-    struct query *query = TAILQ_FIRST(&db->queue);
+    struct query *query = TAILQ_FIRST(queue);
 
-    TAILQ_REMOVE(&db->queue, query, link);
+    TAILQ_REMOVE(queue, query, link);
     TAILQ_INSERT_TAIL(&db->flight, query, link);
     query->ends_group = ends_group;
     return send_query(db, query) && (!ends_group || PQpipelineSync(db->pg) == 1);
@@ -139,33 +139,43 @@ static bool launch_group(struct db *db)
 
     order_group(db, count);
     for (size_t i = 1; i <= count; i++)
-        if (!launch_first(db, i == count))
+        if (!launch_first(db, &db->queue, i == count))
             return false;
     return true;
 }
 
 /* The next flight from the queue: a stream; or queries that run alone, one after the other; or one group. */
-static bool launch(struct db *db)
+static bool launch_queue(struct db *db)
 {
-    const struct query *query = TAILQ_FIRST(&db->queue);
+    struct queries *queue = &db->queue;
+    const struct query *query = TAILQ_FIRST(queue);
 
     if (is_stream_head(query)) /* which turns the timeout off */
-        return launch_first(db, false) && launch_first(db, true);
+        return launch_first(db, queue, false) && launch_first(db, queue, true);
     if (query->on_row != NULL)
-        return launch_first(db, true);
+        return launch_first(db, queue, true);
     if (query->solo) {
         int most = db->options.lock_timeout_ms > 0 ? SOLO_MAX : DB_GROUP_MAX;
 
         for (int n = 0; n < most && query != NULL && query->solo; n++) {
-            if (!launch_first(db, true))
+            if (!launch_first(db, queue, true))
                 return false;
             if (query->preparing) /* the next one may need to know whether that worked */
                 return true;
-            query = TAILQ_FIRST(&db->queue);
+            query = TAILQ_FIRST(queue);
         }
         return true;
     }
     return launch_group(db);
+}
+
+/* Slow queries fly one at a time, and take turns with all others. */
+static bool launch(struct db *db)
+{
+    bool slow = !TAILQ_EMPTY(&db->slow) && (db->slow_next || TAILQ_EMPTY(&db->queue));
+
+    db->slow_next = !slow;
+    return slow ? launch_first(db, &db->slow, true) : launch_queue(db);
 }
 
 static void send_failed(struct db *db)
@@ -190,6 +200,7 @@ void flight_flush(struct db *db)
 static void begin(struct db *db)
 {
     db->cur = TAILQ_FIRST(&db->flight);
+    db->sent_ms = now_ms();
     db->group_failed = false;
     free(db->group_err);
     db->group_err = NULL;
@@ -203,7 +214,7 @@ void flight_start(struct db *db)
     if (!TAILQ_EMPTY(&db->flight))
         return;
     queue_expire(db);
-    if (TAILQ_EMPTY(&db->queue))
+    if (TAILQ_EMPTY(&db->queue) && TAILQ_EMPTY(&db->slow))
         return;
     if (!launch(db)) {
         send_failed(db);
@@ -492,7 +503,7 @@ bool flight_read(struct db *db)
         if (n == 1) {
             db->last_answer_us = start;
             if (db->cur->on_row != NULL) /* a stream that moves is in time */
-                db->cur->deadline_at = start / 1000 + db->cur->deadline_ms;
+                db->sent_ms = start / 1000;
         }
         if (n % READ_LOOK_AT_CLOCK == 0 && clock_monotonic_us(&clock_system) - start > READ_MAX_US) {
             conn_stop_reading(db, true); /* reading on would only fill libpq's buffer */

@@ -1,16 +1,17 @@
 /*
  * What the files of db share, and nobody else sees.
  *
- *     db.c          the queue, deadlines, and every callback (settle())
+ *     db.c          the queue, and every callback (settle())
+ *     db_deadline.c what has no time left
  *     db_flight.c   groups: sending, reading answers, running again
  *     db_conn.c     connecting, losing, connecting again
  *     db_url.c      what the URL says, and where it leads
  *     db_resolve.c  names to addresses, in a thread
  *     db_result.c   reading results; SQLSTATE to kinds of errors
  *
- * A query is in one list at a time: queue (not sent), flight (sent, in order), landed (answered, its callback
- * is to come). Callbacks come from settle() only, at the end of an event of ours, so that nothing here is in
- * the middle of something when a callback asks again or frees the db; on_row is the one exception.
+ * A query is in one list at a time: queue or slow (not sent), flight (sent, in order), landed (answered, its
+ * callback is to come). Callbacks come from settle() only, at the end of an event of ours, so that nothing
+ * here is in the middle of something when a callback asks again or frees the db; on_row is the one exception.
  *
  *     WAITING --> RESOLVING --> CONNECTING --> SETTING_UP --> UP
  *        ^____________|______________|______________|_________|
@@ -87,9 +88,12 @@ struct db {
     int64_t up_since_ms;
     int64_t last_answer_us;
 
-    struct queries queue, flight, landed;
-    size_t pending; /* queries with a callback in the three */
+    struct queries queue, slow, flight, landed;
+    size_t pending; /* queries with a callback in these */
+    bool slow_next; /* the last flight was from the queue */
     struct query *cur;
+    int64_t sent_ms; /* when the first group in flight was sent, the one before it
+                      * was answered, or a stream had its last row */
     enum db_stage stage;
     bool group_failed;
     struct err *group_err; /* owned; of the commit itself */
@@ -112,12 +116,17 @@ struct query *query_new(struct db *db, const struct db_stmt *stmt, const char *c
                         int deadline_ms);
 void query_free(struct query *query);
 void query_fail(struct db *db, struct query *query, const struct err *err); /* to landed; it is in no list */
-void queue_expire(struct db *db); /* what is in no time to be begun fails */
-void queue_down(struct db *db);   /* there is no connection: what may not wait for one fails */
-void settle(struct db *db);       /* all callbacks that are due; db may be gone afterwards */
-void arm_deadline(struct db *db, int64_t deadline_at);
+void queue_down(struct db *db); /* there is no connection: what may not wait for one fails */
+void settle(struct db *db);     /* all callbacks that are due; db may be gone afterwards */
 void kick(struct db *db);
 void arm_ms(struct event *event, int64_t ms);
+
+extern const struct db_stmt db_ping_stmt;
+
+/* db_deadline.c */
+void arm_deadline(struct db *db, int64_t deadline_at);
+void queue_expire(struct db *db); /* what is too late to be begun fails */
+void on_deadline(int fd, short what, void *arg);
 
 /* db_flight.c */
 void flight_start(struct db *db);  /* sends the next group if none is in flight */

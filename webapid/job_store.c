@@ -120,21 +120,25 @@ static const struct db_stmt list = {
     .sql = SHOWN(PAGE(FILTERED " AND $3::text IS NULL AND ordinal > $4::bigint", "ordinal"),
                  "more") " ORDER BY j.ordinal",
     .params = 7,
+    .slow = true,
 };
 
 static const struct db_stmt list_prefix = {
     .sql = SHOWN(PAGE(FILTERED WITH_PREFIX " AND id > $4::text", "id"), "more") " ORDER BY j.id",
     .params = 7,
+    .slow = true,
 };
 
 static const struct db_stmt count_all = {
     .sql = "SELECT count(*) FROM (SELECT" FILTERED " AND $3::text IS NULL LIMIT $4::bigint) AS few",
     .params = 4,
+    .slow = true,
 };
 
 static const struct db_stmt count_prefix = {
     .sql = "SELECT count(*) FROM (SELECT" FILTERED WITH_PREFIX " LIMIT $4::bigint) AS few",
     .params = 4,
+    .slow = true,
 };
 
 static const struct db_stmt export = {
@@ -144,6 +148,7 @@ static const struct db_stmt export = {
                                                           " ORDER BY ordinal LIMIT $2) AS page) AS weighed "
                                                           "WHERE before < $3::bigint ORDER BY ordinal",
     .params = 3,
+    .slow = true,
 };
 
 void job_store_insert(struct db *db, const struct job_draft *job, db_fn *done, void *arg)
