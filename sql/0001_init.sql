@@ -70,6 +70,15 @@ END
 $$;
 COMMENT ON FUNCTION job_time_valid IS 'Whether a text is an ISO 8601 time, with or without an offset: 2026-11-24T10:30:00, 2026-11-24T10:30:00+01:00';
 
+CREATE FUNCTION job_schedule_words(schedule text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN btrim(regexp_replace(schedule,
+        '[\u0009-\u000D\u001C-\u0020\u0085\u00A0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]+', ' ', 'g'));
+END
+$$;
+COMMENT ON FUNCTION job_schedule_words IS 'The words of a schedule with one space between them. What is white space is said here, as what \s means is the locale''s matter.';
+
 CREATE FUNCTION job_trigger_valid(trigger jsonb) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog AS $$
 BEGIN
@@ -191,8 +200,9 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_id_is_not_reserved CHECK (id NOT IN ('export', 'import')), -- /jobs/export is no job
     CONSTRAINT jobs_task_definition_is_a_name CHECK (job_name_valid(task_definition)),
     CONSTRAINT jobs_schedule_has_1_to_1024_bytes CHECK (octet_length(schedule) BETWEEN 1 AND 1024),
-    CONSTRAINT jobs_schedule_is_not_blank CHECK (schedule ~ '\S'),
-    CONSTRAINT jobs_schedule_has_no_open_wildcard CHECK (schedule !~ '^\s*(\S+\s+){0,2}\?(\s|$)'),
+    CONSTRAINT jobs_schedule_is_not_blank CHECK (job_schedule_words(schedule) <> ''),
+    CONSTRAINT jobs_schedule_has_no_open_wildcard CHECK (
+        strpos(schedule, '?') = 0 OR job_schedule_words(schedule) !~ '^([^ ]+ ){0,2}\?( |$)'),
     CONSTRAINT jobs_timezone_is_a_zone_name CHECK (octet_length(timezone) <= 255 AND timezone !~ '[^0-9A-Za-z_+/-]'),
     CONSTRAINT jobs_schedule_start_is_a_time CHECK (job_time_valid(schedule_start)),
     CONSTRAINT jobs_schedule_end_is_a_time CHECK (job_time_valid(schedule_end)),

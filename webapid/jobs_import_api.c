@@ -65,6 +65,18 @@ static void again(struct importing *i)
     event_add(i->step, &now);
 }
 
+/* Why an import by batches of their own ended before its end. */
+static const char *cause_of(const struct importing *i, const struct err *err)
+{
+    if (i->lost)
+        return "the connection to the database was lost";
+    if (db_err_is_clash(err))
+        return "it deadlocked with others who write jobs, again and again";
+    if (db_err_is_lock(err))
+        return "another session of the database has locked what it needs";
+    return "the database does not answer";
+}
+
 /* What was written by batches of their own stays, and is told. */
 static void fail(struct importing *i, const struct err *err)
 {
@@ -72,17 +84,22 @@ static void fail(struct importing *i, const struct err *err)
 
     if (i->all_or_nothing || i->created == 0) {
         reply_db_err(rq, err);
-        return;
+    } else if (err->kind == ERR_UNAVAILABLE) {
+        log_warning("http.import_cut", "created=%" PRId64 " error=%s request=%s", i->created, LOGQ(err->text),
+                    request_id(rq));
+        reply_message(rq, 503,
+                      "The import ended early, as %s: at least %" PRId64
+                      " jobs were created. Import the same lines again; what is there is left alone.",
+                      cause_of(i, err), i->created);
+    } else {
+        log_error("http.import_failed", "created=%" PRId64 " error=%s request=%s", i->created,
+                  LOGQ(err->text), request_id(rq));
+        reply_message(
+            rq, 500,
+            "The import ended early by an error on the server, whose log says more: at least %" PRId64
+            " jobs were created.",
+            i->created);
     }
-    log_warning("http.import_cut", "created=%" PRId64 " error=%s request=%s", i->created, LOGQ(err->text),
-                request_id(rq));
-    reply_message(rq, 503,
-                  "The import ended early, as %s %" PRId64
-                  " jobs were created. Import the same lines again; what is there is left alone.",
-                  db_err_is_clash(err) && !i->lost
-                      ? "it deadlocked with others who write jobs, again and again:"
-                      : "the database does not answer: at least",
-                  i->created);
 }
 
 static void put_counts(struct buf *body, const struct importing *i, int64_t created)

@@ -271,6 +271,16 @@ class Import(Bulk):
         self.assertEqual(sum(created for _, created in answers.values()), len(lines))
         self.assertEqual(len(self.ids()), len(lines))
 
+    def test_an_error_of_a_later_batch(self):
+        stack.sql("ALTER TABLE jobs ADD CONSTRAINT strange CHECK (id <> 'strange')")
+        self.addCleanup(stack.sql, "ALTER TABLE jobs DROP CONSTRAINT strange")
+        lines = [{"id": f"n{n}", "schedule": LATER} for n in range(2000)] + [{"id": "strange", "schedule": LATER}]  # two batches
+        self.assertIn("An error occurred", self.post(500, lines)["message"])
+        self.assertEqual(self.ids(), [])
+        self.assertIn("at least 2000 jobs were created", self.post(500, lines, "?mode=best-effort")["message"])
+        self.assertEqual(len(self.ids()), 2000)
+        self.assertIn("http.import_failed created=2000", stack.daemons[0].log())
+
     def test_a_commit_without_an_answer(self):
         stack.sql("CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$")
         stack.sql("CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()")

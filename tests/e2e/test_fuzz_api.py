@@ -21,7 +21,9 @@ NEVER = (408, 417, 421, 431, 501, 505)  # described, but answered only to what i
 METHODS = ("get", "put", "post", "delete")
 ODD_TEXTS = ("", "a b", "\u00e4", "x" * 300, "0", "-1", "null", "'", "\"", "%", "\U0001f600", "../x", "export", "import", "1e9", "\t")
 ODD_VALUES = (None, True, False, 0, -1, 1.5, 51, 1 << 63, 1e300, "", "x", "\u0001", "x" * 5000, [], {}, [[]], {"a": {}}, [None])
-SCHEDULES = ("0", "? */3", "0 30 2 * * last_fri", "0 0 0 * * 1 1 2099", "* * * mon", "61", "mon", "0 0 0 * * 30 2", "L")
+# Of a schedule's white space more is white than what ASCII has, and less than what Unicode has.
+ODD_SPACES = ("*\u00a0*\u00a0*\u00a0*\u00a0*\u00a0*\u00a0*\u00a0* ?", "0\u001c?", "?\u202f\u2007?", "\u00a0", "\u3000\u0085", "0\u200b?", "?\ufeff")
+SCHEDULES = ("0", "? */3", "0 30 2 * * last_fri", "0 0 0 * * 1 1 2099", "* * * mon", "61", "mon", "0 0 0 * * 30 2", "L", *ODD_SPACES)
 TEXTS = {"schedule": SCHEDULES, "timezone": ("", "UTC", "Europe/Berlin", "europe/paris", "Mars/One"), "queueName": ("q", "q.fifo", "a/b"),
          "scheduleStart": ("2027-01-01T00:00:00Z", "2027-01-01 0:00", "x"), "scheduleEnd": ("2099-01-01T00:00:00+01:00", "2020-01-01T00:00"),
          "after": ("2027-01-01T00:00:00Z",), "containerName": ("c", "d-1"), "id": tuple(f"j{n}" for n in range(12)),
