@@ -141,13 +141,19 @@ static const struct db_stmt count_prefix = {
     .slow = true,
 };
 
+static const struct db_stmt last = {
+    .name = "job_last",
+    .sql = "SELECT coalesce(max(ordinal), 0) FROM jobs",
+};
+
 static const struct db_stmt export = {
     .name = "job_export",
     .sql = "SELECT " FIELDS
            ", ordinal FROM (SELECT *, " BEFORE("ordinal") " FROM (SELECT * FROM jobs WHERE ordinal > $1"
                                                           " ORDER BY ordinal LIMIT $2) AS page) AS weighed "
-                                                          "WHERE before < $3::bigint ORDER BY ordinal",
-    .params = 3,
+                                                          "WHERE before < $3::bigint AND ordinal <= $4 "
+                                                          "ORDER BY ordinal",
+    .params = 4,
     .slow = true,
 };
 
@@ -225,14 +231,20 @@ void job_store_count(struct db *db, const struct job_list *asked, db_fn *done, v
     db_query(db, asked->prefix != NULL ? &count_prefix : &count_all, params, done, arg);
 }
 
-void job_store_export(struct db *db, int64_t after, int count, db_fn *done, void *arg)
+void job_store_last(struct db *db, db_fn *done, void *arg)
 {
-    char from[NUMBER_SIZE], limit[NUMBER_SIZE], bytes[NUMBER_SIZE];
+    db_query(db, &last, NULL, done, arg);
+}
+
+void job_store_export(struct db *db, int64_t after, int64_t to, int count, db_fn *done, void *arg)
+{
+    char from[NUMBER_SIZE], limit[NUMBER_SIZE], bytes[NUMBER_SIZE], end[NUMBER_SIZE];
 
     snprintf(from, sizeof from, "%" PRId64, after);
     snprintf(limit, sizeof limit, "%d", count);
     snprintf(bytes, sizeof bytes, "%d", JOB_EXPORT_BYTES);
-    db_query(db, &export, (const char *const[]){from, limit, bytes}, done, arg);
+    snprintf(end, sizeof end, "%" PRId64, to);
+    db_query(db, &export, (const char *const[]){from, limit, bytes, end}, done, arg);
 }
 
 struct job_row job_store_exported(const struct db_result *result, int row)
@@ -271,7 +283,7 @@ struct job_once job_store_once(const struct db_result *result)
     };
 }
 
-int64_t job_store_counted(const struct db_result *result)
+int64_t job_store_number(const struct db_result *result)
 {
     return db_int64(result, 0, 0);
 }
@@ -298,8 +310,9 @@ struct job_row job_store_row(const struct db_result *result, int row)
 
 const struct db_stmt *const *job_store_statements(size_t *count)
 {
-    static const struct db_stmt *const all[] = {&insert, &insert_once, &update,    &delete,       &get,
-                                                &list,   &list_prefix, &count_all, &count_prefix, &export};
+    static const struct db_stmt *const all[] = {&insert,       &insert_once, &update,      &delete,
+                                                &get,          &list,        &list_prefix, &count_all,
+                                                &count_prefix, &last,        &export};
 
     *count = ARRAY_LEN(all);
     return all;

@@ -73,9 +73,12 @@ void job_store_list(struct db *db, const struct job_list *list, db_fn *done, voi
  * + 1. */
 void job_store_count(struct db *db, const struct job_list *list, db_fn *done, void *arg);
 
-/* Of the first count jobs behind an ordinal, as users wrote them, as many as are not too large together;
- * none: there are none. */
-void job_store_export(struct db *db, int64_t after, int count, db_fn *done, void *arg);
+/* The highest ordinal there is; of what is made from then on none is as low, but where it waited for another
+ * session when its number was drawn. */
+void job_store_last(struct db *db, db_fn *done, void *arg);
+/* Of the first count jobs behind an ordinal and up to another one, as users wrote them, as many as are not too
+ * large together; none: there are none. */
+void job_store_export(struct db *db, int64_t after, int64_t to, int count, db_fn *done, void *arg);
 /* A row of it: nothing of the scheduler's is in there. */
 struct job_row job_store_exported(const struct db_result *result, int row);
 
@@ -84,7 +87,8 @@ struct job_write job_store_written(const struct db_result *result);
 
 struct job_once job_store_once(const struct db_result *result);
 
-int64_t job_store_counted(const struct db_result *result);
+/* Of job_store_count() and job_store_last(). */
+int64_t job_store_number(const struct db_result *result);
 
 /* A row of a get or a list. */
 struct job_row job_store_row(const struct db_result *result, int row);

@@ -149,7 +149,7 @@ static void on_counted(void *arg, const struct db_result *result, const struct e
     struct listing *listing = request_kept(arg);
 
     if (err == NULL)
-        listing->counted = job_store_counted(result);
+        listing->counted = job_store_number(result);
     note_answer(arg, err);
 }
 

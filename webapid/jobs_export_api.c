@@ -3,7 +3,8 @@
  *
  * Read page by page, the next one when the client has taken the one before: memory does not grow, other
  * requests have their turn in between, and a client that is slow holds nothing. So it is no snapshot: a job
- * that comes, goes or changes meanwhile is in it as it is when its page is read, or not at all.
+ * that comes, goes or changes meanwhile is in it as it is when its page is read, or not at all. What is made
+ * after the beginning is left out: it may have the id of a job that is in it already and was deleted since.
  */
 #include "jobs_api.h"
 
@@ -22,7 +23,7 @@ enum { PAGE = 500, PIECE_MAX = 32 * 1024 * 1024 /* JOB_EXPORT_BYTES, and a job t
 static const struct err too_large = {ERR_INTERNAL, .text = "a page is larger than an answer may be"};
 
 struct exporting {
-    int64_t after;
+    int64_t after, to; /* ordinals */
     bool begun;
 };
 
@@ -33,7 +34,7 @@ static void next_page(struct request *rq)
     const struct exporting *e = request_kept(rq);
 
     if (request_is_awaited(rq))
-        job_store_export(request_worker(rq)->reads, e->after, PAGE, on_page, rq);
+        job_store_export(request_worker(rq)->reads, e->after, e->to, PAGE, on_page, rq);
     else
         reply_stream_end(rq, false);
 }
@@ -85,8 +86,20 @@ static void on_page(void *arg, const struct db_result *result, const struct err 
         reply_stream_end(rq, true);
 }
 
+static void on_last(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct exporting *e = request_kept(arg);
+
+    if (err != NULL) {
+        fail(arg, err);
+        return;
+    }
+    e->to = job_store_number(result);
+    next_page(arg);
+}
+
 void jobs_export(struct request *rq)
 {
     request_keep(rq, mem_alloc(sizeof(struct exporting)), free);
-    next_page(rq);
+    job_store_last(request_worker(rq)->reads, on_last, rq);
 }

@@ -135,6 +135,20 @@ class BigExport(Bulk):
         wait_until("both are in the log", lambda: stack.daemons[0].log().count(" cut=1") >= cuts + 2)
         wait_until("it answers again", lambda: self.get("/health/ready")[0].status == 200)  # for writes as for reads
 
+    def test_a_job_that_is_made_anew_meanwhile_is_there_once(self):
+        with socket.create_connection(stack.address, timeout=DEADLINE_S) as client:
+            client.sendall(b"GET /jobs/export HTTP/1.0\r\n\r\n")
+            text = b""
+            while b'{"id":"n1",' not in text:
+                text += client.recv(1000)
+            stack.sql("DELETE FROM jobs WHERE id = 'n1'")
+            stack.sql("INSERT INTO jobs (id, task_definition, schedule, overrides) SELECT 'n1', task_definition, schedule, overrides"
+                      " FROM jobs WHERE id = 'n2'")
+            while more := client.recv(1 << 20):
+                text += more
+        ids = [json.loads(line)["id"] for line in text.partition(b"\r\n\r\n")[2].splitlines()]
+        self.assertEqual(ids, [f"n{n}" for n in range(1, self.COUNT + 1)])
+
     def test_a_client_that_leaves_is_in_the_log(self):
         cuts = stack.daemons[0].log().count(" cut=1")
         with socket.create_connection(stack.address, timeout=DEADLINE_S) as client:

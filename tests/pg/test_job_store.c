@@ -369,7 +369,7 @@ static void on_count(void *arg, const struct db_result *result, const struct err
     struct came *came = arg;
 
     remember(came, err);
-    came->rows = err != NULL ? -1 : (int)job_store_counted(result);
+    came->rows = err != NULL ? -1 : (int)job_store_number(result);
 }
 
 struct filter_case {
