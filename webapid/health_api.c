@@ -26,13 +26,10 @@ void health_live(struct request *rq)
 }
 
 /* What is wrong in detail is in the log: who asks may be anybody. */
-static void reply_not_ready(struct request *rq, const char *database)
+static void reply_not_ready(struct request *rq, const char *why)
 {
-    AUTO_BUF struct buf body = {0};
-
-    begin(rq, &body);
-    buf_printf(&body, "{\"status\":\"not ready\",\"database\":\"%s\"}", database);
-    reply_json(rq, 503, &body);
+    reply_header(rq, "Cache-Control", "no-store");
+    reply_message(rq, 503, "Not ready: the database %s.", why);
 }
 
 /* Without a leader jobs can be kept all the same, so that is said and no more. */

@@ -329,7 +329,8 @@ class Metrics(unittest.TestCase):
         wait_until("webapid sees it", lambda: ready(web)[1]["leader"]["seen"])
         cluster.shut_down()
         wait_until("neither is ready", lambda: ready(web)[0] == 503 and ready(admin)[0] == 503)
-        self.assertEqual(ready(web)[1]["status"], "not ready")
+        self.assertEqual(ready(web)[1].keys(), {"message", "requestId"})  # as of any error
+        self.assertRegex(ready(web)[1]["message"], "^Not ready: the database ")
         self.assertIn("database", ready(admin)[1]["problem"])
         self.assertEqual(sample(self.metrics(admin), "ecss_ready"), 0)
         for address in (web, admin):
