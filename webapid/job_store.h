@@ -76,8 +76,8 @@ void job_store_count(struct db *db, const struct job_list *list, db_fn *done, vo
 /* The highest ordinal there is; of what is made from then on none is as low, but where it waited for another
  * session when its number was drawn. */
 void job_store_last(struct db *db, db_fn *done, void *arg);
-/* Of the first count jobs behind an ordinal and up to another one, as users wrote them, as many as are not too
- * large together; none: there are none. */
+/* Of the first count jobs behind an ordinal and up to another one, as users wrote them, as many as are not
+ * too large together; none: there are none. */
 void job_store_export(struct db *db, int64_t after, int64_t to, int count, db_fn *done, void *arg);
 /* A row of it: nothing of the scheduler's is in there. */
 struct job_row job_store_exported(const struct db_result *result, int row);
