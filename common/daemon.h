@@ -21,7 +21,7 @@ enum daemon_exit {
     DAEMON_EXIT_OK = 0,           /* did what was asked; stopped by SIGTERM or SIGINT in order */
     DAEMON_EXIT_FAILURE = 1,      /* could not go on; the log says why. Starting again may help */
     DAEMON_EXIT_USAGE = 64,       /* an option that does not exist */
-    DAEMON_EXIT_UNAVAILABLE = 69, /* --migrate: the database cannot be reached */
+    DAEMON_EXIT_UNAVAILABLE = 69, /* --migrate: the database, or a lock in it, is not to be had */
     DAEMON_EXIT_CONFIG = 78, /* settings, or a schema that it cannot know: starting again does not help */
     /* A second SIGTERM or SIGINT ends the process at once, as that signal does (a shell says 128 and its
        number). */

@@ -6,9 +6,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <libpq-fe.h>
 
+#include "clock.h"
 #include "db.h"
 #include "log.h"
 #include "mem.h"
@@ -17,12 +19,48 @@ enum {
     /* Number of the advisory lock of whoever migrates this database: "ecss" and 1. */
     LOCK_CLASS = 0x65637373,
     LOCK_ID = 1,
+
+    TRY_AGAIN_S = 1,
+    SAY_AGAIN_MS = 10000,
 };
 
 #define CONNECT_TIMEOUT_S "5"
 
 #define HAS_TABLE_SQL "SELECT to_regclass('schema_migrations') IS NOT NULL, current_schema()"
 #define VERSION_SQL "SELECT coalesce(max(version), 0), coalesce(max(works_with), 0) FROM schema_migrations"
+
+/* Who has tables of this schema locked. A user without pg_read_all_stats is told who others are, not since
+ * when; autovacuum is nobody's session; a prepared transaction has no session any more. */
+#define HOLDERS_SQL                                                                                          \
+    "holders AS (SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation"                \
+    " WHERE l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"                   \
+    " AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"                  \
+    " AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid())"
+#define NAME_HOLDERS_SQL                                                                                     \
+    "WITH " HOLDERS_SQL ", named AS (SELECT xact_start, CASE WHEN holders.pid IS NULL"                       \
+    "    THEN 'a prepared transaction' ELSE format('pid %s (%s)', holders.pid, concat_ws(', ',"              \
+    "      CASE WHEN usesysid IS NULL THEN 'autovacuum' END, nullif(application_name, ''), usename,"         \
+    "      'for ' || date_trunc('second', clock_timestamp() - xact_start))) END AS name"                     \
+    "  FROM holders LEFT JOIN pg_stat_activity a ON a.pid = holders.pid"                                     \
+    "  WHERE holders.pid IS NULL"                                                                            \
+    "    OR a.pid IS NOT NULL AND coalesce(xact_start < clock_timestamp() - interval '0.3 s', true)"         \
+    "  ORDER BY xact_start LIMIT 3)"                                                                         \
+    " SELECT coalesce(string_agg(name, ', ' ORDER BY xact_start), 'nobody for longer than 0.3 s')"           \
+    " FROM named"
+
+/* Functions keep the search_path of this transaction: the schema itself, with temporary tables last, so that
+ * nobody can put one of his own in the way.
+ *
+ * A statement that waits for a table's lock has everybody else wait behind it, readers as well, for as long
+ * as somebody else has the table in use, who may be a dump of hours: so it soon lets them go first. An
+ * autovacuum gives way, but only to who has waited for deadlock_timeout. */
+#define BEGIN_SQL                                                                                            \
+    "BEGIN;"                                                                                                 \
+    " WITH " HOLDERS_SQL                                                                                     \
+    " SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true),"                 \
+    "  set_config('lock_timeout', (CASE WHEN EXISTS (SELECT FROM holders JOIN pg_stat_activity USING (pid)"  \
+    "    WHERE usesysid IS NULL) THEN 100 + setting::integer ELSE 300 END)::text, true)"                     \
+    " FROM pg_settings WHERE name = 'deadlock_timeout'"
 
 static const struct db_stmt has_table_stmt = {.sql = HAS_TABLE_SQL}, version_stmt = {.sql = VERSION_SQL};
 
@@ -68,6 +106,8 @@ static bool failed(const PGconn *pg, const PGresult *result, struct err *err)
         err_set(err, strcmp(state, "42501") == 0 ? ERR_DENIED : ERR_INTERNAL,
                 "the database says: %s%s%s (SQLSTATE %s)", message, hint == NULL ? "" : "; ",
                 hint == NULL ? "" : hint, state);
+        if (err != NULL)
+            snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state);
     }
     one_line(err);
     return false;
@@ -170,15 +210,62 @@ enum migrate_state migrate_judge(const struct migrate_schema *schema, int newest
 
 static bool apply_one(PGconn *pg, const struct migration *migration, struct err *err)
 {
-    /* Functions keep the search_path of this transaction: the schema itself, with temporary tables last, so
-     * that nobody can put one of his own in the way. */
-    static const char begin_sql[] =
-        "BEGIN; SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)";
     AUTO_FREE char *record =
         mem_printf("INSERT INTO schema_migrations (version, name, works_with) VALUES (%d, '%s', %d); COMMIT",
                    migration->version, migration->name, migration->works_with);
 
-    return run(pg, begin_sql, err) && run(pg, migration->sql, err) && run(pg, record, err);
+    if (run(pg, BEGIN_SQL, err) && run(pg, migration->sql, err) && run(pg, record, err))
+        return true;
+    run(pg, "ROLLBACK", NULL);
+    return false;
+}
+
+static bool was_held_up(const struct err *err)
+{
+    return strcmp(err->sqlstate, "55P03") == 0 /* lock_not_available: lock_timeout */
+           || strcmp(err->sqlstate, "40P01") == 0 /* deadlock_detected */;
+}
+
+static bool gave_up(const char *holders, int patience_ms, struct err *err)
+{
+    return err_set(err, ERR_UNAVAILABLE,
+                   "gave up after %d s of waiting for locks, and changed nothing; the tables are in use by "
+                   "%s; let these "
+                   "end, or end them, and run: webapid --migrate",
+                   patience_ms / 1000, holders);
+}
+
+/* Each try lets those through that have come to wait behind it. */
+static bool apply_patiently(PGconn *pg, const struct migration *migration, int patience_ms, FILE *out,
+                            struct err *err)
+{
+    const struct timespec pause = {.tv_sec = TRY_AGAIN_S};
+    const int64_t began_ms = clock_monotonic_ms(&clock_system);
+    int64_t say_ms = began_ms;
+    struct err why = {0};
+
+    while (!apply_one(pg, migration, &why)) {
+        AUTO_RESULT PGresult *holders = NULL;
+        const int64_t now_ms = clock_monotonic_ms(&clock_system);
+
+        if (was_held_up(&why))
+            holders = ask(pg, NAME_HOLDERS_SQL, &why);
+        if (holders == NULL) {
+            if (err != NULL)
+                *err = why;
+            return false;
+        }
+        if (now_ms - began_ms >= patience_ms)
+            return gave_up(PQgetvalue(holders, 0, 0), patience_ms, err);
+        if (now_ms >= say_ms) {
+            fprintf(out, "%04d_%s waits for a lock, and lets others go first; the tables are in use by %s\n",
+                    migration->version, migration->name, PQgetvalue(holders, 0, 0));
+            fflush(out);
+            say_ms = now_ms + SAY_AGAIN_MS;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 static void say_state(const struct migrate_schema *before, FILE *out)
@@ -192,7 +279,7 @@ static void say_state(const struct migrate_schema *before, FILE *out)
         fprintf(out, "the schema is now at version %d\n", newest_version());
 }
 
-static bool apply_all(PGconn *pg, FILE *out, struct err *err)
+static bool apply_all(PGconn *pg, int patience_ms, FILE *out, struct err *err)
 {
     struct migrate_schema schema = {0};
 
@@ -203,7 +290,7 @@ static bool apply_all(PGconn *pg, FILE *out, struct err *err)
     for (size_t i = 0; i < migration_count; i++) {
         if (migrations[i].version <= schema.version)
             continue;
-        if (!apply_one(pg, &migrations[i], err)) {
+        if (!apply_patiently(pg, &migrations[i], patience_ms, out, err)) {
             err_wrap(err, "migration %04d_%s", migrations[i].version, migrations[i].name);
             return false;
         }
@@ -213,7 +300,7 @@ static bool apply_all(PGconn *pg, FILE *out, struct err *err)
     return true;
 }
 
-bool migrate_apply(const char *url, FILE *out, struct err *err)
+bool migrate_apply(const char *url, int patience_ms, FILE *out, struct err *err)
 {
     AUTO_PG PGconn *pg = NULL;
     AUTO_FREE char *lock = mem_printf("SELECT pg_advisory_lock(%d, %d)", LOCK_CLASS, LOCK_ID);
@@ -223,12 +310,12 @@ bool migrate_apply(const char *url, FILE *out, struct err *err)
     pg = connect_to(url, err);
     if (pg == NULL)
         return false;
-    /* The lock goes with the session. A migration may take long, and what it waits for must not be cut short
-     * by the database's defaults. */
+    /* The lock goes with the session. A migration may take long, and so may another one that this waits for:
+     * neither must be cut short by the database's defaults. */
     return run(pg,
                "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0",
                err) &&
-           run(pg, lock, err) && apply_all(pg, out, err);
+           run(pg, lock, err) && apply_all(pg, patience_ms, out, err);
 }
 
 bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)

@@ -3,6 +3,9 @@
  * applies what is missing, each in a transaction with its row in schema_migrations. Forward only. Two at once
  * are safe: the second waits for the first and finds nothing to do.
  *
+ * A migration waits for no lock longer than a moment, and is then tried again from its beginning: one that
+ * takes long takes its locks first.
+ *
  * The daemons check at start, and again whenever their connection is made anew, that the schema is the one
  * they were built for, or a later one that says that it works with them: so a database can be migrated under
  * the daemons of the release before, and these be replaced one by one.
@@ -45,9 +48,12 @@ struct migrate_schema {
  * MIGRATE_CURRENT. */
 enum migrate_state migrate_judge(const struct migrate_schema *schema, int newest, struct err *err);
 
+enum { MIGRATE_PATIENCE_MS = 5 * 60 * 1000 };
+
 /* Blocking. Brings the schema up to date, unless it is a later one that works with this program, and says on
- * out, line by line, what it did. Waits for another one that does the same. */
-bool migrate_apply(const char *url, FILE *out, struct err *err);
+ * out, line by line, what it did, and whom it waits for. Waits for another one that does the same; for tables
+ * that others have in use so long for each migration, and then gives up (ERR_UNAVAILABLE). */
+bool migrate_apply(const char *url, int patience_ms, FILE *out, struct err *err);
 
 /* Blocking, at most about 5 s a host; true if current. Otherwise *ret says what is wrong and err says it in
  * words, with what to do. For a main() before its loop: exit on EMPTY and NEWER, retry on OLDER and

@@ -55,7 +55,7 @@ static int migrate(const struct settings *settings)
 {
     struct err err = {0};
 
-    if (migrate_apply(settings->database_url, stdout, &err))
+    if (migrate_apply(settings->database_url, MIGRATE_PATIENCE_MS, stdout, &err))
         return fflush(stdout) == 0 ? DAEMON_EXIT_OK : DAEMON_EXIT_FAILURE;
     fflush(stdout);
     fprintf(stderr, "webapid: %s\n", err.text);

@@ -178,7 +178,7 @@ int main(int argc, char **argv)
     struct err err = {0};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!migrate_apply(options.url, stderr, &err)) {
+    if (!migrate_apply(options.url, MIGRATE_PATIENCE_MS, stderr, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }

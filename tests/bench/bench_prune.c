@@ -243,7 +243,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (rounds < 1 || rounds > ROUNDS_MAX || rows < 1000)
         fail("usage: bench_prune [ROWS [ROUNDS, 1 to 20]]");
-    if (!migrate_apply(options.url, stderr, &err))
+    if (!migrate_apply(options.url, MIGRATE_PATIENCE_MS, stderr, &err))
         fail(err.text);
     options.arg = &b;
     b.base = event_base_new();

@@ -190,7 +190,7 @@ void pg_migrate(void)
     struct err err = {0};
     FILE *out = fopen("/dev/null", "we");
 
-    if (!migrate_apply(pg_url(), out, &err))
+    if (!migrate_apply(pg_url(), MIGRATE_PATIENCE_MS, out, &err))
         fail_msg("%s", err.text);
     fclose(out);
 }

@@ -45,7 +45,7 @@ static char *apply(const char *url)
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
-    bool good = migrate_apply(url, out, &err);
+    bool good = migrate_apply(url, MIGRATE_PATIENCE_MS, out, &err);
 
     fclose(out);
     if (good)
