@@ -62,6 +62,11 @@ class Compose(unittest.TestCase):
         self.assertEqual(demo["scheduld-a"]["environment"]["AWS_ENDPOINT_URL"], "http://stand-in:8004")
         self.assertIn(demo["scheduld-a"]["environment"]["AWS_SECRET_ACCESS_KEY"], demo["stand-in"]["command"])
 
+    def test_only_the_demo_asks_for_no_token(self):
+        """Inside of a container no address is loopback, so names are not checked: a web page could start tasks."""
+        self.assertEqual(self.services["webapid"]["environment"]["ECSS_TOKENS"], "public")
+        self.assertEqual(self.demo["webapid"]["environment"]["ECSS_TOKENS"], "never")
+
     def test_each_setting_can_be_set(self):
         for name in ("webapid", "scheduld-a", "scheduld-b"):
             target = self.services[name]["build"]["target"]
