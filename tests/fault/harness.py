@@ -74,7 +74,7 @@ def inject(system, workload, faults, options, say):
 def report(audit, faults, workload, broken):
     total = sum(faults.done.values())
     print(f"\n{total} faults: " + ", ".join(f"{count} {name}" for name, count in sorted(faults.done.items())))
-    print(workload.summary())
+    print(f"{workload.edits} edits by API and psql, of which {len(workload.failures)} failed or were not answered")
     print(audit.report())
     for text in broken:
         print(f"  edit: {text}")

@@ -60,21 +60,21 @@ class Client:
 
 class Workload:
     def __init__(self, stack, jobs, seed, pause_s=0.3, nothing_fails=False, readers=0):
-        """nothing_fails: each request has to do what it asks for. readers: people who only look, half of them on one
-        connection all the time."""
+        """nothing_fails: each request has to do what it asks for; only then connections are kept, as of what is sent again
+        nobody knows whether it happens twice. readers: people who only look."""
         self.stack, self.wanted, self.pause_s, self.nothing_fails = stack, jobs, pause_s, nothing_fails
         self.random = random.Random(f"{seed} workload")
         self.serial = 0
         self.steady, self.fickle = [], []
-        self.edits = self.reads = 0
+        self.edits = self.reads = self.repeats = 0
         self.failures, self.promises = [], Promises()
-        self.clients = [Client(stack.address, keeps) for keeps in (False, True)]
+        kinds = (False, True) if nothing_fails else (False,)
+        self.editors = [Client(stack.address, keeps) for keeps in kinds]
+        self.readers = [Client(stack.address, kinds[n % len(kinds)]) for n in range(readers)]
         self.enough = threading.Event()
         self.threads = [threading.Thread(target=self.until_enough, args=[self.edit], daemon=True)]
-        for n in range(readers):
-            client = Client(stack.address, keeps=n % 2 == 0)
-            self.clients.append(client)
-            self.threads.append(threading.Thread(target=self.until_enough, args=[self.look, random.Random(n), client], daemon=True))
+        self.threads += [threading.Thread(target=self.until_enough, args=[self.look, client, random.Random(n)], daemon=True)
+                         for n, client in enumerate(self.readers)]
         self.error = None
 
     # What jobs there are.
@@ -133,8 +133,9 @@ class Workload:
         self.enough.set()
         for thread in self.threads:
             thread.join()
-        for client in self.clients:
+        for client in self.editors + self.readers:
             client.close()
+            self.repeats += client.repeats
         if self.error is not None:
             raise self.error
 
@@ -149,7 +150,7 @@ class Workload:
         if not self.enough.wait(self.random.uniform(0, 2 * self.pause_s)):
             self.act()
 
-    def look(self, pick, client):
+    def look(self, client, pick):
         """At a job that nobody deletes."""
         if not self.enough.wait(READ_PAUSE_S):
             self.reads += 1
@@ -181,16 +182,22 @@ class Workload:
             outcome = self.psql(f"UPDATE jobs SET {changes} WHERE id = %s", [*row.values(), job])
         else:
             outcome = self.api("PUT", f"/jobs/{job}", fields)
-        if outcome != GONE:
+        if outcome == GONE:
+            self.may_be_gone(job)
+        else:
             self.promises.changed(job, row, outcome == DONE)
-        elif job not in self.promises.perhaps_gone:
-            raise AssertionError(f"{job} has gone, and nobody deleted it")
 
     def remove(self, job, by_psql):
         outcome = self.psql("DELETE FROM jobs WHERE id = %s", [job]) if by_psql else self.api("DELETE", f"/jobs/{job}")
+        if outcome == GONE:
+            self.may_be_gone(job)
         self.promises.removed(job, outcome != UNKNOWN)
         if outcome != UNKNOWN:
             self.fickle.remove(job)
+
+    def may_be_gone(self, job):
+        if job not in self.promises.perhaps_gone:
+            raise AssertionError(f"{job} has gone, and nobody deleted it")
 
     def psql_insert(self, job):
         columns = {"id": job["id"], "task_definition": job["taskDefinition"], "schedule": job["schedule"],
@@ -216,7 +223,7 @@ class Workload:
             return self.fail(begun, f"psql: {text} {values}: {error}")
 
     def api(self, method, path, body=None):
-        return self.ask(self.random.choice(self.clients[:2]), method, path, body)
+        return self.ask(self.random.choice(self.editors), method, path, body)
 
     def ask(self, client, method, path, body=None):
         begun, who = time.time(), f"API{' by a kept connection' if client.keeps else ''}: {method} {path} {body or ''}"
@@ -236,11 +243,6 @@ class Workload:
         at = time.strftime("%H:%M:%S", time.gmtime(begun)) + f".{begun % 1 * 1000:03.0f}"
         self.failures.append(f"{at}, after {time.time() - begun:.2f} s, {why}")
         return UNKNOWN
-
-    def summary(self):
-        repeats = sum(client.repeats for client in self.clients)
-        return (f"{self.edits} edits by API and psql, {self.reads} reads; {len(self.failures)} failed or were not answered,"
-                f" {repeats} were sent again as their connection had been closed")
 
     def broken_promises(self):
         """What was acknowledged, and is not in the table."""

@@ -75,7 +75,8 @@ class Upgrade(unittest.TestCase):
                 self.upgrade(web)
             finally:
                 workload.stop()
-                print(workload.summary(), *workload.failures, sep="\n  ", flush=True)
+                print(f"{workload.edits} edits by API and psql, {workload.reads} reads, {workload.repeats} sent again on a new connection;"
+                      f" {len(workload.failures)} failed", *workload.failures, sep="\n  ", flush=True)
             settle(self.system, SETTLE_S)
             broken = workload.broken_promises()
             quiet_at = self.system.calm_down()
