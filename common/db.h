@@ -15,9 +15,11 @@
  * is in one group was asked while none of it had been answered.
  *
  * With lock_timeout_ms, who waits so long for another session's lock fails, and with it those of its group
- * that name the same row; it is not run again. All others of the group are, together, so that one locked row
- * holds up its neighbours for that time and no longer. Nothing is begun that could not wait so long, or
- * without lock_timeout_ms take a tenth of its time, and still be answered before its deadline.
+ * that name the same row; it is not run again. All others of the group are, together and before all that
+ * came since. The next locked row that is among theirs has a twentieth of that time: so the first one holds
+ * up its neighbours for lock_timeout_ms, and each further one for little. Nothing is begun that
+ * could not wait so long, or without lock_timeout_ms take a tenth of its time, and still be answered before
+ * its deadline.
  *
  * A statement that may take long, or whose result may be large, says so (db_stmt.slow): it is in no group,
  * and such queries take turns with all others, one with one flight of those. So a quick query waits for one

@@ -22,7 +22,14 @@
 enum {
     READ_MAX_US = 2000, /* reading rows for this long, then the loop has its turn */
     READ_LOOK_AT_CLOCK = 64,
-    SOLO_MAX = 4, /* in flight, each of which may wait for a lock */
+    SOLO_MAX = 4,    /* in flight, each of which may wait for a lock */
+    LOCK_AGAIN = 20, /* the part of lock_timeout_ms that those have who are run again because of a lock */
+};
+
+static const struct db_stmt short_lock_stmt = {
+    .name = "db_short_lock",
+    .sql = "SELECT set_config('lock_timeout', $1, true)", /* until the end of the transaction */
+    .params = 1,
 };
 
 /* --- sending --- */
@@ -88,11 +95,11 @@ static bool is_stream_head(const struct query *query)
 /* How many of the queue go into the next group: its first is neither solo nor a stream. */
 static size_t group_size(const struct db *db)
 {
-    const struct query *query = TAILQ_FIRST(&db->queue);
+    const struct query *first = TAILQ_FIRST(&db->queue), *query = first;
     size_t n = 0;
 
     for (; query != NULL && n < DB_GROUP_MAX; query = TAILQ_NEXT(query, link), n++)
-        if (query->solo || query->on_row != NULL || is_stream_head(query))
+        if (query->solo || query->on_row != NULL || is_stream_head(query) || query->again != first->again)
             break;
     return n;
 }
@@ -274,6 +281,7 @@ static void run_again(struct query *query, bool solo, struct queries *again)
     query->err = NULL;
     query->result = NULL;
     query->solo |= solo;
+    query->again = !solo;
     query->preparing = query->ends_group = false;
     TAILQ_INSERT_TAIL(again, query, link);
 }
@@ -306,9 +314,25 @@ static const struct err *final_err(const struct query *query, const struct query
     return held_up != NULL && locks_same_row(query, held_up) ? held_up->err : NULL;
 }
 
+/* A group that begins with this waits for locks only briefly: the next row that is locked is not to hold up
+ * the others as long as the first one did. */
+static void shorten_locks(struct db *db, struct queries *again)
+{
+    struct query *query;
+    char ms[16];
+
+    if (db->options.lock_timeout_ms <= 0 || TAILQ_EMPTY(again))
+        return;
+    snprintf(ms, sizeof ms, "%d", db->options.lock_timeout_ms / LOCK_AGAIN + 1);
+    query = query_new(db, &short_lock_stmt, (const char *const[]){ms}, db->options.deadline_ms);
+    query->again = true;
+    TAILQ_INSERT_HEAD(again, query, link);
+}
+
 /* The first group in flight was undone by the server. Who is alone in it gets the error, and who ran or
  * waited too long must not do so again; all others are run again, in their order, before what came after
- * them: one by one, as any of them may fail, but together if only a lock was in the way of one. */
+ * them: one by one, as any of them may fail, but together, by themselves, if only a lock was in the way of
+ * one. */
 static void undo_group(struct db *db)
 {
     struct queries again = TAILQ_HEAD_INITIALIZER(again);
@@ -330,6 +354,8 @@ static void undo_group(struct db *db)
         else
             run_again(query, held_up == NULL, &again);
     }
+    if (held_up != NULL)
+        shorten_locks(db, &again);
     TAILQ_CONCAT(&again, &db->queue, link);
     TAILQ_CONCAT(&db->queue, &again, link);
 }

@@ -46,6 +46,7 @@ struct query {
     bool ends_group;     /* a sync follows */
     bool preparing;      /* sent behind a Parse of its statement */
     bool enough;         /* of a stream: no more rows are wanted */
+    bool again;          /* after another one of its group was held up by a lock */
     bool final;          /* its error stays, even if it had neighbours */
     PGresult *result;    /* owned; the answer */
     struct err *err;     /* owned; why there is none */
