@@ -307,6 +307,8 @@ static void on_write(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
 {
     struct guard *guard = arg;
+    /* libevent makes one event of those that come together: a write that fails, and the end it reads then. */
+    const bool failed = (what & BEV_EVENT_ERROR) != 0 || (what & BEV_EVENT_EOF) == 0;
 
     if (what & BEV_EVENT_CONNECTED) { /* TLS has shaken hands */
         if (guard->state == GUARD_SHAKING)
@@ -315,7 +317,7 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
     }
     /* Reset, or TLS that is none. What is asked for runs on, and counts as a connection until it is answered.
      */
-    if ((what & BEV_EVENT_EOF) == 0 && guard->state != GUARD_BUSY) {
+    if (failed && guard->state != GUARD_BUSY) {
         guard_close(guard);
         return;
     }
