@@ -63,6 +63,7 @@ static void forget_request(struct guard *guard)
 {
     guard->named = false;
     framing_reset(guard->framing);
+    guard_count_read(guard);
     if (guard->guards->large == guard)
         guard->guards->large = NULL;
 }

@@ -78,6 +78,7 @@ struct guards {
     /* Of no use outside. */
     struct guard *first;
     const struct guard *large; /* who receives, or has, a large body; NULL: nobody */
+    size_t unread;             /* bytes of large answers that are being written */
     struct guard
         *feeding; /* whose request evhtp is given right now; NULL also when that guard was freed by it */
     bool draining;
@@ -103,6 +104,10 @@ void guards_drain(struct guards *guards);
 void guards_hurry(struct guards *guards);
 /* Closes all. */
 void guards_close(struct guards *guards);
+
+/* Whether an answer of that size may wait for its client to read it: of large ones only so many bytes may,
+ * all together. The answer is given by guard_answer() all the same, or another one. */
+bool guard_has_room(const struct guard *guard, size_t body_len);
 
 /* While BUSY. */
 const struct framing *guard_framing(const struct guard *guard);

@@ -11,7 +11,7 @@
 #include "refusal.h"
 #include "tls.h"
 
-enum { STATUS_UNPROCESSABLE = 422 };
+enum { STATUS_UNPROCESSABLE = 422, SMALL_ANSWER_MAX = 65536 };
 
 const struct framing *guard_framing(const struct guard *guard)
 {
@@ -89,12 +89,35 @@ static void send_reply(struct guard *guard, evhtp_request_t *request, int status
         bufferevent_enable(guard->bev, EV_WRITE);
 }
 
+bool guard_has_room(const struct guard *guard, size_t body_len)
+{
+    const struct guards *guards = guard->guards;
+
+    return body_len <= SMALL_ANSWER_MAX || guards->unread == 0 ||
+           guards->unread + body_len <= guards->limits->unread;
+}
+
+static void count_unread(struct guard *guard, size_t body_len)
+{
+    if (body_len <= SMALL_ANSWER_MAX)
+        return;
+    guard->unread = body_len;
+    guard->guards->unread += body_len;
+}
+
+void guard_count_read(struct guard *guard)
+{
+    guard->guards->unread -= guard->unread;
+    guard->unread = 0;
+}
+
 void guard_answer(struct guard *guard, int status, const char *body, size_t body_len, size_t length)
 {
     evhtp_request_t *request = guard->request;
     char digits[32];
 
     snprintf(digits, sizeof digits, "%zu", length);
+    count_unread(guard, body_len);
     guard_header(guard, "Content-Length", digits); /* evhtp's own would be 0 for HEAD and 304 */
     if (status == STATUS_UNPROCESSABLE) {
         answer_without_evhtp(guard, status, body, body_len);

@@ -43,6 +43,7 @@ struct guard {
     struct framing *framing;  /* owned; lent to the owner while BUSY */
     evhtp_request_t *request; /* lent; while BUSY */
     void *owner;              /* lent; while BUSY */
+    size_t unread;            /* what its answer counts in guards->unread */
     bool eof;                 /* the client sends nothing more */
     bool continued;           /* 100 was sent for this request */
     bool closing;             /* after this answer */
@@ -54,6 +55,9 @@ struct guard {
     char remote[GUARD_REMOTE_SIZE];
     struct peer peer;
 };
+
+/* guard_answer.c: its answer has been written, or is not going to be. */
+void guard_count_read(struct guard *guard);
 
 /* guard.c. From here on the connection's events are ours, not evhtp's. */
 void guard_begin(struct guard *guard);

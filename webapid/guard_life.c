@@ -22,6 +22,7 @@ static evhtp_res on_fini(evhtp_connection_t *conn UNUSED, void *arg)
         guards->feeding = NULL;
     if (guards->large == guard)
         guards->large = NULL;
+    guard_count_read(guard);
     if (guard->next != NULL)
         guard->next->prev = guard->prev;
     if (guard->prev != NULL)

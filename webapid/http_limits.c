@@ -10,4 +10,5 @@ const struct http_limits http_limits_default = {
     .body = 1048576,
     .import = 67108864,
     .json = {.depth = 16, .values = HTTP_JSON_VALUES_MAX},
+    .unread = 134217728,
 };

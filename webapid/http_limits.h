@@ -1,5 +1,6 @@
 /*
  * What a request may be at most; each is a setting (settings.h), and how far it can be raised is in limits.h.
+ * And what answers may take, which is none.
  */
 #pragma once
 
@@ -14,6 +15,7 @@ struct http_limits {
     size_t body;    /* bytes; also of each line of an import */
     size_t import;  /* bytes of an import; one at a time a worker */
     struct json_bounds json;
+    size_t unread; /* bytes of large answers a worker that wait for their clients to read them */
 };
 
 /* What holds where nothing is set. */

@@ -27,7 +27,7 @@ struct job_row {
 
 /* Of what a page of jobs has, the jobs before the last one have no more: they are counted in the database, so
  * that no page is larger in memory, whatever its jobs have in them. */
-enum { JOB_LIST_BYTES = 4 * 1024 * 1024, JOB_EXPORT_BYTES = 1024 * 1024 };
+enum { JOB_LIST_BYTES = 4 * 1024 * 1024, JOB_EXPORT_BYTES = 256 * 1024 };
 
 enum job_outcome {
     JOB_WRITTEN,

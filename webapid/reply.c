@@ -113,6 +113,13 @@ static void finish(struct request *rq, int status, const char *body, size_t len)
     request_free(rq);
 }
 
+/* Only of what can be asked for once more: of a write the answer is all that tells what came of it. */
+static bool is_beyond_room(const struct request *rq, size_t len)
+{
+    return rq->guard != NULL && request_method(rq) == METHOD_GET && !request_is_head(rq) &&
+           !guard_has_room(rq->guard, len);
+}
+
 void reply_json(struct request *rq, int status, const struct buf *body)
 {
     if (buf_full(body)) {
@@ -120,6 +127,12 @@ void reply_json(struct request *rq, int status, const struct buf *body)
         log_error("http.too_large", "path=%s bytes=%zu request=%s", LOGQ(request_path(rq)), body->len,
                   rq->id);
         reply_message(rq, 500, "The answer is too large.");
+        return;
+    }
+    if (is_beyond_room(rq, body->len)) {
+        request_drop_answer(rq);
+        reply_message(rq, 503,
+                      "Too many large answers wait for their clients to read them; try again later.");
         return;
     }
     finish(rq, status, body->data, body->len);

@@ -141,6 +141,7 @@ struct http_limits settings_limits(const struct settings *settings)
         .headers = (size_t)settings->max_headers,
         .body = (size_t)settings->max_body,
         .import = (size_t)settings->max_import,
+        .unread = http_limits_default.unread,
         .json = {.depth = (int)settings->max_json_depth, .values = HTTP_JSON_VALUES_MAX},
     };
 }

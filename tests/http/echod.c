@@ -1,7 +1,8 @@
 /*
  * webapid's HTTP side with other handlers: they answer what they were given, at once or later, so that a test
  * sees what reaches a handler. Set up by the environment: LISTEN, WORKERS, ORIGINS, MAX_CONNECTIONS,
- * MAX_PER_ADDRESS, MAX_URI, MAX_HEAD, MAX_HEADERS, MAX_BODY and REQUEST_MS, IDLE_MS, ANSWER_MS and DRAIN_MS.
+ * MAX_PER_ADDRESS, MAX_URI, MAX_HEAD, MAX_HEADERS, MAX_BODY, MAX_UNREAD and REQUEST_MS, IDLE_MS, ANSWER_MS
+ * and DRAIN_MS.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,7 +228,8 @@ int main(void)
                    .headers = (size_t)number("MAX_HEADERS", (int)http_limits_default.headers),
                    .body = (size_t)number("MAX_BODY", (int)http_limits_default.body),
                    .import = http_limits_default.import,
-                   .json = http_limits_default.json},
+                   .json = http_limits_default.json,
+                   .unread = (size_t)number("MAX_UNREAD", (int)http_limits_default.unread)},
         .max_connections = number("MAX_CONNECTIONS", 1000),
         .max_per_address = number("MAX_PER_ADDRESS", 1000),
         .open = open_worker,

@@ -60,6 +60,32 @@ class Sizes(unittest.TestCase):
             for _ in range(3):
                 self.assertEqual(len(client.ask(head("GET", "/fill/3000000")).body), 3000002)
 
+    def test_large_answers_that_nobody_reads_are_few(self):
+        """Three of 6 MB each have a place, which is more than the socket takes."""
+        large = head("GET", "/fill/6000000")
+
+        def wait_for_room(client):
+            deadline = time.monotonic() + 30
+            while client.ask(large).status != 200:
+                self.assertLess(time.monotonic(), deadline)
+
+        with Echod(WORKERS=1, MAX_UNREAD=20000000) as echod, echod.connect() as client:
+            idle = [self.enterContext(echod.connect()) for _ in range(3)]
+            for one in idle:
+                one.send(large)
+                while not one.buffer.startswith(b"HTTP/1.1 200 "):
+                    self.assertTrue(one.receive())
+            answer = client.ask(large)
+            self.assertEqual((answer.status, answer["Retry-After"]), (503, "1"))
+            self.assertIn("Too many large answers", answer.error()["message"])
+            for other in (head("GET", "/fill/60000"), head("HEAD", "/fill/6000000"), head("POST", "/echo/x", body=b"a" * 1000000)):
+                self.assertEqual(client.ask(other).status, 200)  # small, none, or of what has been done
+            self.assertEqual(len(idle[0].answer().body), 6000002)
+            wait_for_room(client)
+            idle[0].send(large)
+            idle[1].reset()
+            wait_for_room(client)
+
     def test_pipelining_without_reading_is_bounded(self):
         # The answers are not read, so after a while the requests are not either.
         with self.echod.connect() as client:

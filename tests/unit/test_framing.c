@@ -383,6 +383,7 @@ static void limits_are_those_of_the_settings(void **state)
     assert_int_equal(limits.import, http_limits_default.import);
     assert_int_equal(limits.json.depth, http_limits_default.json.depth);
     assert_int_equal(limits.json.values, http_limits_default.json.values);
+    assert_int_equal(limits.unread, http_limits_default.unread);
 }
 
 static void trailers_have_a_limit(void **state)
