@@ -225,12 +225,6 @@ void agenda_caught_up(struct agenda *a)
     ticker_wake(a->ticker);
 }
 
-void agenda_catch_up(struct agenda *a)
-{
-    if (a->mode == AGENDA_LEADING && a->up)
-        agenda_read_owing(a);
-}
-
 /* --- its life --- */
 
 struct agenda *agenda_new(const struct agenda_options *options)

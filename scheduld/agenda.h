@@ -79,9 +79,6 @@ void agenda_stand_by(struct agenda *agenda);
 /* For who sets a test's clock: there may be something due. */
 void agenda_wake(struct agenda *agenda);
 
-/* Finds again what is due and not on record: for who had to drop a due. */
-void agenda_catch_up(struct agenda *agenda);
-
 struct agenda_stats {
     size_t jobs;     /* known */
     size_t armed;    /* of these */

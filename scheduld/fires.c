@@ -174,7 +174,24 @@ void fire_forget_main(struct fire *fire)
     fire->state = RUN_DUE;
     fire->taken_over = fire->to_plan = fire->unsure = fire->looked = fire->untold = false;
     fire->tries = fire->held_up = 0;
+    fire->lost_ms = 0;
     fire->next_chunk = 0;
+}
+
+void fire_forget_decision(struct fire *fire)
+{
+    run_free(fire->run);
+    fire->run = NULL;
+    fire->to_plan = false;
+    if (fire->written_s >= fire->main.first_s)
+        fire->written_s = fire->main.first_s - 1;
+    if (fire->rearm.fire_s >= fire->main.first_s) /* it would move the job past main */
+        fire->rearm = (struct fire_span){0};
+}
+
+bool fire_has_rows(const struct fire *fire)
+{
+    return fire->to_plan || fire->missed.count > 0 || fire->skip.count > 0 || fire->rearm.count > 0;
 }
 
 bool fire_promote(struct fire *fire)

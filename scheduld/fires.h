@@ -45,6 +45,7 @@ struct fire {
     bool taken_over;      /* main was found open in the ledger */
     bool to_plan;         /* main is to be inserted */
     bool unsure;          /* main's write may have been done already */
+    int64_t lost_ms;      /* monotonic; when its plan's write was last left without an answer; 0: never */
     bool looked;          /* for a row of main's that its first write may yet bring, see runner_plan.c */
     bool holds_slot;      /* counts as active */
     bool holds_place;     /* and as one that has a queue to ask */
@@ -92,6 +93,10 @@ bool fire_skip_later(struct fire *fire);
 /* main is over, or was dropped: later becomes main. False: there is none. */
 bool fire_promote(struct fire *fire);
 void fire_forget_main(struct fire *fire);
+/* Nothing that was decided of main counts any more, nor is it on record; it stays. */
+void fire_forget_decision(struct fire *fire);
+/* There is something for a statement that inserts. */
+bool fire_has_rows(const struct fire *fire);
 /* Nothing is left to be done. */
 bool fire_empty(const struct fire *fire);
 

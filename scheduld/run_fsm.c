@@ -24,6 +24,11 @@ static const struct rule rules[] = {
 
     {RUN_PLANNED, RUN_EV_WRITTEN, {RUN_LAUNCHING, RUN_DO_LAUNCH}},
 
+    {RUN_PLANNED, RUN_EV_UNWRITTEN, {RUN_DUE, RUN_DO_WAIT}},
+    {RUN_NOT_NEEDED, RUN_EV_UNWRITTEN, {RUN_DUE, RUN_DO_WAIT}},
+    {RUN_LAUNCH_FAILED, RUN_EV_UNWRITTEN, {RUN_DUE, RUN_DO_WAIT}},
+    {RUN_MISSED, RUN_EV_UNWRITTEN, {RUN_DUE, RUN_DO_WAIT}},
+
     {RUN_LAUNCHING, RUN_EV_LAUNCHED, {RUN_STARTED, RUN_DO_RECORD}},
     {RUN_LAUNCHING, RUN_EV_FAILED, {RUN_LAUNCH_FAILED, RUN_DO_RECORD}},
     {RUN_LAUNCHING, RUN_EV_AGAIN, {RUN_RETRYING, RUN_DO_RECORD}},
@@ -119,7 +124,7 @@ const char *run_event_name(enum run_event event)
         [RUN_EV_BEGIN] = "begin",           [RUN_EV_AGAIN] = "again",       [RUN_EV_NEEDED] = "needed",
         [RUN_EV_NOT_NEEDED] = "not_needed", [RUN_EV_REFUSED] = "refused",   [RUN_EV_LATE] = "late",
         [RUN_EV_WRITTEN] = "written",       [RUN_EV_TIME] = "time",         [RUN_EV_LAUNCHED] = "launched",
-        [RUN_EV_FAILED] = "failed",         [RUN_EV_NO_PLACE] = "no_place",
+        [RUN_EV_FAILED] = "failed",         [RUN_EV_NO_PLACE] = "no_place", [RUN_EV_UNWRITTEN] = "unwritten",
     };
 
     return names[event];

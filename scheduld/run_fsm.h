@@ -9,6 +9,8 @@
  *
  *   LAUNCHING, of which nothing was sent yet, is MISSED when it is late.
  *
+ *   What was decided by a check, or as it was late, is DUE again when the ledger refuses to have it.
+ *
  *   A fire that came while the run before it was in flight begins and ends as SKIPPED.
  *
  * A state is what the ledger says, or is to say as soon as it has been written: whoever writes it sends
@@ -43,6 +45,7 @@ enum run_event {
     RUN_EV_REFUSED,    /* AWS will never do it, or the job cannot be understood */
     RUN_EV_LATE,       /* the grace is over */
     RUN_EV_WRITTEN,    /* the state is in the ledger */
+    RUN_EV_UNWRITTEN,  /* the ledger refused the row, and has none */
     RUN_EV_TIME,       /* it has waited long enough */
     RUN_EV_LAUNCHED,   /* all tasks were started */
     RUN_EV_FAILED,     /* not all were, and there will be no other attempt */

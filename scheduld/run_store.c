@@ -52,7 +52,9 @@ static const struct db_stmt plan = {
     "  SELECT i.job_id, i.fire_at, i.state, least(i.coalesced, 2147483647), i.wanted, i.running,"
     "    i.needed, i.request::jsonb, coalesce(i.chunks, '[]')::jsonb, i.error, $1::bigint,"
     "    CASE WHEN i.state <> 'planned' THEN now() END"
-    "  FROM input i, fence WHERE i.state IS NOT NULL"
+    "  FROM input i, fence WHERE i.state IS NOT NULL AND NOT ($14::boolean AND ("
+    "    EXISTS (SELECT FROM runs o WHERE o.job_id = i.job_id AND o.fire_at = i.fire_at)"
+    "    OR (i.state IN ('missed', 'skipped') AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = i.job_id))))"
     "  ON CONFLICT (job_id, fire_at) DO NOTHING"
     "  RETURNING id, job_id, fire_at, state"
     "), " FREE(

@@ -62,9 +62,6 @@ struct runner_options {
     /* The epoch in the database is another: we do not lead any more. The runner has gone to stand-by already.
      * From the loop, once for each runner_lead(). */
     void (*on_fenced)(void *arg);
-    /* A plan was refused by the database, and forgotten: agenda should look again, after a while. Not to call
-     * the runner from inside. NULL is fine. */
-    void (*on_dropped)(void *arg);
     void *arg;
 
     /* For tests; 0: the defaults. */

@@ -3,6 +3,11 @@
  *
  * One fire can be several rows: what was missed, what is due, what was skipped. A fire of which there is
  * nothing to tell moves its job's cursor alone.
+ *
+ * What the server refuses is never forgotten: a later fire of the job would move the cursor past it. What is
+ * surely not on record is decided anew after a while, as the reason may be what was decided, or the job's
+ * definition. What may be on record, as an earlier write of it was left without an answer, stays as it was
+ * decided until that is known: the row, once there is one, has to have somebody who launches it.
  */
 #include "runner_internal.h"
 #include "runner_ledger.h"
@@ -15,7 +20,12 @@
 #include "run_store.h"
 
 enum { PARTS = 4 }; /* rows that one fire can be */
-enum { HELD_AGAIN_MS = 1000 };
+enum {
+    HELD_AGAIN_MS = 1000,
+    REFUSED_LOGGED = 60, /* each so many-th try of what is held is logged */
+    LOST_MS =
+        60 * 1000, /* what had no answer is not committed any more: far beyond all time-outs, see db.h */
+};
 
 enum part { PART_MISSED, PART_MAIN, PART_SKIP, PART_REARM };
 
@@ -144,63 +154,113 @@ static void undo_item(struct item *item)
     }
 }
 
-/* Into a list, at its head and in their order: those that are to go alone are the next ones. */
-static void plan_undo(struct plan_write *write, struct fire_list *into)
+static void undo_items(struct plan_write *write)
 {
     for (size_t i = 0; i < write->count; i++)
         if (!write->items[i].fire->dead)
             undo_item(&write->items[i]);
+}
+
+/* It may have come into the list again by what came meanwhile. */
+static void unqueue(struct runner *runner, struct fire *fire)
+{
+    if (fire->plan_queued)
+        TAILQ_REMOVE(&runner->plan, fire, plan_link);
+    fire->plan_queued = false;
+}
+
+/* Into a list, at its head and in their order: those that are to go alone are the next ones. */
+static void plan_undo(struct plan_write *write, struct fire_list *into)
+{
+    undo_items(write);
     for (size_t i = write->batch.count; i-- > 0;) {
         struct fire *fire = write->batch.fires[i];
 
         if (fire->dead)
             continue;
-        if (fire->plan_queued) /* by what came meanwhile */
-            TAILQ_REMOVE(&write->batch.runner->plan, fire, plan_link);
+        unqueue(write->batch.runner, fire);
         fire->unsure = true;
         fire->plan_queued = true;
         TAILQ_INSERT_HEAD(into, fire, plan_link);
     }
 }
 
-static bool has_main(const struct plan_write *write)
+/* Whether it was done is not known. */
+static void plan_lost(struct plan_write *write)
 {
-    for (size_t i = 0; i < write->count; i++)
-        if (write->items[i].part == PART_MAIN)
-            return true;
-    return false;
+    for (size_t i = 0; i < write->batch.count; i++)
+        write->batch.fires[i]->lost_ms = runner_now_ms(write->batch.runner);
 }
 
-/* The only one, and refused: it cannot be kept for ever. The cursor has not moved: it will be found again. */
-static void plan_drop(struct plan_write *write, const struct err *err)
+/* All others are written before it, however many are held; of these the next one is tried in a second. */
+static void hold(struct runner *runner, struct fire *fire)
+{
+    unqueue(runner, fire);
+    fire->unsure = true;
+    fire->plan_queued = true;
+    TAILQ_INSERT_TAIL(&runner->held, fire, plan_link);
+    runner->held_again_ms = runner_now_ms(runner) + HELD_AGAIN_MS;
+}
+
+/* Had the row been on record this write would not have tried to insert it, and not have been refused, unless
+ * it was for want of a privilege. */
+static bool may_be_on_record(const struct runner *runner, const struct fire *fire, const struct err *err)
+{
+    return fire->lost_ms != 0 && (err->kind == ERR_DENIED || runner_now_ms(runner) < fire->lost_ms + LOST_MS);
+}
+
+static void decide_anew(struct runner *runner, struct fire *fire, const struct err *err)
+{
+    fire_forget_decision(fire);
+    runner_say_why(fire, "PostgreSQL refused its row: %s", err->text);
+    runner_apply(runner, fire, RUN_EV_UNWRITTEN);
+}
+
+/* Draining: the next leader finds what is on record, and by the cursor what is not. */
+static void leave_all(struct runner *runner, struct fire *fire)
+{
+    fire->missed = fire->skip = fire->rearm = (struct fire_span){0};
+    if (fire->to_plan)
+        runner_main_over(runner, fire);
+    else
+        runner_sweep(runner, fire);
+}
+
+/* The only one of its statement. */
+static void plan_refused(struct plan_write *write, const struct err *err)
 {
     struct runner *runner = write->batch.runner;
     struct fire *fire = write->batch.fires[0];
 
-    log_error("run.not_recorded", "job=%s fire=%s run=0 error=%s", fire->job_id,
-              STAMP(write->items[0].span.fire_s), LOGQ(err->text));
+    if (fire->held_up++ % REFUSED_LOGGED == 0)
+        log_error("run.not_recorded", "job=%s fire=%s run=0 error=%s", fire->job_id,
+                  STAMP(write->items[0].span.fire_s), LOGQ(err->text));
     if (fire->dead)
         return;
-    fire->written_s = 0;
-    if (has_main(write))
-        runner_main_over(runner, fire);
-    else
-        runner_sweep(runner, fire);
-    if (runner->options.on_dropped != NULL)
-        runner->options.on_dropped(runner->options.arg);
+    undo_items(write);
+    if (runner->mode == RUNNER_DRAINING) {
+        leave_all(runner, fire);
+        return;
+    }
+    if (fire->to_plan && !may_be_on_record(runner, fire, err)) {
+        fire->held_up = 0; /* its own pauses grow */
+        decide_anew(runner, fire, err);
+    }
+    if (fire_has_rows(fire))
+        hold(runner, fire);
 }
 
-/* The only one of its statement. All others are written before it, however many are held up; of these the
- * next one is tried in a second. */
+/* The only one of its statement. */
 static void plan_held_up(struct plan_write *write, const struct err *err)
 {
     struct runner *runner = write->batch.runner;
-    struct fire_list held = TAILQ_HEAD_INITIALIZER(held);
+    struct fire *fire = write->batch.fires[0];
 
-    ledger_held_up(write->batch.fires[0], write->items[0].span.fire_s, err->text);
-    plan_undo(write, &held);
-    TAILQ_CONCAT(&runner->held, &held, plan_link);
-    runner->held_again_ms = runner_now_ms(runner) + HELD_AGAIN_MS;
+    ledger_held_up(fire, write->items[0].span.fire_s, err->text);
+    if (fire->dead)
+        return;
+    undo_items(write);
+    hold(runner, fire);
 }
 
 static void plan_failed(struct plan_write *write, const struct err *err)
@@ -214,6 +274,8 @@ static void plan_failed(struct plan_write *write, const struct err *err)
     } else if (!ledger_is_refusal(err)) {
         if (ledger_is_held_up(err))
             runner->plan_alone = write->batch.count;
+        else
+            plan_lost(write);
         plan_undo(write, &runner->plan);
     } else if (write->batch.count > 1 || !write->again) {
         /* Once more even if it is alone: a job that is deleted in this instant is refused once. */
@@ -221,7 +283,7 @@ static void plan_failed(struct plan_write *write, const struct err *err)
         runner->plan_alone = write->batch.count;
         plan_undo(write, &runner->plan);
     } else {
-        plan_drop(write, err);
+        plan_refused(write, err);
     }
 }
 
@@ -244,6 +306,7 @@ static void main_written(struct runner *runner, struct fire *fire, bool on_recor
     } else {
         if (fire->run != NULL)
             fire->run->id = id;
+        fire->tries = 0;
         ledger_written(runner, fire, id);
     }
 }

@@ -254,7 +254,7 @@ static void do_plan(struct runner *runner, struct fire *fire)
     fire->to_plan = true;
     fire->repeats = false;
     fire->unsure = fire->looked = false;
-    fire->tries = 0;
+    fire->lost_ms = 0;
     runner_queue_plan(runner, fire);
 }
 

@@ -24,7 +24,7 @@
 #include "settings.h"
 #include "sqs.h"
 
-enum { SCHEMA_AGAIN_S = 1, CATCH_UP_S = 10, LOCK_WAIT_MS = 1000 };
+enum { SCHEMA_AGAIN_S = 1, LOCK_WAIT_MS = 1000 };
 
 static void status_changed(const struct scheduler *scheduler)
 {
@@ -97,21 +97,6 @@ static bool clock_is_right(void *arg)
         log_info("scheduld.clock_right", "ahead_s=%" PRId64, off_s);
     status_changed(scheduler);
     return !off;
-}
-
-/* Not at once: who refused it once may do so again. */
-static void on_dropped(void *arg)
-{
-    struct scheduler *scheduler = arg;
-    const struct timeval later = {.tv_sec = CATCH_UP_S};
-
-    if (!event_pending(scheduler->catch_up, EV_TIMEOUT, NULL))
-        event_add(scheduler->catch_up, &later);
-}
-
-static void on_catch_up(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
-{
-    agenda_catch_up(((struct scheduler *)arg)->agenda);
 }
 
 static void on_due(void *arg, const struct agenda_due *due)
@@ -338,7 +323,6 @@ static void make_parts(struct scheduler *scheduler)
         .may_launch = may_launch,
         .clock_is_right = clock_is_right,
         .on_fenced = on_fenced,
-        .on_dropped = on_dropped,
         .arg = scheduler,
     };
     const struct agenda_options agenda = {
@@ -368,7 +352,6 @@ struct scheduler *scheduler_new(const struct scheduler_options *options, struct 
 
     *scheduler = (struct scheduler){.options = *options, .metrics = meters_new()};
     scheduler->schema_again = evtimer_new(options->base, on_schema_again, scheduler);
-    scheduler->catch_up = evtimer_new(options->base, on_catch_up, scheduler);
     scheduler->stopped = evtimer_new(options->base, on_stopped, scheduler);
     if (!ecs_defaults_read(options->settings->ecs_defaults, &scheduler->ecs_defaults, err) ||
         !make_aws(scheduler, err) || !make_database(scheduler, err)) {
@@ -398,7 +381,6 @@ void scheduler_free(struct scheduler *scheduler)
     sqs_free(scheduler->sqs);
     json_release(scheduler->ecs_defaults);
     event_free(scheduler->schema_again);
-    event_free(scheduler->catch_up);
     event_free(scheduler->stopped);
     metrics_free(scheduler->metrics);
     free(scheduler);

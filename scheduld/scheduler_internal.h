@@ -19,7 +19,6 @@ struct scheduler {
     struct json_object *ecs_defaults; /* owned; NULL: none */
     struct leader *leader;            /* NULL: the schema has not been seen yet */
     struct event *schema_again;       /* to ask for the schema once more */
-    struct event *catch_up;           /* to find again what the runner had to drop */
     struct event *stopped;
     bool checking; /* the schema is asked for */
     bool older;    /* and is that of an older release: somebody is about to migrate it */

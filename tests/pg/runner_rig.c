@@ -35,11 +35,6 @@ static void on_fenced(void *arg)
     ((struct rig *)arg)->fenced++;
 }
 
-static void on_dropped(void *arg)
-{
-    ((struct rig *)arg)->dropped++;
-}
-
 void rig_on_drained(void *arg)
 {
     ((struct rig *)arg)->drained++;
@@ -75,7 +70,6 @@ static struct runner *make_runner(struct rig *rig, size_t runs_max)
         .may_launch = may_launch,
         .clock_is_right = clock_is_right,
         .on_fenced = on_fenced,
-        .on_dropped = on_dropped,
         .arg = rig,
         .retry_min_ms = 1,
         .retry_max_ms = 20,

@@ -26,7 +26,7 @@ struct rig {
     struct clock clock;
     int64_t wall_us, turned_us; /* what it shows; how far it was turned */
     bool lease, clock_off;
-    int fenced, dropped, drained;
+    int fenced, drained;
 };
 
 extern struct pg *admin; /* as the owner of the tables */

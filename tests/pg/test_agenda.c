@@ -508,7 +508,6 @@ static void a_change_that_is_no_reschedule_loses_nothing(void **state)
     expect_due(w, 1, "a", 60, 1, 120);
     assert_true(w->told[1].due.revision > w->told[0].due.revision);
     plan(w, "a", 60, 120);
-    agenda_catch_up(w->agenda);
     pg_turn(w->pg, 50);
     assert_int_equal(w->dues, 2);
 }

@@ -6,6 +6,8 @@
 #include "clock.h"
 #include "mem.h"
 
+#define CURSOR_OF_A "SELECT extract(epoch FROM cursor)::bigint - 1700000000 FROM job_state WHERE job_id = 'a'"
+
 static void results_wait_for_the_database(void **state)
 {
     struct rig *rig = *state;
@@ -52,18 +54,119 @@ static void who_locks_a_run_holds_up_that_run_alone(void **state)
     pg_close(slow);
 }
 
-static void a_plan_that_the_database_refuses_is_told_of(void **state)
+/* The job is due again while its row is refused, and is not moved past it. */
+static void a_plan_that_the_database_refuses_is_tried_again(void **state)
 {
     struct rig *rig = *state;
 
     pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT not_a CHECK (job_id <> 'a') NOT VALID");
     rig_due(rig, "a", NOW);
     rig_due(rig, "b", NOW);
-    pg_wait(rig->pg, &rig->dropped, 1);
     rig_wait_for(rig, RUNS, "b 0 started 1");
+    pg_turn(rig->pg, 100);
+    rig_due(rig, "a", NOW + 5);
+    rig_due(rig, "b", NOW + 5);
+    rig_wait_for(rig, RUNS, "b 0 started 1, b 5 started 1");
     pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT not_a");
-    rig_due(rig, "a", NOW); /* agenda has looked again */
-    rig_wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
+    rig_wait_for(rig, RUNS, "a 0 started 1, b 0 started 1, a 5 skipped 0, b 5 started 1");
+    assert_string_equal(pg_value(admin, CURSOR_OF_A), "5");
+    assert_int_equal(fake_started(&rig->aws), 3);
+}
+
+/* What is refused may be what was planned: the next try is by the definition as it is then. */
+static void a_plan_that_is_refused_is_made_anew(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT few CHECK (needed < 5)");
+    pg_value(admin, "UPDATE jobs SET task_count = 5 WHERE id = 'a'");
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 3); /* and is asked for each time */
+    pg_value(admin, "UPDATE jobs SET task_count = 4 WHERE id = 'a'");
+    rig_due(rig, "a", NOW); /* as agenda says of an edit */
+    rig_wait_for(rig, RUNS, "a 0 started 4");
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT few");
+}
+
+static void a_plan_that_is_refused_beyond_the_grace_is_missed(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT none CHECK (state <> 'planned')");
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 2);
+    rig_turn_seconds(rig, GRACE_S + 1);
+    rig_wait_for(rig, RUNS, "a 0 missed 0");
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
+    rig_check_error("within the grace of 3600 s: PostgreSQL refused its row: ");
+    assert_int_equal(rig->aws.run_calls, 0);
+}
+
+static void missed(struct rig *rig, const char *job_id)
+{
+    runner_due(rig->runner, &(struct agenda_due){.job_id = job_id,
+                                                 .revision = rig_revision(job_id),
+                                                 .missed_first_s = NOW - 20,
+                                                 .missed_s = NOW - 10,
+                                                 .missed = 3,
+                                                 .next_s = NOW,
+                                                 .grace_s = 5});
+}
+
+/* Of a job that is there it is tried again, of one that is gone it is not owed any more. */
+static void a_refused_record_of_what_was_missed_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT none CHECK (state <> 'missed')");
+    missed(rig, "a");
+    missed(rig, "b");
+    pg_turn(rig->pg, 100);
+    rig_due(rig, "a", NOW);
+    pg_turn(rig->pg, 100);
+    assert_string_equal(pg_value(admin, RUNS), "");
+    pg_value(admin, "DELETE FROM jobs WHERE id = 'b'");
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
+    rig_wait_for(rig, RUNS, "a -10 missed 0, a 0 started 1");
+    assert_string_equal(pg_value(admin, "SELECT coalesced FROM runs WHERE state = 'missed'"), "2");
+    pg_turn(rig->pg, 1500); /* one after the other, a second apart at most */
+    assert_string_equal(pg_value(admin, RUNS), "a -10 missed 0, a 0 started 1");
+    runner_drain(rig->runner, rig_on_drained, rig);
+    pg_wait(rig->pg, &rig->drained, 1);
+}
+
+static void a_refused_plan_of_a_job_that_is_gone_is_forgotten(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT not_a CHECK (job_id <> 'a') NOT VALID");
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 2);
+    pg_value(admin, "DELETE FROM jobs WHERE id = 'a'");
+    rig_wait_idle(rig);
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT not_a");
+    rig_due(rig, "b", NOW);
+    rig_wait_for(rig, RUNS, "b 0 started 1");
+}
+
+static void who_ends_does_not_wait_for_what_is_refused(void **state)
+{
+    struct rig *rig = *state;
+
+    pg_value(admin,
+             "ALTER TABLE runs ADD CONSTRAINT none CHECK (job_id <> 'a' AND state <> 'missed') NOT VALID");
+    rig_due(rig, "a", NOW);
+    missed(rig, "b");
+    pg_turn(rig->pg, 100);
+    rig_due(rig, "b", NOW); /* goes with what was missed */
+    pg_turn(rig->pg, 100);
+    runner_drain(rig->runner, rig_on_drained, rig);
+    rig_turn_seconds(rig, 1);
+    pg_wait(rig->pg, &rig->drained, 1);
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
+    assert_string_equal(pg_value(admin, RUNS), "");
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "0"); /* all is found again */
 }
 
 /* By a trigger of somebody's own, with an error that is not about the row. */
@@ -77,10 +180,9 @@ static void a_plan_that_is_denied_keeps_no_other(void **state)
                     " EXECUTE FUNCTION deny()");
     rig_due(rig, "a", NOW);
     rig_due(rig, "b", NOW);
-    pg_wait(rig->pg, &rig->dropped, 1);
     rig_wait_for(rig, RUNS, "b 0 started 1");
+    pg_turn(rig->pg, 100);
     pg_value(admin, "DROP FUNCTION deny CASCADE");
-    rig_due(rig, "a", NOW);
     rig_wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
 }
 
@@ -220,18 +322,62 @@ static void a_plan_that_the_server_has_yet_to_commit_is_ours(void **state)
     pg_close(server);
 }
 
+/* The server is still at it when the connection is lost, and somebody's trigger refuses to have the row once
+ * more. Once it is there it is ours, and launched, whatever the trigger says. */
+static void a_plan_that_is_on_record_is_ours_though_it_is_refused_now(void **state)
+{
+    struct rig *rig = *state;
+    struct pg *server = pg_open(NULL);
+    struct answer answer;
+
+    pg_value(admin, "CREATE TABLE denied AS SELECT false AS now");
+    pg_value(admin, "CREATE OR REPLACE FUNCTION deny() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
+                    " $$ BEGIN IF (SELECT now FROM denied) THEN RAISE 'not now'; END IF; RETURN NEW; END $$");
+    pg_value(admin, "CREATE TRIGGER deny BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION deny()");
+    rig->aws.hold_lists = true;
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
+    pg_ask(server, &answer,
+           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+           " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id) SELECT pg_sleep(2) FROM put",
+           NULL, 0);
+    do
+        pg_turn(server, 1);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "1") != 0);
+    fake_release(&rig->aws);
+    rig_wait_for(rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'", "1");
+    pg_value(admin, "UPDATE denied SET now = true");
+    pg_value(admin,
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+    pg_turn(rig->pg, 500); /* it is refused now */
+    pg_wait(server, &answer.times, 1);
+    rig_wait_for(rig, RUNS, "a 0 started 1");
+    assert_int_equal(fake_started(&rig->aws), 1);
+    assert_int_equal(rig->aws.list_calls, 1); /* it was not decided anew */
+    pg_value(admin, "DROP FUNCTION deny CASCADE");
+    pg_value(admin, "DROP TABLE denied");
+    pg_close(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIG_TEST(results_wait_for_the_database),
         RIG_TEST(who_locks_a_run_holds_up_that_run_alone),
-        RIG_TEST(a_plan_that_the_database_refuses_is_told_of),
+        RIG_TEST(a_plan_that_the_database_refuses_is_tried_again),
+        RIG_TEST(a_plan_that_is_refused_is_made_anew),
+        RIG_TEST(a_plan_that_is_refused_beyond_the_grace_is_missed),
+        RIG_TEST(a_refused_record_of_what_was_missed_is_tried_again),
+        RIG_TEST(a_refused_plan_of_a_job_that_is_gone_is_forgotten),
+        RIG_TEST(who_ends_does_not_wait_for_what_is_refused),
         RIG_TEST(a_plan_that_is_denied_keeps_no_other),
         RIG_TEST(who_keeps_a_row_from_being_planned_holds_up_that_run_alone),
         RIG_TEST(many_rows_that_are_kept_from_being_planned_hold_up_no_other),
         RIG_TEST(a_result_that_the_database_refuses_is_kept),
         RIG_TEST(a_plan_that_the_database_may_have_is_written_once),
         RIG_TEST(a_plan_that_the_server_has_yet_to_commit_is_ours),
+        RIG_TEST(a_plan_that_is_on_record_is_ours_though_it_is_refused_now),
     };
 
     pg_filter();

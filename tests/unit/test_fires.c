@@ -65,6 +65,29 @@ static void what_comes_before_the_plan_waits(void **state UNUSED)
     fire_free(fire);
 }
 
+/* Its row was refused: it is as if nothing had been decided, and nothing may move the job past it. */
+static void what_was_decided_can_be_forgotten(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, due(100, 1, 7, 110));
+    fire->state = RUN_PLANNED;
+    fire->to_plan = true;
+    fire->written_s = 100;                                              /* it is in a statement */
+    assert_int_equal(take(fire, due(100, 1, 8, 112)), FIRE_IS_WRITTEN); /* the job was edited */
+    assert_true(fire_has_rows(fire));
+    fire_forget_decision(fire);
+    fire->state = RUN_DUE;
+    assert_false(fire_has_rows(fire));
+    check_span(&fire->main, 100, 2, 8, 112);
+    assert_int_equal(take(fire, due(112, 0, 8, 124)), FIRE_WAITS);
+    check_span(&fire->later, 112, 1, 8, 124);
+    assert_int_equal(take(fire, due(112, 13, 9, 125)), FIRE_WAITS); /* all, from the cursor */
+    check_span(&fire->main, 112, 14, 9, 125);
+    assert_int_equal(fire->later.count, 0);
+    fire_free(fire);
+}
+
 static void what_comes_during_the_launch_is_skipped(void **state UNUSED)
 {
     struct fire *fire = fire_new("j");
@@ -389,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_begins),
         cmocka_unit_test(what_comes_before_the_plan_waits),
+        cmocka_unit_test(what_was_decided_can_be_forgotten),
         cmocka_unit_test(what_comes_during_the_launch_is_skipped),
         cmocka_unit_test(a_run_that_was_taken_over_skips_nothing),
         cmocka_unit_test(said_again_with_another_definition),
