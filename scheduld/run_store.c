@@ -149,30 +149,20 @@ static const struct db_stmt read_jobs = {
 /* A cluster's name or its ARN, which ends with it. */
 #define CLUSTER(text) "split_part(" text ", '/', -1)"
 
-/* A call is sent at the latest when both the longest grace, a day, and then a token's life, 23 hours, are
- * over. A row that has a task was written after it was made. Clocks differ. */
-#define CLAIM_BACK_S "172800"
-#define CLAIM_SLACK_S "600"
-
+/* Each task is looked for by runs_tasks, however many rows there are. */
 static const struct db_stmt claimed = {
     .name = "run_claimed",
-    .sql = "WITH input AS ("
-           "  SELECT arn, ord FROM unnest($7::text[]) WITH ORDINALITY AS i (arn, ord)"
-           ")"
-           "SELECT (SELECT count(*) FROM runs WHERE state IN ('planned', 'launching') AND id <> $1::bigint"
+    .sql = "SELECT (SELECT count(*) FROM runs WHERE state IN ('planned', 'launching') AND id <> $1::bigint"
            "   AND " CLUSTER("request ->> 'cluster'") " = " CLUSTER(
                "$2::text") "   AND split_part(request ->> 'taskDefinition', ':', 1) = $3"
                            "   AND ($4::text IS NULL OR job_id = $4)),"
                            "  c.ord"
                            " FROM (SELECT) AS one LEFT JOIN ("
-                           "  SELECT DISTINCT i.ord FROM runs r, jsonb_array_elements(r.tasks) AS t (task), "
-                           "input i"
-                           "  WHERE r.fire_at >= to_timestamp($5::bigint - " CLAIM_BACK_S ")"
-                           "   AND r.fire_at <= to_timestamp($6::bigint + " CLAIM_SLACK_S ")"
-                           "   AND r.updated_at >= to_timestamp($5::bigint - " CLAIM_SLACK_S ")"
-                           "   AND r.tasks <> '[]' AND i.arn = t.task ->> 'taskId'"
+                           "  SELECT DISTINCT i.ord FROM unnest($5::text[]) WITH ORDINALITY AS i (arn, ord)"
+                           "  JOIN runs r ON r.tasks <> '[]'"
+                           "   AND r.tasks @> jsonb_build_array(jsonb_build_object('taskId', i.arn))"
                            " ) AS c ON true",
-    .params = 7,
+    .params = 5,
 };
 
 const struct db_stmt *const run_store_statements[] = {&plan, &record, &read_open, &read_jobs, &claimed};
@@ -358,15 +348,14 @@ void run_store_job(const struct db_result *result, int row, struct run_job_row *
 
 void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg)
 {
-    char id[NUMBER_SIZE], oldest[NUMBER_SIZE], newest[NUMBER_SIZE];
     AUTO_DB_ARRAY struct db_array arns;
+    char id[NUMBER_SIZE];
 
     db_array_init(&arns);
     for (size_t i = 0; i < claims->count; i++)
         db_array_text(&arns, claims->arns[i]);
     db_query(db, &claimed,
              (const char *[]){number(id, claims->run_id), claims->cluster, claims->family, claims->job_id,
-                              number(oldest, claims->oldest_s), number(newest, claims->newest_s),
                               db_array_end(&arns)},
              done, arg);
 }

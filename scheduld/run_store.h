@@ -84,14 +84,12 @@ bool run_store_open(const struct db_result *result, int row, struct run *run, st
 bool run_store_fenced(const struct db_result *result);
 
 /* Tasks of a family that may be a run's: which of them are on record already, and how many other runs are
- * open that may have started some, too. So that not all of the ledger is read, a task is looked for among the
- * runs that were due in the two days before it was made, and written since. */
+ * open that may have started some, too. Takes some milliseconds, however much is on record. */
 struct run_claims {
     int64_t run_id;
     const char *cluster, *family;
-    const char *job_id; /* whose tasks they are, as they have its tag; NULL: any job's of the family */
-    int64_t oldest_s, newest_s; /* when the first and the last of them were made, or may have been */
-    const char *const *arns;    /* count of them */
+    const char *job_id;      /* whose tasks they are, as they have its tag; NULL: any job's of the family */
+    const char *const *arns; /* count of them */
     size_t count;
 };
 void run_store_claimed(struct db *db, const struct run_claims *claims, db_fn *done, void *arg);

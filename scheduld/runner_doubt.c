@@ -214,7 +214,8 @@ static void leave_out_claimed(struct doubt *doubt, const struct db_result *resul
     doubt->found_count = kept;
 }
 
-/* A question that the database does not answer is this run's trouble, and nobody else waits for it. */
+/* A question that the database does not answer is this run's trouble, and nobody else's: others of its group
+ * are asked again. */
 static void on_claimed(void *arg, const struct db_result *result, const struct err *err)
 {
     struct doubt *doubt = arg;
@@ -267,17 +268,11 @@ static void ask_claims(struct doubt *doubt)
                                 .cluster = doubt->cluster,
                                 .family = doubt->family,
                                 .job_id = doubt->mark.override_tag,
-                                .oldest_s = now_s(doubt->runner),
-                                .newest_s = now_s(doubt->runner),
                                 .arns = arns,
                                 .count = doubt->found_count};
 
-    for (size_t i = 0; i < doubt->found_count; i++) {
-        int64_t created_s = doubt->found[i].created_s;
-
-        claims.oldest_s = created_s < claims.oldest_s ? created_s : claims.oldest_s;
+    for (size_t i = 0; i < doubt->found_count; i++)
         arns[i] = doubt->found[i].arn;
-    }
     doubt->fire->holds++;
     run_store_claimed(doubt->runner->options.db, &claims, on_claimed, doubt);
 }

@@ -25,6 +25,9 @@
 #include "sqs.h"
 
 enum { SCHEMA_AGAIN_S = 1, LOCK_WAIT_MS = 1000 };
+/* Of that which takes too long the server tells in time: our own deadline, which begins with the asking,
+ * would cost the connection, and with it all that is on its way. */
+enum { STATEMENT_MAX_MS = DB_DEADLINE_DEFAULT_MS / 2 };
 
 static void status_changed(const struct scheduler *scheduler)
 {
@@ -276,6 +279,7 @@ static bool make_database(struct scheduler *scheduler, struct err *err)
     const struct db_options options = {
         .url = scheduler->options.settings->database_url,
         .application_name = "scheduld",
+        .statement_timeout_ms = STATEMENT_MAX_MS,
         .lock_timeout_ms = LOCK_WAIT_MS, /* who keeps a row locked in psql is not to hold up all */
         .on_up = on_db_up,
         .on_down = on_db_down,

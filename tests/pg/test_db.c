@@ -213,6 +213,7 @@ static void a_session_has_its_settings(void **state)
     assert_string_equal(pg_value(pg, "SHOW timezone"), "UTC");
     assert_string_equal(pg_value(pg, "SHOW client_encoding"), "UTF8");
     assert_string_equal(pg_value(pg, "SHOW client_connection_check_interval"), "1s");
+    assert_string_equal(pg_value(pg, "SHOW jit"), "off");
     assert_int_equal(db_backend_pid(pg->db), atoi(pg_value(pg, "SELECT pg_backend_pid()")));
     pg_close(pg);
 }

@@ -580,8 +580,6 @@ static struct claimed ask_claims(struct pg *pg, const char *job_id)
                                            .cluster = "c",
                                            .family = "ta",
                                            .job_id = job_id,
-                                           .oldest_s = 1700000000,
-                                           .newest_s = 1700000000,
                                            .arns = (const char *[]){"t0", "t1", "t2", "t3"},
                                            .count = 4},
                       on_claimed, &claimed);
@@ -607,14 +605,44 @@ static void tasks_on_record_are_found(void **state)
              " ('b', to_timestamp(1700000001), 'planned', 5, '{\"cluster\": \"d\", \"taskDefinition\": "
              "\"ta\"}', '[]')");
     claimed = ask_claims(pg, NULL);
-    assert_true(claimed.at[1] && !claimed.at[0] && claimed.at[2] &&
-                !claimed.at[3]); /* t3's run: too long ago */
+    assert_true(!claimed.at[0] && claimed.at[1] && claimed.at[2] && claimed.at[3]);
     assert_int_equal(claimed.others, 2);
     assert_int_equal(ask_claims(pg, "b").others, 1); /* its tasks have its tag */
-    pg_value(
-        admin,
-        "UPDATE runs SET updated_at = to_timestamp(1699990000) WHERE fire_at = to_timestamp(1699830000)");
-    assert_false(ask_claims(pg, NULL).at[2]); /* it was made since that was written */
+}
+
+struct text {
+    int times;
+    char data[4096];
+};
+
+static void on_text(void *arg, const struct db_result *result, const struct err *err)
+{
+    struct text *text = arg;
+    size_t len = 0;
+
+    text->times++;
+    if (err != NULL)
+        fail_msg("%s", err->text);
+    for (int row = 0; row < db_rows(result) && len < sizeof text->data; row++)
+        len += (size_t)snprintf(text->data + len, sizeof text->data - len, "%s\n", db_text(result, row, 0));
+}
+
+/* It is asked on the connection that plans, of a ledger that may have millions of rows. */
+static void tasks_on_record_are_found_by_an_index(void **state)
+{
+    static const struct db_stmt explain = {.sql =
+                                               "EXPLAIN EXECUTE run_claimed(0, 'c', 'ta', NULL, '{t1,t2}')"};
+    struct pg *pg = *state;
+    struct text plan = {0};
+
+    pg_value(pg, "SELECT set_config('plan_cache_mode', 'force_generic_plan', false),"
+                 " set_config('enable_seqscan', 'off', false)");
+    ask_claims(pg, NULL); /* which prepares it */
+    db_query(pg->db, &explain, NULL, on_text, &plan);
+    pg_wait(pg, &plan.times, 1);
+    assert_non_null(strstr(plan.data, " on runs_tasks "));
+    assert_non_null(strstr(plan.data, " runs_open "));
+    assert_null(strstr(plan.data, "Seq Scan"));
 }
 
 static void to_get_ready_changes_nothing(void **state)
@@ -653,6 +681,7 @@ int main(void)
         FRESH(what_is_open_is_read_in_parts),
         FRESH(definitions_are_read_by_id),
         FRESH(tasks_on_record_are_found),
+        FRESH(tasks_on_record_are_found_by_an_index),
         FRESH(to_get_ready_changes_nothing),
     };
 
