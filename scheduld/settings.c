@@ -50,7 +50,9 @@ static const struct setting table[] = {
     {"ECSS_ECS_CLUSTER", SETTING_STRING, offsetof(struct settings, ecs_cluster), .required = true,
      .check = check_cluster, .help = "name or ARN of the ECS cluster that tasks are started on"},
     {"ECSS_NAME", SETTING_STRING, offsetof(struct settings, name), .def = "ecs-scheduler",
-     .check = check_name, .help = "what tasks are marked with when they are started (RunTask's startedBy)"},
+     .check = check_name,
+     .help = "what tasks are marked with when they are started (RunTask's startedBy): one for each "
+             "installation on a cluster"},
     {"ECSS_ECS_DEFAULTS", SETTING_STRING, offsetof(struct settings, ecs_defaults), .verbatim = true,
      .check = ecs_defaults_check,
      .help = "options for RunTask that hold for all jobs, below a job's own (its field ecs): a JSON object, "
