@@ -2,7 +2,9 @@
 times are arithmetic on the second field, client tokens are computed here from what docs and headers promise.
 
 A run row covers its own fire time and `coalesced` ones before it. So, going through a job's rows in order, each row has to
-cover exactly the fire times since the row before it: fewer means that fires were lost, more that they count twice.
+cover exactly the fire times since the row before it: fewer means that fires were lost, more that they count twice. To be on
+record is not enough: a run that started nothing, and was neither later than its grace nor in the way of the one before, by
+the rows' own times, is lost as well.
 """
 import bisect
 import collections
@@ -19,6 +21,11 @@ STEPS = {  # what may follow what on record
 # An edit gets its scheduled_since when its transaction begins, and is seen when that has committed: for so long fires of
 # the old schedule are still right.
 COMMIT_S = 10
+# A fire is skipped because the run before it has not ended, as far as the leader knows; that it has may be on record for so
+# long before the leader hears of it, if an answer is lost.
+HEARD_S = 30
+GRACE_S = 3600
+KINDS = ("lost", "twice", "stray", "double", "short", "stuck", "fence", "epoch", "step", "record", "arithmetic")
 SHOWN = 12
 
 
@@ -91,9 +98,10 @@ def eras_of(rows):
 
 
 class Audit:
-    def __init__(self, seen, quiet_at):
-        """quiet_at: all fire times until then have to be on record."""
-        self.seen, self.quiet_at = seen, quiet_at
+    def __init__(self, seen, quiet_at, grace=GRACE_S, refused=()):
+        """quiet_at: all fire times until then have to be on record. grace: of jobs that do not say, in seconds: only what was
+        later than that may be on record as missed or failed. refused: jobs whose launches ECS has refused for good."""
+        self.seen, self.quiet_at, self.grace, self.refused = seen, quiet_at, grace, refused
         self.counts = collections.Counter()
         self.errors = []
         self.rows = collections.defaultdict(list)
@@ -102,11 +110,13 @@ class Audit:
             self.rows[run["job_id"]].append(run)
         for row in seen["jobs"]:
             self.history[row["job_id"]].append(row)
+        self.ended = {step["run_id"]: step["at"] for step in seen["steps"] if step["after"] in FINAL}
 
     def run(self):
         for job in sorted(self.history):
             self.fire_times(job)
             self.arithmetic(job)
+            self.reasons(job)
         for job in set(self.rows) - set(self.history):
             self.error("stray", f"{job}: runs of a job that never was")
         self.states()
@@ -174,6 +184,26 @@ class Audit:
             if not trigger and run["wanted"] not in counts:
                 self.error("arithmetic", f"{job}: {show(run)} wants {run['wanted']}, and the job never did")
 
+    # Whether what was not launched could not be.
+
+    def reasons(self, job):
+        given = {row["misfire_grace_seconds"] for row in self.history[job] if row["op"] != "DELETE"}
+        grace = min(self.grace if each is None else each for each in given)
+        before = None  # the last run that was not skipped
+        for run in self.rows[job]:
+            if run["state"] == "skipped":
+                self.skipped(run, before)
+                continue
+            before = run
+            late = run["at"] - run["fire"]
+            if run["state"] in ("missed", "launch_failed") and late <= grace and job not in self.refused:
+                self.error("lost", f"{job}: {show(run)} when it was {late:.1f} s late, and it has {grace} s: {run['error']}")
+
+    def skipped(self, run, before):
+        ended = -math.inf if before is None else self.ended.get(before["id"], math.inf)
+        if ended < run["fire"] - HEARD_S:
+            self.error("lost", f"{run['job_id']}: {show(run)}, and no run before it was open then: {run['error']}")
+
     def states(self):
         for run in self.seen["runs"]:
             if run["state"] not in FINAL:
@@ -238,16 +268,22 @@ class Audit:
             self.error("short", f"{run['job_id']}: {show(run)} needed {run['needed']} tasks, ECS started {len(arns)}")
         if sorted(arns) != sorted(recorded) and not unsure:
             self.error("record", f"{run['job_id']}: {show(run)} has {len(recorded)} tasks on record, ECS started {len(arns)}")
+        self.counts["runs of which it stays unknown what ECS started"] += (run["error"] or "").startswith("it is not known whether")
         if run["state"] in ("launch_failed", "missed", "skipped") and not run["error"]:
             self.error("record", f"{run['job_id']}: {show(run)} gives no reason")
         self.counts["plans"] += run["state"] == "started" or bool(run["chunks"])
         self.counts["tasks planned"] += (run["needed"] or 0)
         self.counts["tasks on record"] += len(recorded)
 
+    def found(self, texts):
+        """What was seen besides, as "stuck: why"."""
+        for text in texts:
+            self.error(*text.split(": ", 1))
+        return self
+
     def report(self):
         lines = [f"  {count:9} {name}" for name, count in sorted(self.counts.items()) if not name.startswith("!")]
-        lines += [f"  {self.counts['! ' + kind]:9} {kind}" for kind in
-                  ("lost", "twice", "stray", "double", "short", "stuck", "fence", "epoch", "step", "record", "arithmetic")]
+        lines += [f"  {self.counts['! ' + kind]:9} {kind}" for kind in KINDS]
         lines += [f"  {text}" for text in self.errors[:SHOWN]]
         if len(self.errors) > SHOWN:
             lines.append(f"  ... and {len(self.errors) - SHOWN} more")

@@ -10,7 +10,9 @@ import psycopg2
 from stack import DATABASE, wait_until
 
 THAW_S = 20  # a frozen leader is thawed at the latest by then, whether another leads or not
+LEAD_S = 20  # longer than it takes until another one leads and takes over
 ECS = ("RunTask", "ListTasks", "DescribeTasks", "GetQueueAttributes", "GetQueueUrl")
+SESSIONS = LOCK_SESSION, WORK_SESSION = "scheduld leader", "scheduld"  # by application_name
 
 
 class Faults:
@@ -23,7 +25,8 @@ class Faults:
         (12, "kill_leader"), (3, "kill_standby"), (3, "kill_webapid"), (4, "end_leader"),
         (3, "freeze_leader"), (2, "freeze_a_moment"), (1, "freeze_webapid"),
         (3, "lock_runs"), (3, "replace_leader_in_a_write"),
-        (4, "cut_lock_session"), (6, "cut_sessions"),
+        (4, "cut_lock_session"), (6, "cut_sessions"), (5, "cut_one_session"),
+        (8, "lose_one_answer"), (4, "lose_answer_of_take_over"), (2, "lose_answer_of_new_epoch"),
         (6, "net_resets_database"), (4, "net_stalls_database"), (5, "net_loses_answers_of_database"),
         (4, "net_loses_requests_to_database"),
         (5, "net_resets_aws"), (3, "net_stalls_aws"), (4, "net_loses_answers_of_aws"),
@@ -31,6 +34,8 @@ class Faults:
         (6, "aws_throttles"), (6, "aws_fails"), (8, "aws_resets"), (6, "aws_answers_nonsense"), (5, "aws_is_slow"),
         (4, "aws_has_no_room"),
     )
+
+    MENDED_BY_OTHERS = ("lose_one_answer", "lose_answer_of_take_over")  # what they spoil, the next leader would put right
 
     def inject(self):
         """One fault; its name and what it says about itself."""
@@ -121,6 +126,54 @@ class Faults:
         half = self.random.choice(("true", "random() < 0.5"))
         return f"{user}: " + self.terminate(f"SELECT pid FROM pg_stat_activity WHERE usename = '{user}' AND {half}")
 
+    # One of a scheduld's two sessions alone, or the answer of one statement that has committed.
+
+    def cut_one_session(self):
+        member, session = self.member(), self.random.choice(SESSIONS)
+        member.database.cut(session)
+        return f"{member.name}: {session}"
+
+    def lose_one_answer(self):
+        member = self.system.leader()
+        statement = self.random.choice(("run_plan", "run_record"))
+        return self.kept_back([member], statement, 3)
+
+    def lose_answer_of_take_over(self):
+        return self.kept_back(self.system.members, "run_take_over", LEAD_S, self.end_of_leader)
+
+    def lose_answer_of_new_epoch(self):
+        return self.kept_back(self.system.members, "lease_begin", LEAD_S, self.end_of_leader)
+
+    def end_of_leader(self):
+        member = self.system.leader()
+        if self.random.random() < 0.5:
+            member.daemon.kill()
+            member.start()
+        else:
+            member.database.cut(LOCK_SESSION)
+
+    def kept_back(self, members, statement, seconds, begin=lambda: None):
+        """The first answer to the statement that comes for one of them is lost with its session, or late, as the other session
+        is cut."""
+        other = self.random.random() < 0.3
+        answers = {member: member.database.hold(statement) for member in members}
+        try:
+            begin()
+            deadline = time.monotonic() + seconds
+            while not (here := [member for member, held in answers.items() if held.wait(0.01)]) and time.monotonic() < deadline:
+                pass
+            if not here:
+                return f"nobody asked {statement}"
+            if other:
+                here[0].database.cut(LOCK_SESSION if statement.startswith("run_") else WORK_SESSION)
+                self.pause(0, 1)
+                return f"{here[0].name}: {statement}, late; the other session is cut"
+            answers[here[0]].cut()
+            return f"{here[0].name}: {statement}"
+        finally:
+            for member in members:
+                member.database.restore()
+
     def locked(self, meanwhile):
         """Nobody writes runs meanwhile: what is asked now waits at the server."""
         try:
@@ -193,10 +246,12 @@ class Faults:
         return f"{member.name} {seconds:.1f} s"
 
     def lose(self, member, relay, lose):
+        """What was lost on its way stays so; who notices it by himself, by and by, is not cut off."""
         lose()
         self.pause(0.1, 4)
-        relay.reset()
-        return member.name
+        told = self.random.random() < 0.5
+        relay.reset() if told else relay.restore()
+        return f"{member.name}{'' if told else ', and is not told'}"
 
     def net_loses_answers_of_database(self):
         member = self.member()
@@ -257,10 +312,17 @@ class Faults:
         return self.rule("failures", ("RunTask",), reason=self.random.choice(("RESOURCE:CPU", "RESOURCE:MEMORY", "AGENT")), **some)
 
 
-def settle(system, seconds):
-    """Undoes what may still be wrong, and waits until somebody leads."""
+def undo(system):
+    """Undoes what may still be wrong. Nothing is reset: what has broken is mended by the product, or it is not."""
     system.stack.aws.clear_faults()
     for member in system.members:
-        member.database.reset()
-        member.aws.reset()
+        member.database.restore()
+        member.aws.restore()
+
+
+def settle(system, seconds):
+    """Undoes what may still be wrong, and waits until somebody leads and all that is due or open by then has ended."""
+    undo(system)
     wait_until("somebody leads", lambda: system.check() and system.leads(), seconds)
+    if found := system.look():
+        raise AssertionError("\n".join(found))

@@ -8,7 +8,7 @@ INSTALL = """
 CREATE TABLE seen_jobs (
     seq bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), op text NOT NULL, job_id text NOT NULL,
     schedule text, schedule_start text, schedule_end text, suspended boolean, task_count integer, max_count integer,
-    trigger jsonb, since timestamptz);
+    trigger jsonb, misfire_grace_seconds integer, since timestamptz);
 CREATE TABLE seen_runs (
     seq bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), run_id bigint NOT NULL,
     before text, after text NOT NULL, epoch bigint NOT NULL, leader_epoch bigint NOT NULL);
@@ -20,9 +20,10 @@ BEGIN
     IF TG_OP = 'DELETE' THEN
         INSERT INTO seen_jobs (op, job_id) VALUES ('DELETE', OLD.id);
     ELSE
-        INSERT INTO seen_jobs (op, job_id, schedule, schedule_start, schedule_end, suspended, task_count, max_count, trigger, since)
+        INSERT INTO seen_jobs (op, job_id, schedule, schedule_start, schedule_end, suspended, task_count, max_count, trigger,
+            misfire_grace_seconds, since)
         VALUES (TG_OP, NEW.id, NEW.schedule, NEW.schedule_start, NEW.schedule_end, NEW.suspended, NEW.task_count,
-            NEW.max_count, NEW.trigger, NEW.scheduled_since);
+            NEW.max_count, NEW.trigger, NEW.misfire_grace_seconds, NEW.scheduled_since);
     END IF;
     RETURN NULL;
 END $$;
@@ -64,11 +65,11 @@ def collect(stack):
     """All that the audit needs, as plain data."""
     return {
         "jobs": rows(stack, "SELECT seq, op, job_id, schedule, schedule_start, schedule_end, suspended, task_count, max_count,"
-                     " trigger, extract(epoch FROM since)::float8 AS since, extract(epoch FROM at)::float8 AS at"
+                     " trigger, misfire_grace_seconds, extract(epoch FROM since)::float8 AS since, extract(epoch FROM at)::float8 AS at"
                      " FROM seen_jobs ORDER BY seq"),
         "runs": rows(stack, "SELECT id, job_id, extract(epoch FROM fire_at)::bigint AS fire, state, coalesced, wanted, running,"
-                     " needed, chunks, tasks, error, epoch FROM runs ORDER BY job_id, fire_at"),
-        "steps": rows(stack, "SELECT run_id, before, after, epoch, leader_epoch FROM seen_runs ORDER BY seq"),
+                     " needed, chunks, tasks, error, epoch, extract(epoch FROM updated_at)::float8 AS at FROM runs ORDER BY job_id, fire_at"),
+        "steps": rows(stack, "SELECT run_id, before, after, epoch, leader_epoch, extract(epoch FROM at)::float8 AS at FROM seen_runs ORDER BY seq"),
         "epochs": rows(stack, "SELECT before, after FROM seen_epochs ORDER BY seq"),
         "installation": str(stack.sql("SELECT installation FROM scheduler")[0][0]),
         "epoch": stack.sql("SELECT epoch FROM scheduler")[0][0],

@@ -19,6 +19,8 @@ OPEN = "('planned', 'launching')"
 # The stand-in has no quota, and more jobs are due here than a default quota would take.
 RATES = {f"ECSS_{name}": "1000" for name in ("ECS_LAUNCH_RATE", "ECS_LAUNCH_BURST", "ECS_READ_RATE", "ECS_READ_BURST", "SQS_RATE")}
 QUIET_S = 200  # the longest pause between two tries of a launch is 60 s
+NOTICE_S = 60  # the longest time until a daemon notices that a session of its own is dead is 10 s
+LOOKS = 4
 
 
 class Member:
@@ -27,7 +29,7 @@ class Member:
     def __init__(self, system, number):
         self.system, self.number, self.name = system, number, f"scheduld {number + 1}"
         self.address = netns.SERVER if system.network else "127.0.0.1"
-        self.database = Relay(system.stack.cluster.dir / ".s.PGSQL.5432", self.address)
+        self.database = Relay(system.stack.cluster.dir / ".s.PGSQL.5432", self.address, sessions=True)
         self.aws = Relay(("127.0.0.1", system.stack.aws.port), self.address)
         self.daemon = None
 
@@ -136,24 +138,57 @@ class System:
             " SELECT FROM jobs j LEFT JOIN job_state s ON s.job_id = j.id"
             " WHERE s.armed_revision IS DISTINCT FROM j.revision OR s.next_run <= to_timestamp(%s))", [instant, instant])[0][0]
 
+    def look(self, seconds=QUIET_S):
+        """When nothing is wrong any more: all that is due or open by now comes to an end, and nothing is reset, cut or
+        replaced for that, as the next leader would mend what this one has left. Returns what was found."""
+        for _ in range(LOOKS):
+            wait_until("all have noticed what they lost, and somebody leads", lambda: self.check() and self.leads() and not any(
+                relay.lossy() for member in self.members for relay in (member.database, member.aws)), NOTICE_S)
+            now, epoch = time.time(), self.epoch()
+            found = self.unfinished(now, epoch, seconds)
+            if self.epoch() == epoch:
+                return found
+            print(f"nothing was wrong any more, and epoch {epoch} became {self.epoch()}", flush=True)
+        return [f"epoch: nothing was wrong, and it has changed {LOOKS} times"]
+
+    def unfinished(self, instant, epoch, seconds):
+        """What was due or open at an instant, and is after so long, or when another epoch begins."""
+        try:
+            wait_until("it ends", lambda: self.check() and (self.caught_up(instant) or self.epoch() != epoch), seconds)
+            return []
+        except AssertionError:
+            self.check()
+        runs = self.stack.sql("SELECT job_id, id, state, epoch, extract(epoch FROM fire_at)::bigint, error FROM runs"
+                              f" WHERE state IN {OPEN} AND fire_at <= to_timestamp(%s) ORDER BY fire_at", [instant])
+        late = self.stack.sql("SELECT job_id, extract(epoch FROM next_run)::bigint FROM job_state WHERE next_run <= to_timestamp(%s)",
+                              [instant])
+        return [f"stuck: {job}: run {run} of {fire} is {state} for {seconds} s since nothing is wrong any more; it is of epoch"
+                f" {began}, {epoch} leads: {error}" for job, run, state, began, fire, error in runs] + \
+               [f"lost: {job}: nobody plans what was due at {due}, for {seconds} s since nothing is wrong any more" for job, due in late]
+
     def calm_down(self, stop=True):
-        """Waits until all that was due is on record, then suspends all jobs, and stops all scheduld. Returns the time until
-        which nothing may be missing."""
+        """Waits until all that was due is on record, then suspends all jobs, and stops all scheduld, unless something is not
+        at its end: who takes over would mend it before the audit has seen it. Returns the time until which nothing may be
+        missing."""
         quiet_at = time.time()
-        self.patiently("all that was due is on record", lambda: self.caught_up(quiet_at))
+        quiet = self.patiently("all that was due is on record", lambda: self.caught_up(quiet_at))
         self.stack.sql("UPDATE jobs SET suspended = true")
-        self.patiently("nothing is armed, no run is open", lambda: self.caught_up(time.time() + 3600) and self.open_runs() == 0)
-        for member in self.members if stop else ():
+        quiet &= self.patiently("nothing is armed, no run is open",
+                                lambda: self.caught_up(time.time() + 3600) and self.open_runs() == 0)
+        for member in self.members if stop and quiet else ():
             member.daemon.stop()
         return quiet_at
 
     def patiently(self, what, condition):
-        """What does not come true is told, not raised: the audit will say what is missing."""
+        """Whether it comes true. If not it is told, not raised: the audit will say what is missing."""
         try:
             wait_until(what, condition, QUIET_S)
+            return True
         except AssertionError as error:
             print(error, flush=True)
-        self.check()
+            return False
+        finally:
+            self.check()
 
     def logs(self, folder):
         """Keeps the daemons' logs for whoever looks for what went wrong."""

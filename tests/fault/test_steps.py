@@ -1,5 +1,8 @@
 """A launch has few steps. Here the leader dies, or is replaced, exactly between each two of them: held there by a lock on
-the table that it is about to write, by an answer that ECS or the network keeps back, and not by hooks in the program.
+the table that it is about to write, by an answer that ECS or the network keeps back, and not by hooks in the program. Or
+only one of its two sessions with PostgreSQL is cut, when what was asked is committed and the answer is still on its way.
+
+Each case says what it finds as "lost: ...", "stuck: ..." and so on, as the audit does, or "wrong: ...".
 """
 import signal
 import time
@@ -7,14 +10,24 @@ import unittest
 
 import psycopg2
 
-from audit import Audit, token
 from system import DATABASE, System, collect, wait_until
+from audit import Audit, token
+from faults import LOCK_SESSION, undo
 
 PLAN, RECORD = "INSERT INTO runs", "UPDATE runs r SET state = i.state"
 HUGE_S = 600
+STUCK_S = 90
+
+
+class Wrong(AssertionError):
+    """What a case finds, unlike what only took too long."""
+
+    def __str__(self):
+        return f"\nwrong: {super().__str__()}"
 
 
 class Steps(unittest.TestCase):
+    failureException = Wrong
     tasks = 12  # two calls of RunTask, for 10 and for 2
 
     @classmethod
@@ -26,12 +39,14 @@ class Steps(unittest.TestCase):
         cls.aws.life(run_s=0)
         cls.system.start()
         cls.found = set()  # by the audits of the tests before, which see the same ledger
+        cls.refused = set()  # jobs
 
     def setUp(self):
         self.job = self.id().rpartition(".test_")[2]
         self.aws.task_definitions(self.job)
         self.stack.sql("INSERT INTO jobs (id, task_definition, schedule, task_count) VALUES (%s, %s, '*', %s)",
                        [self.job, self.job, self.tasks])
+        self.addCleanup(self.stack.sql, "UPDATE jobs SET suspended = true WHERE id = %s", [self.job])
         wait_until("all are ready", lambda: self.system.leads() and all(each.ready() for each in self.system.members))
         self.wait_started(1)
         self.leader = self.system.leader()
@@ -74,20 +89,22 @@ class Steps(unittest.TestCase):
         return self.aws.calls("RunTask", mark)
 
     def end(self):
-        """The faults are over: life goes on, and the audit finds nothing. Returns all that was seen."""
-        self.aws.clear_faults()
+        """The faults are over: all that is open ends, life goes on, and the audit finds nothing. Returns all that was seen."""
+        undo(self.system)
         for member in self.system.members:
-            member.database.reset()
-            member.aws.reset()
             if not member.daemon.running():
                 member.start()
+        self.finds(self.system.look(STUCK_S))
         self.wait_started(1)
         quiet_at = self.system.calm_down(stop=False)
-        audit = Audit(seen := collect(self.stack), quiet_at).run()
-        new = [error for error in audit.errors if error not in self.found]
-        self.found.update(new)
-        self.assertFalse(new, "\n" + "\n".join(new))
+        self.finds(Audit(seen := collect(self.stack), quiet_at, refused=self.refused).run().errors)
         return seen
+
+    def finds(self, errors):
+        new = [error for error in errors if error not in self.found]
+        self.found.update(new)
+        if new:
+            self.fail("\n" + "\n".join(new))
 
     def run_of(self, seen, fire):
         return next(run for run in seen["runs"] if run["fire"] == fire and run["job_id"] == self.job)
@@ -199,20 +216,75 @@ class Steps(unittest.TestCase):
         self.leader.daemon.kill()
         self.end()
 
-    def test_a_lost_answer_of_the_plan_without_a_death(self):
-        self.lock()
-        self.held(PLAN)
-        self.leader.database.mute()
-        self.unlock()
-        _, fire = self.wait_open()
-        self.leader.database.reset()
-        self.assertEqual(self.run_of(self.end(), fire)["state"], "started")
+    # One of the two sessions is cut, when the answer to what the other, or it, has committed is still on its way.
 
-    def test_a_lost_answer_of_the_result_without_a_death(self):
-        self.hold_the_result()
-        self.leader.database.mute()
-        self.unlock()
-        self.leader.database.reset()
+    def committed(self, member, statement, after=lambda: None):
+        """Its next such statement has committed, and the answer is kept back."""
+        held = member.database.hold(statement)
+        after()
+        wait_until(f"the answer to {statement} is kept back", lambda: self.system.check() and held.wait(0))
+        return held
+
+    def answer_lost(self, member, held):
+        """The session is cut, and the lead is not lost: whoever has lost the answer finds out, and nobody else does it."""
+        epoch = self.system.epoch()
+        held.cut()
+        seen = self.end()
+        self.assertEqual(self.system.epoch(), epoch, "nobody else has led")
+        self.assertEqual(self.system.leader(), member)
+        return seen
+
+    def answer_late(self, member, held):
+        """The lead is lost before it comes."""
+        epoch = self.system.epoch()
+        member.database.cut(LOCK_SESSION)
+        wait_until("another epoch has begun", lambda: self.system.check() and self.system.epoch() > epoch)
+        held.release()
+        return self.end()
+
+    def open_run(self):
+        return self.wait_open()[1]
+
+    def started(self, seen, fire):
+        self.assertEqual(self.run_of(seen, fire)["state"], "started")
+
+    def test_a_lost_answer_of_the_plan(self):
+        held = self.committed(self.leader, "run_plan")
+        fire = self.open_run()
+        self.started(self.answer_lost(self.leader, held), fire)
+
+    def test_a_late_answer_of_the_plan(self):
+        held = self.committed(self.leader, "run_plan")
+        fire = self.open_run()
+        self.started(self.answer_late(self.leader, held), fire)
+
+    def test_a_lost_answer_of_the_result(self):
+        self.answer_lost(self.leader, self.committed(self.leader, "run_record"))
+
+    def test_a_late_answer_of_the_result(self):
+        self.answer_late(self.leader, self.committed(self.leader, "run_record"))
+
+    def taken_over(self):
+        """The leader dies when the first of two calls is on its way. The other one has taken its run over, and has no answer."""
+        mark = self.aws.mark()
+        self.aws.fault("RunTask", "hang", count=1, match={"count": 10})
+        wait_until("ECS has the call", lambda: self.calls(mark))
+        fire = self.open_run()
+        return self.committed(self.other, "run_take_over", self.leader.daemon.kill), fire
+
+    def test_a_lost_answer_of_the_take_over(self):
+        held, fire = self.taken_over()
+        self.started(self.answer_lost(self.other, held), fire)
+
+    def test_a_late_answer_of_the_take_over(self):
+        held, fire = self.taken_over()
+        self.started(self.answer_late(self.other, held), fire)
+
+    def test_a_lost_answer_of_the_new_epoch(self):
+        epoch = self.system.epoch()
+        held = self.committed(self.other, "lease_begin", self.leader.daemon.kill)
+        self.assertEqual(self.system.epoch(), epoch + 1)
+        held.cut()
         self.end()
 
     # Another attempt.
@@ -235,6 +307,30 @@ class Steps(unittest.TestCase):
         self.unlock()
         run = self.run_of(self.end(), fire)
         self.assertEqual((run["state"], run["chunks"][0]["attempt"]), ("started", 2))
+
+    # What is refused.
+
+    def test_a_plan_that_is_refused_for_a_moment(self):
+        """By somebody's trigger. The job is due again meanwhile, and afterwards: that stands for what was refused, too."""
+        self.stack.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$"
+                       " BEGIN RAISE 'refused by a test' USING ERRCODE = 'check_violation'; END $$;"
+                       f" CREATE TRIGGER aa_refuse BEFORE INSERT ON runs FOR EACH ROW WHEN (NEW.job_id = '{self.job}')"
+                       " EXECUTE FUNCTION refuse()")
+        try:
+            wait_until("it is refused", lambda: f"run.not_recorded job={self.job} " in self.leader.daemon.log())
+            time.sleep(2.5)
+        finally:
+            self.stack.sql("DROP FUNCTION refuse() CASCADE")
+        self.end()
+
+    def test_a_call_that_is_refused_while_another_one_has_no_answer(self):
+        """What the other has started is on record, or it is said that there may be something."""
+        self.refused.add(self.job)
+        self.aws.fault("RunTask", "reset", effect=True, match={"count": 2})
+        self.aws.fault("RunTask", "failures", reason="RESOURCE:CPU", count=1, match={"count": 10})
+        refusal = self.aws.fault("RunTask", "error", error="ClientException", status=400, count=1, match={"count": 10})
+        wait_until("it is refused", lambda: next(rule["hits"] for rule in self.aws.faults() if rule["id"] == refusal))
+        self.end()
 
     # A leader that is not one any more, and does not know.
 
@@ -277,7 +373,7 @@ class Steps(unittest.TestCase):
         wait_until("another one leads", lambda: self.other.daemon.check() and self.system.epoch() > epoch)
         wait_until("it has launched the run", lambda: fire not in {each for _, each in self.runs("planned", "launching")})
         sent = self.leader.aws.passed
-        self.leader.database.resume()
+        self.leader.database.restore()
         self.leader.daemon.process.send_signal(signal.SIGCONT)
         woken = time.monotonic()
         wait_until("the old one stands by", lambda: self.leader.daemon.check() and "leader.lost" in self.leader.daemon.log()[before:])
