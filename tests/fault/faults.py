@@ -13,6 +13,7 @@ THAW_S = 20  # a frozen leader is thawed at the latest by then, whether another 
 LEAD_S = 20  # longer than it takes until another one leads and takes over
 ECS = ("RunTask", "ListTasks", "DescribeTasks", "GetQueueAttributes", "GetQueueUrl")
 SESSIONS = LOCK_SESSION, WORK_SESSION = "scheduld leader", "scheduld"  # by application_name
+TAKE_OVER = "run_read_open"  # the statement by which a new leader finds what is open
 
 
 class Faults:
@@ -139,7 +140,7 @@ class Faults:
         return self.kept_back([member], statement, 3)
 
     def lose_answer_of_take_over(self):
-        return self.kept_back(self.system.members, "run_take_over", LEAD_S, self.end_of_leader)
+        return self.kept_back(self.system.members, TAKE_OVER, LEAD_S, self.end_of_leader)
 
     def lose_answer_of_new_epoch(self):
         return self.kept_back(self.system.members, "lease_begin", LEAD_S, self.end_of_leader)

@@ -12,7 +12,7 @@ import psycopg2
 
 from system import DATABASE, System, collect, wait_until
 from audit import Audit, token
-from faults import LOCK_SESSION, undo
+from faults import LOCK_SESSION, TAKE_OVER, undo
 
 PLAN, RECORD = "INSERT INTO runs", "UPDATE runs r SET state = i.state"
 HUGE_S = 600
@@ -47,10 +47,20 @@ class Steps(unittest.TestCase):
         self.stack.sql("INSERT INTO jobs (id, task_definition, schedule, task_count) VALUES (%s, %s, '*', %s)",
                        [self.job, self.job, self.tasks])
         self.addCleanup(self.stack.sql, "UPDATE jobs SET suspended = true WHERE id = %s", [self.job])
+        self.addCleanup(self.mend)
         wait_until("all are ready", lambda: self.system.leads() and all(each.ready() for each in self.system.members))
         self.wait_started(1)
         self.leader = self.system.leader()
         self.other = next(each for each in self.system.members if each is not self.leader)
+
+    def mend(self):
+        """Whatever this case has come to, the next one begins with all in order."""
+        undo(self.system)
+        for member in self.system.members:
+            if member.daemon.running():
+                member.daemon.process.send_signal(signal.SIGCONT)
+            else:
+                member.start()
 
     # What there is to see and to do.
 
@@ -89,13 +99,9 @@ class Steps(unittest.TestCase):
         return self.aws.calls("RunTask", mark)
 
     def end(self):
-        """The faults are over: all that is open ends, life goes on, and the audit finds nothing. Returns all that was seen."""
-        undo(self.system)
-        for member in self.system.members:
-            if not member.daemon.running():
-                member.start()
+        """The faults are over: all that is due or open ends, and the audit finds nothing. Returns all that was seen."""
+        self.mend()
         self.finds(self.system.look(STUCK_S))
-        self.wait_started(1)
         quiet_at = self.system.calm_down(stop=False)
         self.finds(Audit(seen := collect(self.stack), quiet_at, refused=self.refused).run().errors)
         return seen
@@ -270,7 +276,7 @@ class Steps(unittest.TestCase):
         self.aws.fault("RunTask", "hang", count=1, match={"count": 10})
         wait_until("ECS has the call", lambda: self.calls(mark))
         fire = self.open_run()
-        return self.committed(self.other, "run_take_over", self.leader.daemon.kill), fire
+        return self.committed(self.other, TAKE_OVER, self.leader.daemon.kill), fire
 
     def test_a_lost_answer_of_the_take_over(self):
         held, fire = self.taken_over()
