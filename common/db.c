@@ -172,6 +172,15 @@ void db_query_first(struct db *db, const struct db_stmt *stmt, const char *const
     queue_grown(db);
 }
 
+void db_query_alone(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done,
+                    void *arg)
+{
+    struct query *query = query_new(db, stmt, params, db->options.deadline_ms);
+
+    query->solo = true;
+    ask(db, query, done, arg);
+}
+
 void db_ping(struct db *db, db_fn *done, void *arg)
 {
     db_query(db, &db_ping_stmt, NULL, done, arg);

@@ -118,6 +118,9 @@ void db_query_within(struct db *db, const struct db_stmt *stmt, const char *cons
  * too many for the queue. Of two of them that wait, the later one is the first. */
 void db_query_first(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done,
                     void *arg);
+/* In its turn, and in a transaction of its own: for what sets something until the end of that. */
+void db_query_alone(struct db *db, const struct db_stmt *stmt, const char *const *params, db_fn *done,
+                    void *arg);
 /* Row by row in constant memory; alone in its transaction and without statement_timeout. The deadline is for
  * the time without a row. Both callbacks get arg. Rows may have come before an error. At most a few
  * milliseconds of rows are read before the loop gets its turn. */

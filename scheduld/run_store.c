@@ -240,7 +240,10 @@ void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *row
     arrays_end(&arrays, params + 1);
     params[13] = again ? "t" : "f";
     params[14] = brief ? "t" : "f";
-    db_query(db, &plan, params, done, arg);
+    if (brief)
+        db_query_alone(db, &plan, params, done, arg); /* nobody else is as impatient */
+    else
+        db_query(db, &plan, params, done, arg);
 }
 
 bool run_store_planned(const struct db_result *result, int row, size_t *index, int64_t *id)

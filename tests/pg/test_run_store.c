@@ -610,6 +610,30 @@ static void tasks_on_record_are_found(void **state)
     assert_int_equal(ask_claims(pg, "b").others, 1); /* its tasks have its tag */
 }
 
+/* Who is briefly there is so alone: what is asked beside it waits for somebody's lock as long as ever. */
+static void a_brief_plan_makes_no_other_brief(void **state)
+{
+    struct pg *pg = *state, *slow = pg_open(NULL);
+    const struct run_plan_row row = {
+        .job_id = "a", .fire_s = 1700000000, .state = "not_needed", .revision = 1};
+    struct wrote wrote = {0};
+    struct answer held, waits;
+
+    pg_value(pg, "SET lock_timeout = '30s'");
+    pg_ask(slow, &held, "SELECT pg_advisory_xact_lock(1), pg_sleep(0.5)", NULL, 0);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "0") == 0)
+        pg_turn(slow, 1);
+    run_store_plan(pg->db, 5, &row, 1, false, true, on_planned, &wrote);
+    pg_ask(pg, &waits, "SELECT pg_advisory_xact_lock(1)", NULL, 0);
+    pg_wait(pg, &wrote.times, 1);
+    pg_wait(pg, &waits.times, 1);
+    assert_int_equal(wrote.rows, 1);
+    pg_fail_unless(&waits, ERR_NONE, "", "to wait");
+    pg_wait(slow, &held.times, 1);
+    pg_close(slow);
+}
+
 struct text {
     int times;
     char data[4096];
@@ -680,6 +704,7 @@ int main(void)
         FRESH(what_is_open_is_read),
         FRESH(what_is_open_is_read_in_parts),
         FRESH(definitions_are_read_by_id),
+        FRESH(a_brief_plan_makes_no_other_brief),
         FRESH(tasks_on_record_are_found),
         FRESH(tasks_on_record_are_found_by_an_index),
         FRESH(to_get_ready_changes_nothing),
