@@ -154,6 +154,7 @@ void runner_unpark(struct runner *runner, struct fire *fire); /* out of retry */
 void runner_set_timer(struct runner *runner);
 bool runner_db_rests(struct runner *runner);
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err);
+void runner_db_held_up(struct runner *runner); /* a write waited in vain for somebody's lock; says nothing */
 void runner_db_worked(struct runner *runner);
 bool runner_db_fails(const struct runner *runner); /* the last write did not work, or none does for a while */
 void runner_wait_for_lock(struct runner *runner);  /* somebody has locked rows that we want: again soon */

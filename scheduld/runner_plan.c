@@ -267,7 +267,9 @@ static void plan_failed(struct plan_write *write, const struct err *err)
 {
     struct runner *runner = write->batch.runner;
 
-    if (!ledger_is_refusal(err))
+    if (db_err_is_lock(err))
+        runner_db_held_up(runner); /* whose plan that is, is told when they go alone */
+    else if (!ledger_is_refusal(err))
         runner_db_failed(runner, "plan", err);
     if (ledger_is_held_up(err) && write->batch.count == 1) {
         plan_held_up(write, err);

@@ -59,7 +59,10 @@ static void record_failed(struct record_write *write, const struct err *err)
         write->batch.fires[0]->unsure = true;
         wait_for_lock(runner, write->batch.fires[0], err->text);
     } else if (!ledger_is_refusal(err)) {
-        runner_db_failed(runner, "record", err);
+        if (db_err_is_lock(err))
+            runner_db_held_up(runner); /* whose result that is, is told when they go alone */
+        else
+            runner_db_failed(runner, "record", err);
         if (ledger_is_held_up(err))
             runner->record_alone = write->batch.count;
         record_undo(write);

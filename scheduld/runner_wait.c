@@ -87,6 +87,12 @@ bool runner_db_rests(struct runner *runner)
 }
 
 /* Who keeps a lock on some rows keeps nobody from the others: there is no rest after that. */
+void runner_db_held_up(struct runner *runner)
+{
+    if (runner->held_up_ms == 0)
+        runner->held_up_ms = runner_now_ms(runner);
+}
+
 void runner_db_failed(struct runner *runner, const char *what, const struct err *err)
 {
     bool lock = db_err_is_lock(err);
@@ -94,8 +100,7 @@ void runner_db_failed(struct runner *runner, const char *what, const struct err 
     if (lock ? runner->held_up_ms == 0 : runner->db_tries % DB_TRIES_LOGGED == 0)
         log_warning("runner.database", "what=%s error=%s", what, LOGQ(err->text));
     if (lock) {
-        if (runner->held_up_ms == 0)
-            runner->held_up_ms = runner_now_ms(runner);
+        runner_db_held_up(runner);
         return;
     }
     runner->db_again_ms =
