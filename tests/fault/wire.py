@@ -47,7 +47,7 @@ class Wire:
         self.server += data
         messages = []
         while self.server:
-            if self.single and not self.begun:
+            if self.single:
                 message, self.server, self.single = self.server[:1], self.server[1:], self.single - 1
             elif not (message := self.take("server", 1)):
                 break
