@@ -3,7 +3,8 @@
 #
 #     tests/fault/mutate.sh [NAME ...]      all of them, or only these
 #
-# Prints for each the first thing that was found. Ends with 0 if all were found out.
+# Prints for each the first things that were found. What fails without a finding, as a program that does not start, has found
+# nothing; and what finds something in the copy as it is shows nothing: that is tried first. Ends with 0 if all were found out.
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -12,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
 # What each does to the copy in the present folder, and the case that is tried first.
 # Writes are not guarded by the epoch any more.
 mutate_epoch() {
-    sed -i 's/FROM scheduler WHERE epoch = \$1::bigint FOR SHARE/FROM scheduler WHERE $1::bigint > 0 FOR SHARE/' scheduld/run_store.c
+    sed -i 's/FROM scheduler WHERE epoch = \$1::bigint/FROM scheduler WHERE $1::bigint > 0/' scheduld/run_store.c
 }
 case_epoch=Steps.test_a_plan_of_a_leader_that_was_replaced_changes_nothing
 
@@ -47,38 +48,75 @@ C
 }
 case_write_first=Steps.test_before_the_plan_is_written
 
+finding='^  *(double|fence|stray|lost|twice|record|short|stuck): |^(double|fence|stray|lost|twice|record|short|stuck|wrong): .'
+
+# copy NAME: the present source, in a folder of its own, which is where we are then.
+copy() {
+    mkdir "$work/$1"
+    git -C "$source" ls-files -z --cached --others --exclude-standard | (cd "$source" && xargs -0 tar c --ignore-failed-read) |
+        tar x -C "$work/$1"
+    cd "$work/$1"
+    export ECSS_BUILD_DIR=$work/$1/build/dev
+}
+
+build() {
+    { cmake --preset dev && cmake --build --preset dev --target scheduld webapid; } >"$work/log" 2>&1 ||
+        { tail -20 "$work/log"; echo "$1: does not build"; return 1; }
+}
+
+harness() {
+    /usr/bin/python3 -B tests/fault/harness.py --seed 7 --seconds "${SECONDS_OF_HARNESS:-60}" --jobs 30 --pause 0.5
+}
+
+# noticed NAME WHAT COMMAND…: whether the command fails, and with a finding.
+noticed() {
+    local name=$1 what=$2
+    shift 2
+    if "$@" >"$work/log" 2>&1; then
+        echo "$name: $what did NOT notice"
+    elif grep -qE "$finding" "$work/log"; then
+        echo "$name: $what finds:"
+        grep -E "$finding" "$work/log" | head -3 | cut -c1-200
+        return 0
+    else
+        tail -5 "$work/log"
+        echo "$name: $what fails, and has found nothing"
+    fi
+    return 1
+}
+
+# passes WHAT COMMAND…: whether nothing is found in what was not changed.
+passes() {
+    local what=$1
+    shift
+    "$@" >"$work/log" 2>&1 || { tail -20 "$work/log"; echo "without a mutation $what fails: that shows nothing"; return 1; }
+    echo "without a mutation $what passes"
+}
+
+read -ra names <<<"${*:-epoch token write_first}"
+cases=()
+for name in "${names[@]}"; do
+    which=case_$name
+    cases+=("${!which}")
+done
+copy as_it_is
+build "as it is"
+passes "${cases[*]}" /usr/bin/python3 -B tests/fault/test_steps.py "${cases[@]}"
+passes "the harness" harness
+
 failed=0
-for name in "${@:-epoch token write_first}"; do
-    for name in $name; do
-        copy=$work/$name
-        mkdir "$copy"
-        git -C "$source" ls-files -z --cached --others --exclude-standard | (cd "$source" && xargs -0 tar c --ignore-failed-read) | tar x -C "$copy"
-        cd "$copy"
-        before=$(cat scheduld/*.[ch] | sha256sum)
-        "mutate_$name"
-        if [ "$before" = "$(cat scheduld/*.[ch] | sha256sum)" ]; then
-            echo "$name: the mutation finds nothing to change"
-            failed=1
-            continue
-        fi
-        cmake --preset dev >"$work/log" 2>&1 && cmake --build --preset dev --target scheduld webapid >"$work/log" 2>&1 ||
-            { tail -20 "$work/log"; echo "$name: does not build"; failed=1; continue; }
-        export ECSS_BUILD_DIR=$copy/build/dev
-        which=case_$name
-        if /usr/bin/python3 -B tests/fault/test_steps.py "${!which}" >"$work/log" 2>&1; then
-            echo "$name: ${!which} did NOT notice"
-            failed=1
-        else
-            echo "$name: ${!which} fails:"
-            grep -E '^  *(double|fence|stray|lost|twice|record|short|stuck): |^AssertionError' "$work/log" | head -3 | cut -c1-200
-        fi
-        if /usr/bin/python3 -B tests/fault/harness.py --seed 7 --seconds "${SECONDS_OF_HARNESS:-60}" --jobs 30 --pause 0.5 >"$work/log" 2>&1; then
-            echo "$name: the harness did NOT notice in ${SECONDS_OF_HARNESS:-60} s of seed 7"
-            failed=1
-        else
-            echo "$name: the harness fails:"
-            grep -E '^  *(double|fence|stray|lost|twice|record|short|stuck): |^FAILED' "$work/log" | head -4 | cut -c1-200
-        fi
-    done
+for name in "${names[@]}"; do
+    copy "$name"
+    before=$(cat scheduld/*.[ch] | sha256sum)
+    "mutate_$name"
+    if [ "$before" = "$(cat scheduld/*.[ch] | sha256sum)" ]; then
+        echo "$name: the mutation finds nothing to change"
+        failed=1
+        continue
+    fi
+    build "$name" || { failed=1; continue; }
+    which=case_$name
+    noticed "$name" "${!which}" /usr/bin/python3 -B tests/fault/test_steps.py "${!which}" || failed=1
+    noticed "$name" "the harness, in ${SECONDS_OF_HARNESS:-60} s of seed 7," harness || failed=1
 done
 exit $failed
