@@ -128,7 +128,7 @@ static bool take_some(struct agenda *a, int64_t now_s)
 /* What follows when the wheel has nothing more for now. */
 static void on_drained(struct agenda *a)
 {
-    if (a->mode != AGENDA_DRAINING || !a->ready || a->loading || a->scan.running || !a->up)
+    if (a->mode != AGENDA_DRAINING || !a->ready || a->loading || a->reload || a->scan.running || !a->up)
         return;
     a->mode = AGENDA_CATCHING_UP;
     agenda_read_owing(a);

@@ -345,7 +345,7 @@ static void on_retry(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
         return;
     if (a->reload)
         agenda_load(a);
-    else if (a->mode == AGENDA_CATCHING_UP)
+    if (a->mode == AGENDA_CATCHING_UP && a->owing == 0)
         agenda_read_owing(a);
     if (a->hints_lost || a->hints.count > 0)
         arm_ms(a->soon, 0);

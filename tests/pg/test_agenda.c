@@ -512,6 +512,47 @@ static void a_change_that_is_no_reschedule_loses_nothing(void **state)
     assert_int_equal(w->dues, 2);
 }
 
+/* All are to be read again, and cannot be, when it begins to lead. */
+static void a_leader_that_cannot_read_catches_up_when_it_can(void **state)
+{
+    struct watch *w = *state;
+    int pid;
+
+    make(w, "('a', '0 *')");
+    begin_with(w, 60000);
+    pid = db_backend_pid(w->db);
+    pg_value(w->pg, "REVOKE SELECT ON jobs FROM ecs_scheduler_scheduld");
+    pg_value(w->pg,
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'agenda'");
+    UNTIL(w, db_backend_pid(w->db) != 0 && db_backend_pid(w->db) != pid);
+    pg_turn(w->pg, 100);
+    agenda_lead(w->agenda, EPOCH);
+    pg_turn(w->pg, 100);
+    assert_false(stats(w).leading);
+    pg_value(w->pg, "GRANT SELECT ON jobs TO ecs_scheduler_scheduld");
+    UNTIL(w, stats(w).leading);
+    set_clock(w, 61);
+    UNTIL(w, w->dues == 1);
+}
+
+/* Likewise, when it was about to: neither of the two that it has to read is forgotten for the other. */
+static void a_leader_that_has_to_read_twice_catches_up(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 *')");
+    begin_with(w, 50);
+    pg_value(w->pg, "REVOKE SELECT ON runs FROM ecs_scheduler_scheduld");
+    agenda_lead(w->agenda, EPOCH);
+    pg_turn(w->pg, 100);
+    pg_value(w->pg, "REVOKE SELECT ON jobs FROM ecs_scheduler_scheduld");
+    pg_value(w->pg, "TRUNCATE jobs, job_state, job_tombstones"); /* so all are read */
+    pg_turn(w->pg, 200);
+    assert_false(stats(w).leading);
+    pg_value(w->pg, "GRANT SELECT ON jobs, runs TO ecs_scheduler_scheduld");
+    UNTIL(w, stats(w).leading && stats(w).jobs == 0);
+}
+
 static void who_does_not_lead_writes_nothing(void **state)
 {
     struct watch *w = *state;
@@ -720,6 +761,8 @@ int main(void)
         FRESH(a_standby_says_nothing_and_then_what_is_owed),
         FRESH(each_job_has_a_grace_of_its_own),
         FRESH(a_change_that_is_no_reschedule_loses_nothing),
+        FRESH(a_leader_that_cannot_read_catches_up_when_it_can),
+        FRESH(a_leader_that_has_to_read_twice_catches_up),
         FRESH(who_does_not_lead_writes_nothing),
         FRESH(hints_may_come_in_any_order_and_number),
         FRESH(who_locks_a_job_delays_that_job_alone),
