@@ -77,6 +77,14 @@ int run_next_unsure(const struct run *run, size_t from)
     return -1;
 }
 
+bool run_has_failed(const struct run *run)
+{
+    for (size_t i = 0; i < run->chunk_count; i++)
+        if (run->chunks[i].outcome == RUN_CHUNK_FAILED)
+            return true;
+    return false;
+}
+
 int run_chunk_ask(const struct run_chunk *chunk)
 {
     return chunk->count - chunk->started;

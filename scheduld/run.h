@@ -67,6 +67,8 @@ void run_divide(struct run *run, const struct run_identity *identity, int64_t no
 int run_next_chunk(const struct run *run, size_t from);
 /* Likewise, that is to be asked for only because it may have started tasks. */
 int run_next_unsure(const struct run *run, size_t from);
+/* Some chunk will not be started, so nothing more is begun: what may have been started is asked for alone. */
+bool run_has_failed(const struct run *run);
 int run_chunk_ask(const struct run_chunk *chunk); /* RunTask's count */
 bool run_all_started(const struct run *run);
 

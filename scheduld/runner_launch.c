@@ -24,11 +24,13 @@ struct call {
 };
 
 /* After the grace only what may have started tasks is sent, and only where ECS's lists do not tell whether it
- * did (runner_doubt.c). */
+ * did (runner_doubt.c). Likewise once another chunk was refused: what runs goes on record before the run
+ * ends.
+ */
 static int next_chunk(const struct runner *runner, const struct fire *fire, size_t from)
 {
-    return runner_over_grace(runner, fire) ? run_next_unsure(fire->run, from)
-                                           : run_next_chunk(fire->run, from);
+    return runner_over_grace(runner, fire) || run_has_failed(fire->run) ? run_next_unsure(fire->run, from)
+                                                                        : run_next_chunk(fire->run, from);
 }
 
 static void pass_over(struct runner *runner, struct fire *fire)
@@ -38,11 +40,27 @@ static void pass_over(struct runner *runner, struct fire *fire)
     if (run_all_started(run)) {
         run->error[0] = '\0';
         runner_apply(runner, fire, RUN_EV_LAUNCHED);
+    } else if (run_has_failed(run) && run_next_unsure(run, 0) < 0) {
+        if (fire->why != NULL)
+            run_set_error(run, "%s", fire->why);
+        runner_apply(runner, fire, RUN_EV_FAILED);
     } else if (runner_over_grace(runner, fire) && run_next_unsure(run, 0) < 0) {
         runner_end_launch_late(runner, fire, RUN_EV_FAILED);
     } else {
         runner_apply(runner, fire, RUN_EV_AGAIN);
     }
+}
+
+/* A chunk was refused. Another one may have started tasks that nobody has told us of: its answer comes first,
+ * but why all ends is this. */
+static void give_up(struct runner *runner, struct fire *fire)
+{
+    if (run_next_unsure(fire->run, 0) < 0) {
+        runner_apply(runner, fire, RUN_EV_FAILED);
+        return;
+    }
+    runner_say_why(fire, "%s", fire->run->error);
+    runner_apply(runner, fire, RUN_EV_AGAIN);
 }
 
 static void take_verdict(struct runner *runner, struct fire *fire, size_t chunk, enum run_verdict verdict)
@@ -63,7 +81,7 @@ static void take_verdict(struct runner *runner, struct fire *fire, size_t chunk,
         pass_over(runner, fire);
         break;
     case RUN_GIVES_UP:
-        runner_apply(runner, fire, RUN_EV_FAILED);
+        give_up(runner, fire);
         break;
     }
 }

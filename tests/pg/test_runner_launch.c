@@ -85,6 +85,37 @@ static void what_was_started_before_a_refusal_is_kept(void **state)
     assert_string_equal(pg_value(admin, "SELECT jsonb_array_length(last_run_tasks) FROM job_state"), "10");
 }
 
+/* The second chunk's answer was lost, and then the first one is refused: what runs is asked for. */
+static void refuse_one_and_answer_the_other(struct rig *rig, enum fake_answer other)
+{
+    pg_value(admin, "UPDATE jobs SET task_count = 30 WHERE id = 'a'");
+    fake_script(&rig->aws,
+                (enum fake_answer[]){FAKE_STARTS_NONE, FAKE_LOST, FAKE_REFUSED, other, FAKE_REFUSED}, 5);
+    rig_due(rig, "a", NOW);
+}
+
+static void a_refusal_ends_the_run_when_it_is_known_what_runs(void **state)
+{
+    struct rig *rig = *state;
+
+    refuse_one_and_answer_the_other(rig, FAKE_STARTS);
+    rig_wait_for(rig, RUNS, "a 0 launch_failed 10");
+    rig_check_error("ClientException");
+    assert_int_equal(fake_started(&rig->aws), 10);
+    assert_int_equal(rig->aws.run_calls, 4); /* the third chunk is not begun */
+    assert_string_equal(rig->aws.tokens[1], rig->aws.tokens[3]);
+}
+
+static void a_refusal_ends_the_run_and_says_what_is_not_known(void **state)
+{
+    struct rig *rig = *state;
+
+    refuse_one_and_answer_the_other(rig, FAKE_REFUSED);
+    rig_wait_for(rig, RUNS, "a 0 launch_failed 0");
+    rig_check_error("tasks may have been started all the same");
+    assert_int_equal(rig->aws.run_calls, 4);
+}
+
 static void what_will_never_fit_is_not_tried_again(void **state)
 {
     struct rig *rig = *state;
@@ -202,6 +233,8 @@ int main(void)
         RIG_TEST(another_attempt_is_on_record_before_it_is_sent),
         RIG_TEST(a_chunk_that_did_not_fit_does_not_stop_the_others),
         RIG_TEST(what_was_started_before_a_refusal_is_kept),
+        RIG_TEST(a_refusal_ends_the_run_when_it_is_known_what_runs),
+        RIG_TEST(a_refusal_ends_the_run_and_says_what_is_not_known),
         RIG_TEST(what_will_never_fit_is_not_tried_again),
         RIG_TEST(attempts_end_with_the_grace),
         RIG_TEST(tasks_of_a_conflict_are_adopted),

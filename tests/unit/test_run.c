@@ -457,6 +457,10 @@ static void who_takes_over_is_unsure_of_what_is_open(void **state UNUSED)
     assert_false(run->chunks[0].unsure);
     assert_true(run->chunks[1].unsure);
     assert_true(run_is_unsure(run));
+    assert_false(run_has_failed(run));
+    run->chunks[1].outcome = RUN_CHUNK_FAILED;
+    assert_true(run_has_failed(run));
+    assert_int_equal(run_next_unsure(run, 0), -1);
 }
 
 /* Of 25 tasks ten are known, and of the others twelve are found. */
