@@ -136,6 +136,25 @@ static void drop_lines(struct runner *runner)
         runner_drop_launching(runner, fire);
 }
 
+static bool read_next(struct runner *runner)
+{
+    bool doubt = runner->doubt_is_next;
+
+    if (doubt ? runner_doubt_next(runner) : runner_ask_next(runner)) {
+        runner->doubt_is_next = !doubt;
+        return true;
+    }
+    return doubt ? runner_ask_next(runner) : runner_doubt_next(runner);
+}
+
+/* What ECS lets be read goes by turns to who begins and to who is in doubt, so that neither waits for the end
+ * of the other's line. */
+static void read_some(struct runner *runner)
+{
+    while (runner->options.ecs_ops->read_room(runner->options.ecs) > 0 && read_next(runner))
+        ;
+}
+
 static void work(struct runner *runner)
 {
     bool rests = runner_db_rests(runner);
@@ -145,8 +164,7 @@ static void work(struct runner *runner)
     if (runner->mode == RUNNER_LEADING && !rests)
         runner_begin_some(runner);
     if (runner->mode == RUNNER_LEADING || runner->mode == RUNNER_DRAINING) {
-        runner_ask_some(runner);
-        runner_doubt_some(runner);
+        read_some(runner);
         if (!rests)
             runner_write_plans(runner);
         if (!rests)

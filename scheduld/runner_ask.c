@@ -334,18 +334,19 @@ static void ask_family(struct runner *runner, struct fire *fire)
                                         family);
 }
 
-void runner_ask_some(struct runner *runner)
+bool runner_ask_next(struct runner *runner)
 {
-    while (fire_line_count(&runner->ask) > 0 && runner->options.ecs_ops->read_room(runner->options.ecs) > 0) {
-        struct fire *fire = fire_line_take(&runner->ask);
+    struct fire *fire = fire_line_take(&runner->ask);
 
-        if (runner_over_grace(runner, fire)) {
-            forget_definition(fire);
-            runner_end_late(runner, fire);
-        } else {
-            ask_family(runner, fire);
-        }
+    if (fire == NULL)
+        return false;
+    if (runner_over_grace(runner, fire)) {
+        forget_definition(fire);
+        runner_end_late(runner, fire);
+    } else {
+        ask_family(runner, fire);
     }
+    return true;
 }
 
 void runner_drop_asking(struct runner *runner, struct fire *fire)

@@ -14,7 +14,7 @@
  *
  * What ECS lists may lag behind what it has started, so it is asked some time after the last call was on the
  * wire. After an outage there may be many such runs: they wait in a line, and a few at a time are asked for,
- * while there is room for what others ask.
+ * by turns with what is asked for runs that begin (runner.c).
  *
  * While the clock is off nobody can say what is too late: they wait for that, too.
  */
@@ -396,17 +396,15 @@ struct fire *runner_take_doubt(struct runner *runner)
     return fire;
 }
 
-void runner_doubt_some(struct runner *runner)
+bool runner_doubt_next(struct runner *runner)
 {
-    const struct runner_options *options = &runner->options;
+    struct fire *fire = runner->doubts_asked < AT_A_TIME ? runner_take_doubt(runner) : NULL;
 
-    while (runner->doubts_asked < AT_A_TIME && runner->doubts_waiting > 0 &&
-           options->ecs_ops->read_room(options->ecs) > 0) {
-        struct fire *fire = runner_take_doubt(runner);
-
-        if (runner_clock_is_right(runner))
-            look(runner, fire);
-        else
-            runner_park(runner, fire);
-    }
+    if (fire == NULL)
+        return false;
+    if (runner_clock_is_right(runner))
+        look(runner, fire);
+    else
+        runner_park(runner, fire);
+    return true;
 }

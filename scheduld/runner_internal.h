@@ -89,6 +89,7 @@ struct runner {
     bool taking, planning, recording;   /* a statement is on its way */
     size_t plan_alone, record_alone;    /* so many fires go alone, to find the one that is refused */
     bool no_place_is_next;              /* to begin: one of that line, else one of due */
+    bool doubt_is_next;                 /* to be asked for: one of doubts, else one of ask */
     int64_t db_again_ms, send_again_ms; /* monotonic; the database, or RunTask, is left alone until then */
     int64_t locked_again_ms;            /* likewise, rows that somebody had locked; 0: none */
     int64_t held_again_ms;              /* likewise, the next one of held */
@@ -165,8 +166,8 @@ int64_t runner_now_ms(const struct runner *runner);
 void runner_check_some(struct runner *runner);
 
 /* runner_ask.c */
-void runner_ask_for(struct runner *runner, struct fire *fire); /* its definition is known */
-void runner_ask_some(struct runner *runner);
+void runner_ask_for(struct runner *runner, struct fire *fire);     /* its definition is known */
+bool runner_ask_next(struct runner *runner);                       /* of those in line; false: nobody is */
 void runner_drop_asking(struct runner *runner, struct fire *fire); /* is in no line: not on record, so left */
 void runner_forget_queues(struct runner *runner);
 
@@ -184,7 +185,7 @@ void runner_drop_launching(struct runner *runner, struct fire *fire); /* is in n
 /* Of a run that may have started tasks, in no line and not parked: its RunTask once more, or, if it is too
  * late for that, ECS is asked for them. */
 void runner_resume(struct runner *runner, struct fire *fire);
-void runner_doubt_some(struct runner *runner);
+bool runner_doubt_next(struct runner *runner); /* false: none waits, or as many as may are asked for */
 struct fire *runner_take_doubt(struct runner *runner); /* that waits to be asked for; NULL: none does */
 
 /* runner_takeover.c */

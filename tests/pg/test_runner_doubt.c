@@ -313,6 +313,32 @@ static void many_are_asked_for_a_few_at_a_time(void **state)
     rig_wait_idle(rig);
 }
 
+/* ECS lets little be read, and there is always somebody who is due. */
+static void who_is_in_doubt_has_his_turn_beside_who_is_due(void **state)
+{
+    struct rig *rig = *state;
+    char id[20];
+
+    pg_value(admin, "INSERT INTO jobs (id, task_definition, schedule)"
+                    " SELECT 'm' || i, 'f' || i, '0' FROM generate_series(0, 9) AS i");
+    leave_open(rig, FAKE_STARTS);
+    fake_make_room(&rig->aws, 100, 0);
+    take_over_after(rig, GRACE_S + 1);
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof id, "m%d", i);
+        rig_due(rig, id, NOW + GRACE_S);
+    }
+    pg_turn(rig->pg, 100); /* all are in line */
+    for (int i = 0; i < 4; i++) {
+        fake_make_room(&rig->aws, 100, 1);
+        pg_turn(rig->pg, 20);
+    }
+    pg_wait(rig->pg, &rig->aws.stopped_calls, 1);
+    fake_make_room(&rig->aws, 100, 100);
+    rig_wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'started'", "10");
+    rig_wait_for(rig, "SELECT count(*) FROM runs WHERE state = 'launch_failed'", "1");
+}
+
 static void draining_leaves_who_is_in_doubt(void **state)
 {
     struct rig *rig = *state;
@@ -403,6 +429,7 @@ int main(void)
         RIG_TEST(who_waits_in_line_beyond_the_grace_is_looked_for),
         RIG_TEST(the_second_call_is_not_made_after_the_grace),
         RIG_TEST(many_are_asked_for_a_few_at_a_time),
+        RIG_TEST(who_is_in_doubt_has_his_turn_beside_who_is_due),
         RIG_TEST(draining_leaves_who_is_in_doubt),
         RIG_TEST(while_the_clock_is_off_nothing_is_judged),
         RIG_TEST(a_question_that_the_database_does_not_answer_is_asked_again),
