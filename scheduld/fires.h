@@ -59,6 +59,7 @@ struct fire {
     char *why;            /* owned; why the last check did not work; NULL: none failed */
     struct plan_job *job; /* owned; while main is checked */
     struct run *run;      /* owned; from the check to the end */
+    size_t request_bytes; /* of run's request, as it counts in the runner's */
 
     int holds;                 /* callbacks that are to come with this entry */
     bool dead;                 /* forgotten: freed when the last of them has come */

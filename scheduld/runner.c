@@ -23,6 +23,7 @@ enum {
     DRAIN_MS = 10000,
     CALLS_MAX = 48, /* below aws_client's limit: what we send is on the wire at once, while the lease holds */
     RUNS_MAX = 4000,
+    REQUESTS_MAX = 64 << 20,
     TAKE_MAX = 500,
 };
 
@@ -44,6 +45,8 @@ static void set_defaults(struct runner_options *options)
         options->calls_max = CALLS_MAX;
     if (options->runs_max == 0)
         options->runs_max = RUNS_MAX;
+    if (options->requests_max == 0)
+        options->requests_max = REQUESTS_MAX;
     if (options->take_max == 0)
         options->take_max = TAKE_MAX;
 }

@@ -5,8 +5,9 @@
  *
  * Everything goes in batches, and none waits for a timer: what is due in one turn of the loop is read by one
  * statement, what is decided while a write is on its way goes into the next write. A job has at most one run
- * in flight. Of what waits only the job's id and a few numbers are kept, one entry a job; definitions and
- * requests are in memory for a bounded number of runs at a time; fire_line.h says whose turn it is.
+ * in flight. Of what waits to begin only the job's id and a few numbers are kept, one entry a job;
+ * definitions and requests are in memory for a bounded number of runs at a time, and requests of no more than
+ * so many bytes; fire_line.h says whose turn it is.
  *
  * Why the ledger is right whenever this process dies (kill -9):
  *   before the plan is committed   no row, the cursor has not moved, next_run is not later than the fire: the
@@ -65,12 +66,13 @@ struct runner_options {
     void *arg;
 
     /* For tests; 0: the defaults. */
-    int retry_min_ms; /* first wait before something is tried again, by full jitter; it doubles... */
-    int retry_max_ms; /* ...up to this */
-    int drain_ms;     /* how long runner_drain() waits at most */
-    size_t calls_max; /* RunTasks on the wire at a time */
-    size_t runs_max;  /* runs whose definition is in memory at a time */
-    int take_max;     /* open runs that are read by one statement */
+    int retry_min_ms;    /* first wait before something is tried again, by full jitter; it doubles... */
+    int retry_max_ms;    /* ...up to this */
+    int drain_ms;        /* how long runner_drain() waits at most */
+    size_t calls_max;    /* RunTasks on the wire at a time */
+    size_t runs_max;     /* runs whose definition is in memory at a time */
+    size_t requests_max; /* bytes of requests in memory, from which on no run begins */
+    int take_max;        /* open runs that are read by one statement */
 };
 
 /* Begins in stand-by. Options are copied. */

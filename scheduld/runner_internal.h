@@ -83,6 +83,7 @@ struct runner {
     size_t parked;                       /* have a request in memory, and wait to be tried again */
     size_t in_line;                      /* likewise, and wait for another RunTask in launch */
     size_t doubts_waiting;               /* likewise, and wait in doubts */
+    size_t request_bytes;                /* of all requests in memory */
     size_t doubts_asked;                 /* of which ECS is being asked */
     size_t calls;                        /* RunTasks on the wire */
 
@@ -111,7 +112,8 @@ void runner_fenced(struct runner *runner); /* the epoch is another */
 void runner_apply(struct runner *runner, struct fire *fire, enum run_event event);
 struct fire *runner_add(struct runner *runner, const char *job_id, bool indexed);
 void runner_take_slot(struct runner *runner, struct fire *fire, bool take);
-bool runner_find_place(struct runner *runner, struct fire *fire); /* false: as many as may have one */
+void runner_count_request(struct runner *runner, struct fire *fire); /* it has another one, or none */
+bool runner_find_place(struct runner *runner, struct fire *fire);    /* false: as many as may have one */
 void runner_leave_place(struct runner *runner, struct fire *fire);
 void runner_queue_due(struct runner *runner, struct fire *fire);
 void runner_queue_plan(struct runner *runner, struct fire *fire);

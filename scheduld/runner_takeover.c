@@ -87,6 +87,7 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
     fire->taken_over = true;
     fire->asked_ms = runner_now_ms(runner); /* until now somebody may have */
     run_mark_unsure(run);
+    runner_count_request(runner, fire);
     log_info("run.taken_over", RUN_LOG, RUN_LOG_OF(fire));
     if (!sound) {
         run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "clock.h"
@@ -95,8 +96,22 @@ bool runner_release(struct fire *fire)
     return !dead;
 }
 
+static void count_bytes(struct runner *runner, struct fire *fire, size_t bytes)
+{
+    runner->request_bytes = runner->request_bytes - fire->request_bytes + bytes;
+    fire->request_bytes = bytes;
+}
+
+void runner_count_request(struct runner *runner, struct fire *fire)
+{
+    const char *request = fire->run == NULL ? NULL : fire->run->request;
+
+    count_bytes(runner, fire, request == NULL ? 0 : strlen(request));
+}
+
 void runner_forget(struct runner *runner, struct fire *fire)
 {
+    count_bytes(runner, fire, 0);
     runner_take_slot(runner, fire, false);
     fire_index_remove(&runner->by_job, fire);
     TAILQ_REMOVE(&runner->all, fire, all_link);
@@ -202,11 +217,15 @@ void runner_sweep(struct runner *runner, struct fire *fire)
 
 void runner_main_over(struct runner *runner, struct fire *fire)
 {
+    bool more;
+
     runner_take_slot(runner, fire, false);
     runner_kick(runner);
     if (runner->mode == RUNNER_DRAINING)
         fire->later = (struct fire_span){0}; /* not on record: the next leader finds it */
-    if (fire_promote(fire))
+    more = fire_promote(fire);
+    runner_count_request(runner, fire);
+    if (more)
         runner_queue_due(runner, fire);
     else
         runner_sweep(runner, fire);
@@ -251,6 +270,7 @@ static void do_plan(struct runner *runner, struct fire *fire)
 {
     runner_take_slot(runner, fire, true);
     runner_leave_place(runner, fire);
+    runner_count_request(runner, fire);
     fire->to_plan = true;
     fire->repeats = false;
     fire->unsure = fire->looked = false;
@@ -351,7 +371,7 @@ static struct fire *next_to_begin(struct runner *runner)
     size_t busy = runner->active - runner->at_queues;
     struct fire *fire;
 
-    if (runner->active >= runner->options.runs_max ||
+    if (runner->active >= runner->options.runs_max || runner->request_bytes >= runner->options.requests_max ||
         runner->parked + runner->in_line + runner->doubts_waiting >= PARKED_MAX)
         return NULL;
     if (busy < window(runner))

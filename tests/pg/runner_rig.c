@@ -54,7 +54,7 @@ int rig_done(void **state UNUSED)
     return 0;
 }
 
-static struct runner *make_runner(struct rig *rig, size_t runs_max)
+static struct runner *make_runner(struct rig *rig, size_t runs_max, size_t requests_max)
 {
     return runner_new(&(struct runner_options){
         .base = rig->pg->base,
@@ -75,11 +75,12 @@ static struct runner *make_runner(struct rig *rig, size_t runs_max)
         .retry_max_ms = 20,
         .drain_ms = 2000,
         .runs_max = runs_max,
+        .requests_max = requests_max,
         .take_max = TAKE_MAX,
     });
 }
 
-int rig_begin_with(void **state, size_t runs_max)
+int rig_begin_with(void **state, size_t runs_max, size_t requests_max)
 {
     AUTO_FREE char *url = pg_url_with("options=-c%20role%3Decs_scheduler_scheduld");
     struct db_options options = {.url = url, .lock_timeout_ms = 500};
@@ -94,7 +95,7 @@ int rig_begin_with(void **state, size_t runs_max)
     rig->wall_us = NOW * INT64_C(1000000) + 5000;
     rig->lease = true;
     fake_init(&rig->aws, rig->pg->base);
-    rig->runner = make_runner(rig, runs_max);
+    rig->runner = make_runner(rig, runs_max, requests_max);
     runner_lead(rig->runner, 5, INSTALLATION);
     *state = rig;
     return 0;
@@ -102,7 +103,7 @@ int rig_begin_with(void **state, size_t runs_max)
 
 int rig_begin(void **state)
 {
-    return rig_begin_with(state, 0);
+    return rig_begin_with(state, 0, 0);
 }
 
 int rig_end(void **state)

@@ -37,7 +37,7 @@ int rig_done(void **state);
 
 /* Of each: jobs a and b, of definitions fa and fb, and a runner that leads in epoch 5. */
 int rig_begin(void **state);
-int rig_begin_with(void **state, size_t runs_max); /* 0: the runner's default */
+int rig_begin_with(void **state, size_t runs_max, size_t requests_max); /* 0: the runner's default */
 int rig_end(void **state);
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, rig_begin, rig_end)
 

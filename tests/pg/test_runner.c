@@ -253,7 +253,7 @@ static void a_thousand_fires_of_one_second(void **state)
 
 static int begin_with_few_places(void **state)
 {
-    return rig_begin_with(state, RUNS_MAX);
+    return rig_begin_with(state, RUNS_MAX, 0);
 }
 
 /* Their cluster has no room, and all of them are tried again and again: who comes each second is as punctual

@@ -223,6 +223,47 @@ static void draining_does_not_wait_for_room(void **state)
     assert_string_equal(pg_value(admin, RUNS), "a 0 launching 10");
 }
 
+/* Requests are kept until their runs end, and may be large: others wait, on nobody's record yet. */
+
+static int begin_with_room_for_one(void **state)
+{
+    return rig_begin_with(state, 0, 1);
+}
+
+static void while_requests_fill_the_memory_no_run_begins(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    rig_due(rig, "b", NOW);
+    pg_turn(rig->pg, 100);
+    assert_string_equal(pg_value(admin, RUNS), "a 0 planned 0");
+    assert_int_equal(runner_count(rig->runner).waiting, 1);
+    fake_release(&rig->aws);
+    rig_wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
+}
+
+static void what_is_taken_over_fills_the_memory_too(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->aws.hold_runs = true;
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    pg_value(admin, "UPDATE scheduler SET epoch = 6");
+    runner_lead(rig->runner, 6, INSTALLATION);
+    pg_wait(rig->pg, &rig->aws.run_calls, 2);
+    rig_due(rig, "b", NOW);
+    pg_turn(rig->pg, 100);
+    assert_int_equal(runner_count(rig->runner).waiting, 1);
+    fake_release(&rig->aws);
+    rig_wait_for(rig, RUNS, "a 0 started 1, b 0 started 1");
+}
+
+#define WITH_ROOM_FOR_ONE(test) cmocka_unit_test_setup_teardown(test, begin_with_room_for_one, rig_end)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +283,8 @@ int main(void)
         RIG_TEST(who_waits_to_be_launched_beyond_the_grace_is_missed),
         RIG_TEST(what_waits_to_be_launched_beyond_the_grace_is_not_all_started),
         RIG_TEST(draining_does_not_wait_for_room),
+        WITH_ROOM_FOR_ONE(while_requests_fill_the_memory_no_run_begins),
+        WITH_ROOM_FOR_ONE(what_is_taken_over_fills_the_memory_too),
     };
 
     pg_filter();

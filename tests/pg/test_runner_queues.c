@@ -20,7 +20,7 @@ enum {
 
 static int begin_with(void **state, size_t runs_max)
 {
-    int failed = rig_begin_with(state, runs_max);
+    int failed = rig_begin_with(state, runs_max, 0);
     struct rig *rig = *state;
 
     rig->aws.visible = 1;
