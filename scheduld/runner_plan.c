@@ -212,6 +212,7 @@ static bool may_be_on_record(const struct runner *runner, const struct fire *fir
 static void decide_anew(struct runner *runner, struct fire *fire, const struct err *err)
 {
     fire_forget_decision(fire);
+    runner_count_request(runner, fire);
     runner_say_why(fire, "PostgreSQL refused its row: %s", err->text);
     runner_apply(runner, fire, RUN_EV_UNWRITTEN);
 }
