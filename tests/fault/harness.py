@@ -26,7 +26,7 @@ from ledger import collect
 from workload import QUEUES, Workload
 
 # So many faults, then a look: at the first one that the next leader would mend, or at any.
-LOOK_MIN, LOOK_MAX = 25, 60
+LOOK_MIN, LOOK_MAX = 40, 80
 
 
 def run(options):
@@ -129,7 +129,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--members", type=int, default=3, help="how many scheduld")
     parser.add_argument("--grace", type=int, default=3600, help="ECSS_MISFIRE_GRACE_SECONDS")
-    parser.add_argument("--pause", type=float, default=0.6, help="most seconds between two faults")
+    parser.add_argument("--pause", type=float, default=0.3, help="most seconds between two faults")
     parser.add_argument("--faults", type=int, default=0, help="how many faults there have to be, or it fails")
     return 0 if run(parser.parse_args()) else 1
 
