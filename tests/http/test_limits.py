@@ -1,4 +1,5 @@
 """Nothing that a client sends, or does not send, is without a bound: sizes, counts, and times."""
+import select
 import tempfile
 import time
 import unittest
@@ -100,15 +101,28 @@ class Sizes(unittest.TestCase):
             self.assertLess(sent, 200 << 20)
             self.assertLess(self.echod.memory() - before, 64 << 20)
 
-    def test_slow_headers_take_no_memory(self):
-        clients = [self.echod.connect() for _ in range(50)]
+    def test_headers_without_an_end_take_no_memory(self):
         before = self.echod.memory()
+        for more in (b"y" * 50000, b"X: y\r\n" * 8000):
+            with self.echod.connect() as client:
+                client.send(b"GET / HTTP/1.1\r\nX: ")
+                sent = 0
+                while not select.select([client.socket], [], [], 0)[0] and sent < 100 << 20:
+                    client.send(more)
+                    sent += len(more)
+                self.assertLess(self.echod.memory() - before, 8 << 20)
+                self.assertEqual(client.answer().status, 431)
+
+    def test_slow_headers_take_what_they_are(self):
+        before = self.echod.memory()
+        clients = [self.echod.connect() for _ in range(200)]
         for client in clients:
-            client.send(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 60)
+            client.send(b"GET / HTTP/1.1\r\nX: " + b"y" * 16000)  # and no more
         self.assertEqual(self.echod.ask(GET).status, 200)
-        self.assertLess(self.echod.memory() - before, 16 << 20)
+        grown = self.echod.memory() - before
         for client in clients:
             client.socket.close()
+        self.assertLess(grown, 200 * 64 << 10)
 
 
 class Settings(unittest.TestCase):
