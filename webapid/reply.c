@@ -230,6 +230,16 @@ void reply_db_err(struct request *rq, const struct err *err)
         reply_err(rq, &ours);
 }
 
+/* What is under way goes on, and nobody hears how it ends. */
+static const char *late_text(const struct request *rq)
+{
+    if (request_method(rq) == METHOD_GET || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
+        return "The answer took too long; try again later.";
+    return "The answer took too long: what was asked for may have been done, or may yet be. Look before you "
+           "ask"
+           " again.";
+}
+
 void reply_late(struct request *rq)
 {
     AUTO_BUF struct buf body = {0};
@@ -237,6 +247,6 @@ void reply_late(struct request *rq)
 
     request_drop_answer(rq); /* what the handler has said so far is about another answer */
     buf_init(&body, BODY_MAX);
-    problem_put(&body, rq->id, "The answer took too long; try again later.");
+    problem_put(&body, rq->id, late_text(rq));
     send(rq, guard, 503, body.data, body.len);
 }

@@ -73,7 +73,7 @@ static void on_created(void *arg, const struct db_result *result, const struct e
             fprintf(stderr, "webapid: there is a token %s already; revoke it first, or choose another name\n",
                     session->name);
         else
-            fprintf(stderr, "webapid: there are %d tokens already; revoke some first\n", TOKENS_MAX);
+            fprintf(stderr, "webapid: there are %d good tokens already; revoke some first\n", TOKENS_MAX);
         finish(session, DAEMON_EXIT_FAILURE);
     }
 }

@@ -12,18 +12,19 @@
 
 const char token_store_channel[] = "ecss_tokens";
 
-enum { COL_NAME, COL_SCOPE, COL_HASH, COL_EXPIRES, COL_REVOKED };
+enum { COL_NAME, COL_SCOPE, COL_HASH, COL_EXPIRES, COL_REVOKED, COL_GOOD };
 
 #define STRING(x) STRING_OF(x)
 #define STRING_OF(x) #x
-#define LOADED_MAX 2000 /* TOKENS_MAX, and as many of those that are revoked */
+#define LOADED_MAX 2000 /* TOKENS_MAX, and as many of those that are expired or revoked */
+#define GOOD "(revoked_at IS NULL AND (expires_at > now()) IS NOT FALSE)"
 #define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
 
 static const struct db_stmt load = {
     .name = "token_load",
     .sql = "SELECT name, scope, encode(hash, 'hex'), ceil(extract(epoch FROM expires_at))::bigint,"
-           " revoked_at IS NOT NULL FROM api_tokens"
-           " ORDER BY revoked_at DESC NULLS FIRST, id DESC LIMIT " STRING(LOADED_MAX),
+           " revoked_at IS NOT NULL, " GOOD " FROM api_tokens"
+           " ORDER BY " GOOD " DESC, revoked_at DESC NULLS FIRST, id DESC LIMIT " STRING(LOADED_MAX),
 };
 
 static const struct db_stmt create = {
@@ -31,7 +32,7 @@ static const struct db_stmt create = {
     .sql = "WITH made AS (INSERT INTO api_tokens (name, scope, hash, expires_at)"
            " SELECT $1, $2, decode($3, 'hex'),"
            " CASE WHEN $4::bigint > 0 THEN now() + $4::bigint * interval '1 second' END"
-           " WHERE (SELECT count(*) FROM api_tokens WHERE revoked_at IS NULL) < $5::bigint"
+           " WHERE (SELECT count(*) FROM api_tokens WHERE " GOOD ") < $5::bigint"
            " ON CONFLICT (name) WHERE revoked_at IS NULL DO NOTHING RETURNING id, expires_at)"
            " SELECT made.id IS NOT NULL, coalesce(" TIME(
                "made.expires_at") " || ' UTC', 'never'),"
@@ -90,7 +91,7 @@ void token_store_read(const struct db_result *result, struct token_set *ret)
             ret->count++;
         else /* the table's constraints allow none */
             log_error("token.unreadable", "token=%s", LOGQ(db_text(result, row, COL_NAME)));
-    if (rows == LOADED_MAX && !db_bool(result, rows - 1, COL_REVOKED))
+    if (rows == LOADED_MAX && db_bool(result, rows - 1, COL_GOOD))
         log_error("token.too_many", "good=%d hint=%s", rows, LOGQ("those made first are refused"));
 }
 

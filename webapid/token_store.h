@@ -13,7 +13,7 @@
 /* Hears of each change. */
 extern const char token_store_channel[];
 
-/* What webapid has to know: those that are good, and the latest of those that are revoked. Asked before all
+/* What webapid has to know: those that are good, and the latest of the others. Asked before all
  * else that waits: a database that is slow is no reason to let nobody in. */
 void token_store_load(struct db *db, db_fn *done, void *arg);
 /* A row that cannot be read is logged and left out, which refuses its holder. */

@@ -281,6 +281,18 @@ class Access(unittest.TestCase):
         self.assertRegex(listed.stdout, r"(?m)^writer +write +20\d\d-\d\d-\d\d \d\d:\d\d +\S+ +20\d\d-.* good$")
         self.assertNotIn(self.reader, listed.stdout)
 
+    def test_what_is_expired_does_not_count(self):
+        """Neither to those that may be good, nor to those that are known."""
+        self.stack.sql("INSERT INTO api_tokens (name, scope, hash, expires_at) SELECT 'old-' || n, 'read', sha256(n::text::bytea), now()"
+                       " FROM generate_series(1, 2000) n")
+        try:
+            new = self.make("new", "read")
+            for token in (new, self.reader):  # which is older than all of them
+                wait_until("the token is known", lambda token=token: self.status("GET", "/", token) == 200)
+            self.assertNotIn("token.too_many", self.closed.log())
+        finally:
+            self.stack.sql("DELETE FROM api_tokens WHERE name ~ '^old-'")
+
     def test_time_tells_nothing(self):
         """Prints the distributions; what is judged is how often one kind is slower than the other, in requests that take
         turns, which noise makes even. Not judged are a request without a token, who knows that, and one with a token that

@@ -166,6 +166,7 @@ static const struct route routes[] = {
     {METHOD_POST, "/json", create, ROUTE_JSON},
     {METHOD_GET, "/database", echo, ROUTE_DB},
     {METHOD_GET, "/later/{ms}", answer_later, 0},
+    {METHOD_PUT, "/later/{ms}", answer_later, 0},
     {METHOD_GET, "/fill/{bytes}", fill, 0},
     {METHOD_GET, "/fail/{kind}", fail, 0},
     {METHOD_GET, "/complain", complain, 0},

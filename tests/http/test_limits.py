@@ -186,6 +186,8 @@ class Times(unittest.TestCase):
         with Echod(ANSWER_MS=100) as echod, echod.connect() as client:
             answer = client.ask(head("GET", "/later/400"))
             self.assertEqual((answer.status, answer["Retry-After"]), (503, "1"))
+            self.assertNotIn("may have been done", answer.error()["message"])
+            self.assertIn("may have been done", client.ask(head("PUT", "/later/400")).error()["message"])
             # The connection goes on, and the late answer goes nowhere.
             self.assertEqual(client.ask(head("GET", "/echo/next")).json()["param"], "next")
             echod.wait_for("answers later, awaited: no")
