@@ -144,7 +144,8 @@ enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
                                .grace_s = due->grace_s};
 
     leave_out(&missed, known_until(fire), due->timing);
-    fire_span_merge(&fire->missed, &missed);
+    if (missed.fire_s > known_until(fire)) /* else a run stands for them */
+        fire_span_merge(&fire->missed, &missed);
     if (span.count == 0)
         return FIRE_WAITS;
     leave_out(&span, known_until(fire), due->timing);

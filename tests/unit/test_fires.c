@@ -240,6 +240,23 @@ static void missed_goes_beside(void **state UNUSED)
     fire_free(fire);
 }
 
+/* A run stands for fires that are too late by now, when the job is read again. */
+static void missed_counts_once(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+    struct agenda_due again = since(102, 104, 8);
+
+    take(fire, since(100, 104, 7));
+    again.missed_first_s = 100;
+    again.missed_s = 101;
+    again.missed = 2;
+    fire->state = RUN_PLANNED;
+    assert_int_equal(take(fire, again), FIRE_IS_WRITTEN);
+    assert_int_equal(fire->missed.count, 0);
+    check_span(&fire->main, 104, 5, 8, 105);
+    fire_free(fire);
+}
+
 enum { MANY = 5000 };
 
 static void the_index_finds_what_it_has(void **state UNUSED)
@@ -421,6 +438,7 @@ int main(void)
         cmocka_unit_test(what_is_being_written_is_known),
         cmocka_unit_test(said_again_when_on_record_moves_the_job_only),
         cmocka_unit_test(missed_goes_beside),
+        cmocka_unit_test(missed_counts_once),
         cmocka_unit_test(the_index_finds_what_it_has),
         cmocka_unit_test(one_beside_the_index_is_not_removed_from_it),
         cmocka_unit_test(the_heap_gives_the_smallest),
