@@ -10,6 +10,7 @@ import psycopg2
 from stack import DATABASE, wait_until
 
 THAW_S = 20  # a frozen leader is thawed at the latest by then, whether another leads or not
+SHORT_S = 30  # a grace that can be waited for
 LEAD_S = 20  # longer than it takes until another one leads and takes over
 ECS = ("RunTask", "ListTasks", "DescribeTasks", "GetQueueAttributes", "GetQueueUrl")
 SESSIONS = LOCK_SESSION, WORK_SESSION = "scheduld leader", "scheduld"  # by application_name
@@ -17,8 +18,9 @@ TAKE_OVER = "run_read_open"  # the statement by which a new leader finds what is
 
 
 class Faults:
-    def __init__(self, system, seed):
-        self.system, self.stack = system, system.stack
+    def __init__(self, system, seed, grace):
+        self.system, self.stack, self.grace = system, system.stack, grace
+        self.table = self.TABLE + (self.OF_SHORT_GRACE if grace <= SHORT_S else ())
         self.random = random.Random(f"{seed} faults")
         self.done = {}
 
@@ -36,11 +38,12 @@ class Faults:
         (4, "aws_has_no_room"),
     )
 
+    OF_SHORT_GRACE = ((8, "aws_resets_past_the_grace"),)
     MENDED_BY_OTHERS = ("lose_one_answer", "lose_answer_of_take_over")  # what they spoil, the next leader would put right
 
     def inject(self):
         """One fault; its name and what it says about itself."""
-        name = self.random.choices([name for _, name in self.TABLE], [weight for weight, _ in self.TABLE])[0]
+        name = self.random.choices([name for _, name in self.table], [weight for weight, _ in self.table])[0]
         words = getattr(self, name)()
         self.done[name] = self.done.get(name, 0) + 1
         return name, words
@@ -281,11 +284,11 @@ class Faults:
 
     # AWS: rules at the stand-in, for some seconds.
 
-    def rule(self, kind, operation=None, high=2.5, **details):
+    def rule(self, kind, operation=None, low=0.3, high=2.5, **details):
         operation = operation or self.random.choice((("RunTask",), ("RunTask",), ("RunTask", "ListTasks"), ECS))
         chance = self.random.choice((0.1, 0.3, 0.7, 1))
         ident = self.stack.aws.fault(list(operation), kind, probability=chance, seed=self.random.randrange(1 << 30), **details)
-        self.pause(0.3, high)
+        self.pause(low, high)
         hits = next(rule["hits"] for rule in self.stack.aws.faults() if rule["id"] == ident)
         self.stack.aws.clear_faults(ident)
         return f"{kind} {details or ''} at {', '.join(operation)} for {chance:.0%}: {hits} hits"
@@ -301,6 +304,10 @@ class Faults:
 
     def aws_resets(self):
         return self.rule(self.random.choice(("reset", "close")), effect=self.random.random() < 0.6)
+
+    def aws_resets_past_the_grace(self):
+        """Runs are too late by then to be sent again, and what became of them is not known."""
+        return self.rule("reset", ("RunTask",), self.grace + 1, self.grace + 3, effect=self.random.random() < 0.8)
 
     def aws_answers_nonsense(self):
         return self.rule(self.random.choice(("truncate", "empty", "garbage", "raw")))

@@ -41,7 +41,7 @@ def run(options):
         system.stack.aws.life(run_s=1.0)
         system.start_webapid()
         system.start()
-        workload, faults = Workload(system.stack, options.jobs, options.seed), Faults(system, options.seed)
+        workload, faults = Workload(system.stack, options.jobs, options.seed), Faults(system, options.seed, options.grace)
         try:
             workload.fill()
             say("all jobs are made")

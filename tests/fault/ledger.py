@@ -69,7 +69,8 @@ def collect(stack):
                      " FROM seen_jobs ORDER BY seq"),
         "runs": rows(stack, "SELECT id, job_id, extract(epoch FROM fire_at)::bigint AS fire, state, coalesced, wanted, running,"
                      " needed, chunks, tasks, error, epoch, extract(epoch FROM updated_at)::float8 AS at FROM runs ORDER BY job_id, fire_at"),
-        "steps": rows(stack, "SELECT run_id, before, after, epoch, leader_epoch, extract(epoch FROM at)::float8 AS at FROM seen_runs ORDER BY seq"),
+        "steps": rows(stack, "SELECT run_id, before, after, epoch, leader_epoch, extract(epoch FROM at)::float8 AS at"
+                      " FROM seen_runs ORDER BY seq"),
         "epochs": rows(stack, "SELECT before, after FROM seen_epochs ORDER BY seq"),
         "installation": str(stack.sql("SELECT installation FROM scheduler")[0][0]),
         "epoch": stack.sql("SELECT epoch FROM scheduler")[0][0],
