@@ -46,7 +46,7 @@ C
     sed -i 's/^void runner_write_records(struct runner \*runner);/&\nvoid runner_launch_early(struct runner *runner, struct fire *fire);/' scheduld/runner_internal.h
     sed -i '/^static void do_plan/,/^}/s/^    fire->to_plan = true;/&\n    runner_launch_early(runner, fire);/' scheduld/runner_turn.c
 }
-case_write_first=Steps.test_before_the_plan_is_written
+case_write_first=Steps.test_while_the_plan_is_written
 
 finding='^  *(double|fence|stray|lost|twice|record|short|stuck): |^(double|fence|stray|lost|twice|record|short|stuck|wrong): .'
 
