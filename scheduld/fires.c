@@ -127,6 +127,37 @@ static int64_t known_until(const struct fire *fire)
     return decided && fire->main.fire_s > fire->written_s ? fire->main.fire_s : fire->written_s;
 }
 
+/* Nothing was decided about main, and it has no newer fire: it stands for them, and is going to be missed. A
+ * row of theirs would move the job past it. */
+static void missed_in_main(struct fire *fire, const struct fire_span *missed)
+{
+    fire->main = *missed;
+    if (missed->first_s <= fire->missed.first_s) /* computed from the cursor: it has all */
+        fire->missed = (struct fire_span){0};
+}
+
+/* Each fire counts once: of what waits as well, as it was not too late yet when we heard of it, missed has
+ * those that are by now. What was decided keeps them. */
+static void take_missed(struct fire *fire, struct fire_span *missed, const struct job_timing *timing)
+{
+    const bool open = fire->main.count > 0 && !run_state_decided(fire->state);
+
+    leave_out(missed, known_until(fire), timing);
+    if (missed->fire_s <= known_until(fire))
+        return;
+    if (fire->later.fire_s <= missed->fire_s)
+        fire->later = (struct fire_span){0};
+    else
+        leave_out(&fire->later, missed->fire_s, timing);
+    if (open && fire->main.fire_s <= missed->fire_s) {
+        missed_in_main(fire, missed);
+        return;
+    }
+    if (open && fire->main.revision == missed->revision) /* else it is said anew */
+        leave_out(&fire->main, missed->fire_s, timing);
+    fire_span_merge(&fire->missed, missed);
+}
+
 enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
 {
     struct fire_span span = {.fire_s = due->fire_s,
@@ -143,9 +174,7 @@ enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
                                .next_s = due->fire_s != 0 ? due->fire_s : due->next_s,
                                .grace_s = due->grace_s};
 
-    leave_out(&missed, known_until(fire), due->timing);
-    if (missed.fire_s > known_until(fire)) /* else a run stands for them */
-        fire_span_merge(&fire->missed, &missed);
+    take_missed(fire, &missed, due->timing);
     if (span.count == 0)
         return FIRE_WAITS;
     leave_out(&span, known_until(fire), due->timing);

@@ -240,20 +240,68 @@ static void missed_goes_beside(void **state UNUSED)
     fire_free(fire);
 }
 
-/* A run stands for fires that are too late by now, when the job is read again. */
+static struct agenda_due with_missed(struct agenda_due what, int64_t first_s, int64_t last_s)
+{
+    what.missed_first_s = first_s;
+    what.missed_s = last_s;
+    what.missed = last_s - first_s + 1;
+    return what;
+}
+
+/* Fires that are too late by now when the job is read again, of which a run of all seconds knows already. */
 static void missed_counts_once(void **state UNUSED)
 {
     struct fire *fire = fire_new("j");
-    struct agenda_due again = since(102, 104, 8);
 
     take(fire, since(100, 104, 7));
-    again.missed_first_s = 100;
-    again.missed_s = 101;
-    again.missed = 2;
-    fire->state = RUN_PLANNED;
-    assert_int_equal(take(fire, again), FIRE_IS_WRITTEN);
+    fire->state = RUN_PLANNED; /* it stands for them */
+    assert_int_equal(take(fire, with_missed(since(102, 104, 8), 100, 101)), FIRE_IS_WRITTEN);
     assert_int_equal(fire->missed.count, 0);
     check_span(&fire->main, 104, 5, 8, 105);
+    take(fire, with_missed(since(109, 109, 8), 100, 108));
+    check_span(&fire->missed, 108, 4, 8, 109);
+    check_span(&fire->later, 109, 1, 8, 110);
+    fire_free(fire);
+}
+
+static void missed_leaves_what_waits(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 104, 7));
+    fire->state = RUN_CHECKING;
+    assert_int_equal(take(fire, with_missed(since(102, 104, 7), 100, 101)), FIRE_WAITS);
+    check_span(&fire->missed, 101, 2, 7, 104);
+    check_span(&fire->main, 104, 3, 7, 105);
+    fire->main = (struct fire_span){0};
+    fire->missed = (struct fire_span){0};
+
+    take(fire, since(100, 104, 7));
+    fire->state = RUN_LAUNCHING;
+    fire->taken_over = true; /* so it does not keep others from running */
+    take(fire, since(105, 109, 7));
+    check_span(&fire->later, 109, 5, 7, 110);
+    take(fire, with_missed(since(108, 109, 7), 100, 107));
+    check_span(&fire->missed, 107, 3, 7, 109);
+    check_span(&fire->later, 109, 2, 7, 110);
+    take(fire, with_missed(since(112, 112, 7), 100, 111));
+    check_span(&fire->missed, 111, 7, 7, 112);
+    check_span(&fire->later, 112, 1, 7, 113);
+    fire_free(fire);
+}
+
+/* Or a row would move the job past what is not on record yet. */
+static void missed_waits_for_what_is_not_decided(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, with_missed(since(100, 104, 7), 98, 99));
+    fire->state = RUN_CHECKING;
+    take(fire, since(105, 107, 7));
+    take(fire, with_missed(since(110, 111, 7), 98, 109));
+    check_span(&fire->main, 109, 12, 7, 111);
+    check_span(&fire->later, 111, 2, 7, 112);
+    assert_int_equal(fire->missed.count, 0);
     fire_free(fire);
 }
 
@@ -439,6 +487,8 @@ int main(void)
         cmocka_unit_test(said_again_when_on_record_moves_the_job_only),
         cmocka_unit_test(missed_goes_beside),
         cmocka_unit_test(missed_counts_once),
+        cmocka_unit_test(missed_leaves_what_waits),
+        cmocka_unit_test(missed_waits_for_what_is_not_decided),
         cmocka_unit_test(the_index_finds_what_it_has),
         cmocka_unit_test(one_beside_the_index_is_not_removed_from_it),
         cmocka_unit_test(the_heap_gives_the_smallest),
