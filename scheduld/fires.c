@@ -62,6 +62,15 @@ static void leave_out(struct fire_span *span, int64_t known_s, const struct job_
         span->count++;
 }
 
+/* The span stands for those before it as well, unless it was computed from the cursor, and has them. */
+static void take_in(struct fire_span *span, const struct fire_span *before)
+{
+    if (before->count == 0 || span->first_s <= before->fire_s)
+        return;
+    span->first_s = before->first_s;
+    span->count += before->count;
+}
+
 /* A fire before main counts only as a new definition's, and if nothing was decided about main. */
 static enum fire_change take_earlier(struct fire *fire, const struct fire_span *span)
 {
@@ -120,24 +129,35 @@ static enum fire_change take_later(struct fire *fire, const struct fire_span *sp
     return fire_skip_later(fire) ? FIRE_IS_WRITTEN : FIRE_WAITS;
 }
 
+static int64_t later_of(int64_t one, int64_t other)
+{
+    return one > other ? one : other;
+}
+
+/* Fires until then are on record, or nothing keeps them from it. */
+static int64_t settled_until(const struct fire *fire)
+{
+    return later_of(fire->written_s, fire->missed.fire_s);
+}
+
+/* Or they are decided on. */
 static int64_t known_until(const struct fire *fire)
 {
-    bool decided = fire->main.count > 0 && run_state_decided(fire->state);
+    const bool decided = fire->main.count > 0 && run_state_decided(fire->state);
 
-    return decided && fire->main.fire_s > fire->written_s ? fire->main.fire_s : fire->written_s;
+    return later_of(later_of(settled_until(fire), fire->skip.fire_s), decided ? fire->main.fire_s : 0);
 }
 
 /* Nothing was decided about main, and it has no newer fire: it stands for them, and is going to be missed. A
  * row of theirs would move the job past it. */
-static void missed_in_main(struct fire *fire, const struct fire_span *missed)
+static void missed_in_main(struct fire *fire, struct fire_span *missed)
 {
+    take_in(missed, &fire->main);
     fire->main = *missed;
-    if (missed->first_s <= fire->missed.first_s) /* computed from the cursor: it has all */
-        fire->missed = (struct fire_span){0};
 }
 
-/* Each fire counts once: of what waits as well, as it was not too late yet when we heard of it, missed has
- * those that are by now. What was decided keeps them. */
+/* Each fire counts once: what waits, as it was not too late yet when we heard of it, loses to missed what is
+ * by now. What was decided keeps its fires. */
 static void take_missed(struct fire *fire, struct fire_span *missed, const struct job_timing *timing)
 {
     const bool open = fire->main.count > 0 && !run_state_decided(fire->state);
@@ -145,10 +165,12 @@ static void take_missed(struct fire *fire, struct fire_span *missed, const struc
     leave_out(missed, known_until(fire), timing);
     if (missed->fire_s <= known_until(fire))
         return;
-    if (fire->later.fire_s <= missed->fire_s)
+    if (fire->later.fire_s <= missed->fire_s) {
+        take_in(missed, &fire->later);
         fire->later = (struct fire_span){0};
-    else
+    } else {
         leave_out(&fire->later, missed->fire_s, timing);
+    }
     if (open && fire->main.fire_s <= missed->fire_s) {
         missed_in_main(fire, missed);
         return;
@@ -178,7 +200,7 @@ enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
     if (span.count == 0)
         return FIRE_WAITS;
     leave_out(&span, known_until(fire), due->timing);
-    if (span.fire_s <= fire->written_s && span.fire_s > fire->main.fire_s)
+    if (span.fire_s <= settled_until(fire) && span.fire_s > fire->main.fire_s)
         return take_written(fire, &span);
     if (fire->main.count == 0) {
         fire->main = span;
@@ -208,6 +230,21 @@ void fire_forget_main(struct fire *fire)
     fire->next_chunk = 0;
 }
 
+/* What came behind main counted on its row. Too late, it would be on record before main, and move the job
+ * past it; and main with an older revision than what the agenda has told since would be dropped as outdated.
+ */
+static void take_newer(struct fire *fire)
+{
+    if (fire->missed.first_s > fire->main.fire_s) {
+        fire_span_merge(&fire->main, &fire->missed);
+        fire->missed = (struct fire_span){0};
+    }
+    if (fire->later.count > 0 && fire->later.revision > fire->main.revision) {
+        fire_span_merge(&fire->main, &fire->later);
+        fire->later = (struct fire_span){0};
+    }
+}
+
 void fire_forget_decision(struct fire *fire)
 {
     run_free(fire->run);
@@ -217,6 +254,7 @@ void fire_forget_decision(struct fire *fire)
         fire->written_s = fire->main.first_s - 1;
     if (fire->rearm.fire_s >= fire->main.first_s) /* it would move the job past main */
         fire->rearm = (struct fire_span){0};
+    take_newer(fire);
 }
 
 bool fire_has_rows(const struct fire *fire)

@@ -129,7 +129,7 @@ static const struct db_stmt read_open = {
     .name = "run_read_open",
     .sql = FENCE " SELECT o.id, o.job_id, (extract(epoch FROM o.fire_at) * 1000000)::bigint, o.coalesced,"
                  "  o.wanted, o.running, o.needed, o.request, o.chunks, o.tasks,"
-                 "  (extract(epoch FROM o.launched_at) * 1000000)::bigint, j.misfire_grace_seconds "
+                 "  (extract(epoch FROM o.launched_at) * 1000000)::bigint, j.misfire_grace_seconds, o.error "
                  "FROM fence LEFT JOIN ("
                  "  SELECT * FROM runs WHERE state IN ('planned', 'launching')"
                  "    AND (fire_at, id) > (coalesce(to_timestamp($2::bigint / 1e6), '-infinity'), $3::bigint)"
@@ -318,7 +318,8 @@ bool run_store_open(const struct db_result *result, int row, struct run *run, st
                              .request = db_text(result, row, 7),
                              .chunks = db_text(result, row, 8),
                              .tasks = db_text(result, row, 9),
-                             .grace_s = int_or_none(result, row, 11)};
+                             .grace_s = int_or_none(result, row, 11),
+                             .error = db_is_null(result, row, 12) ? NULL : db_text(result, row, 12)};
     return true;
 }
 

@@ -77,6 +77,7 @@ struct run_open {
     int grace_s;         /* of the job, as it is now; -1: it has none */
     const char *request; /* NULL: none */
     const char *chunks, *tasks;
+    const char *error; /* what its last attempt came to; NULL: nothing to tell */
 };
 /* Fills run but for its texts. False: no such answer row. */
 bool run_store_open(const struct db_result *result, int row, struct run *run, struct run_open *ret);

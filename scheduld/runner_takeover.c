@@ -93,6 +93,8 @@ static void resume(struct runner *runner, struct run *run, const struct run_open
         run_set_error(run, "found unfinished, and it makes no sense: %s", err.text);
         give_up(runner, fire);
     } else {
+        if (run_has_failed(run) && open->error != NULL)
+            runner_say_why(fire, "%s", open->error); /* it ends by that, whatever the others started */
         fire->state = RUN_RETRYING;
         runner_resume(runner, fire);
     }

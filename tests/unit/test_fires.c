@@ -299,9 +299,65 @@ static void missed_waits_for_what_is_not_decided(void **state UNUSED)
     fire->state = RUN_CHECKING;
     take(fire, since(105, 107, 7));
     take(fire, with_missed(since(110, 111, 7), 98, 109));
-    check_span(&fire->main, 109, 12, 7, 111);
+    check_span(&fire->main, 109, 10, 7, 111);
     check_span(&fire->later, 111, 2, 7, 112);
+    check_span(&fire->missed, 99, 2, 7, 104);
+    fire_free(fire);
+}
+
+/* What a tick brings begins behind what it has brought before. */
+static void missed_by_a_tick_goes_on(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 100, 7));
+    take(fire, with_missed(since(109, 110, 7), 101, 108));
+    check_span(&fire->main, 108, 9, 7, 110);
+    check_span(&fire->later, 110, 2, 7, 111);
+    fire->main = fire->later = (struct fire_span){0};
+
+    take(fire, since(100, 100, 7));
+    fire->state = RUN_PLANNED;
+    take(fire, since(101, 103, 7));
+    take(fire, with_missed(since(0, 0, 7), 104, 110));
+    check_span(&fire->missed, 110, 10, 7, 1);
+    assert_int_equal(fire->later.count, 0);
+    fire_free(fire);
+}
+
+static void a_decision_that_is_forgotten_takes_in_what_came_behind_it(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 104, 7));
+    fire->state = RUN_PLANNED;
+    take(fire, with_missed(since(109, 110, 7), 105, 108));
+    take(fire, since(105, 111, 8)); /* edited; 109 to 111 are not too late by a longer grace */
+    check_span(&fire->missed, 108, 4, 7, 110);
+    check_span(&fire->later, 111, 3, 8, 112);
+    fire_forget_decision(fire);
+    check_span(&fire->main, 111, 12, 8, 112);
+    assert_int_equal(fire->missed.count + fire->later.count, 0);
+    fire_free(fire);
+}
+
+static void skipped_counts_once_however_it_is_said(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 100, 7));
+    fire->state = RUN_RETRYING;
+    take(fire, since(101, 110, 7));
+    fire->written_s = 110; /* a statement had them, and was refused */
+    take(fire, since(111, 111, 7));
+    check_span(&fire->skip, 111, 11, 7, 112);
+    take(fire, since(101, 111, 8));
+    check_span(&fire->skip, 111, 11, 8, 112);
+    take(fire, since(101, 113, 9));
+    check_span(&fire->skip, 113, 13, 9, 114);
+    take(fire, with_missed(since(114, 114, 9), 101, 113));
     assert_int_equal(fire->missed.count, 0);
+    check_span(&fire->skip, 114, 14, 9, 115);
     fire_free(fire);
 }
 
@@ -489,6 +545,9 @@ int main(void)
         cmocka_unit_test(missed_counts_once),
         cmocka_unit_test(missed_leaves_what_waits),
         cmocka_unit_test(missed_waits_for_what_is_not_decided),
+        cmocka_unit_test(missed_by_a_tick_goes_on),
+        cmocka_unit_test(a_decision_that_is_forgotten_takes_in_what_came_behind_it),
+        cmocka_unit_test(skipped_counts_once_however_it_is_said),
         cmocka_unit_test(the_index_finds_what_it_has),
         cmocka_unit_test(one_beside_the_index_is_not_removed_from_it),
         cmocka_unit_test(the_heap_gives_the_smallest),
