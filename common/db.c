@@ -376,7 +376,7 @@ void db_free(struct db *db)
     db->closing = true;
     db->options.wait_while_down = false;
     conn_close(db);
-    err_set(&err, ERR_UNAVAILABLE, "the daemon is stopping; whether the statement was done is not known");
+    set_unsure(&err, "the daemon is stopping");
     while ((query = TAILQ_FIRST(&db->flight)) != NULL) {
         TAILQ_REMOVE(&db->flight, query, link);
         query_fail(db, query, &err);

@@ -31,8 +31,8 @@
  * only when the server has been silent for deadline_ms since the group was sent.
  *
  * Every query is answered exactly once, by a callback from the loop, never from inside the call that asked.
- * A callback may ask again, and may free the db. ERR_UNAVAILABLE means: try again later; unless the text says
- * that nothing was done, a write may have happened (the connection was lost before its answer), so make
+ * A callback may ask again, and may free the db. ERR_UNAVAILABLE means: try again later; where
+ * db_err_is_unsure() a write may have happened (the connection was lost before its answer, say), so make
  * writes that are repeated safe to repeat.
  *
  * A lost connection is made again by itself, with back-off and jitter. Statements are prepared on each
@@ -143,6 +143,8 @@ int db_backend_pid(const struct db *db);
  * ran into another transaction (a deadlock, say), and was not done, and may work at once. */
 bool db_err_is_lock(const struct err *err);
 bool db_err_is_clash(const struct err *err);
+/* There was no answer: it may have been done, or may yet be. */
+bool db_err_is_unsure(const struct err *err);
 
 /* Reading a result. A row or column that does not exist is a broken invariant. */
 int db_rows(const struct db_result *result);

@@ -5,6 +5,7 @@
 #include "db_internal.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include <event2/event.h>
 
@@ -81,13 +82,15 @@ static void stop_waiting(struct db *db, struct query *query)
 {
     struct query *told = query_new(db, &db_ping_stmt, NULL, query->deadline_ms);
     struct err err;
+    char why[64];
 
     told->done = query->done;
     told->arg = query->arg;
     query->done = on_unwanted;
     query->arg = NULL;
     db->pending++;
-    err_set(&err, ERR_UNAVAILABLE, "the database has not answered within %d ms", told->deadline_ms);
+    snprintf(why, sizeof why, "the database has not answered within %d ms", told->deadline_ms);
+    set_unsure(&err, why);
     query_fail(db, told, &err);
 }
 

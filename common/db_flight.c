@@ -389,7 +389,7 @@ void flight_lost(struct db *db)
 
     if (db->cur != NULL && db->group_failed)
         undo_group(db);
-    err_set(&err, ERR_UNAVAILABLE, "%s; whether the statement was done is not known", db->down_err.text);
+    set_unsure(&err, db->down_err.text);
     while ((query = TAILQ_FIRST(&db->flight)) != NULL) {
         TAILQ_REMOVE(&db->flight, query, link);
         if (query->done == NULL)

@@ -166,4 +166,5 @@ void db_resolve_free(struct db_resolve *resolve); /* the thread ends by itself; 
 bool err_from_result(struct err *err, const PGresult *result);
 bool err_from_conn(struct err *err, const PGconn *pg, const char *what);
 bool sqlstate_is(const PGresult *result, const char *state);
+void set_unsure(struct err *err, const char *why); /* for db_err_is_unsure() */
 void one_line(char *text);

@@ -7,6 +7,8 @@
 #include <string.h>
 
 /* By the longest prefix that fits; what fits none is ours to mend. */
+static const char unsure_state[] = "08007"; /* transaction_resolution_unknown */
+
 static const struct {
     const char *prefix;
     enum err_kind kind;
@@ -83,8 +85,19 @@ bool err_from_result(struct err *err, const PGresult *result)
     if (err == NULL)
         return false;
     one_line(err->text);
-    snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state == NULL ? "" : state);
+    snprintf(err->sqlstate, sizeof err->sqlstate, "%s", state == NULL ? unsure_state : state);
     return false;
+}
+
+void set_unsure(struct err *err, const char *why)
+{
+    err_set(err, ERR_UNAVAILABLE, "%s; whether the statement was done is not known", why);
+    snprintf(err->sqlstate, sizeof err->sqlstate, "%s", unsure_state);
+}
+
+bool db_err_is_unsure(const struct err *err)
+{
+    return strcmp(err->sqlstate, unsure_state) == 0;
 }
 
 bool db_err_is_lock(const struct err *err)

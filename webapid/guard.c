@@ -16,7 +16,7 @@
 #include "refusal.h"
 #include "tls.h"
 
-enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, READ_AHEAD_MAX = 65536, REFUSAL_MAX = 4096 };
+enum { FLUSH_TIMEOUT_MS = 60000, LINGER_TIMEOUT_MS = 2000, REFUSAL_MAX = 4096 };
 
 /* How long who has just connected, or may be sending a next request this very moment, is listened to when we
  * stop. */
@@ -259,7 +259,7 @@ static void next_request(struct guard *guard)
         return;
     guards->feeding = NULL;
     if (!guard->eof)
-        bufferevent_enable(guard->bev, EV_READ); /* on_read() may have had enough */
+        bufferevent_enable(guard->bev, EV_READ); /* on_read() may have turned it off */
     forget_request(guard);
     guard->continued = false;
     guard_set_state(guard, GUARD_IDLE);
@@ -280,7 +280,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     evbuffer_add_buffer(guard->in, input);
     if (guard->state == GUARD_IDLE || guard->state == GUARD_READING)
         proceed(guard);
-    else if (evbuffer_get_length(guard->in) > READ_AHEAD_MAX)
+    else /* the next request has its turn after this one's answer: more of it would only take memory */
         bufferevent_disable(bev, EV_READ);
 }
 
@@ -305,7 +305,7 @@ static void on_write(struct bufferevent *bev, void *arg)
         on_written(guard);
 }
 
-static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
+static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct guard *guard = arg;
     /* libevent makes one event of those that come together: a write that fails, and the end it reads then. */
@@ -333,6 +333,8 @@ static void on_event(struct bufferevent *bev UNUSED, short what, void *arg)
     case GUARD_BUSY:
     case GUARD_STREAMING:
     case GUARD_FLUSHING:
+        if (evbuffer_get_length(bufferevent_get_output(bev)) > 0)
+            bufferevent_enable(bev, EV_WRITE); /* a client that ends TLS makes libevent write no more */
         break;
     }
 }

@@ -74,18 +74,19 @@ static bool write_at_once(struct guard *guard)
 }
 
 /* Most answers fit into the socket's buffer, and need no event of it: two system calls less, and a turn of
- * the loop. We may be in evhtp's callback, so what comes after the answer comes later all the same. */
+ * the loop. We may be in evhtp's callback, so what comes after the answer comes later all the same. Where the
+ * next request is there already its turn comes by an event as well, behind those of other clients. */
 static void send_reply(struct guard *guard, evhtp_request_t *request, int status)
 {
-    const bool plain = !tls_is_on(guard->bev);
+    const bool at_once = !tls_is_on(guard->bev) && evbuffer_get_length(guard->in) == 0;
 
-    if (plain)
+    if (at_once)
         bufferevent_disable(guard->bev, EV_WRITE);
     evhtp_send_reply(request, (evhtp_res)status);
     guard_pause_evhtp(guard, request); /* still, whatever the reply made of it */
-    if (plain && write_at_once(guard))
+    if (at_once && write_at_once(guard))
         event_active(guard->timer, EV_WRITE, 1);
-    else if (plain)
+    else
         bufferevent_enable(guard->bev, EV_WRITE);
 }
 

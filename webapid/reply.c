@@ -114,10 +114,15 @@ static void finish(struct request *rq, int status, const char *body, size_t len)
 }
 
 /* Only of what can be asked for once more: of a write the answer is all that tells what came of it. */
-static bool is_beyond_room(const struct request *rq, size_t len)
+static bool is_beyond_room(struct request *rq, int status, const struct buf *body)
 {
-    return rq->guard != NULL && request_method(rq) == METHOD_GET && !request_is_head(rq) &&
-           !guard_has_room(rq->guard, len);
+    char tag[ETAG_SIZE];
+
+    if (rq->guard == NULL || request_method(rq) != METHOD_GET || request_is_head(rq) ||
+        guard_has_room(rq->guard, body->len))
+        return false;
+    etag_of_body(body->data, body->len, tag);
+    return !is_not_modified(rq, status, rq->etag == NULL ? tag : rq->etag);
 }
 
 void reply_json(struct request *rq, int status, const struct buf *body)
@@ -129,7 +134,7 @@ void reply_json(struct request *rq, int status, const struct buf *body)
         reply_message(rq, 500, "The answer is too large.");
         return;
     }
-    if (is_beyond_room(rq, body->len)) {
+    if (is_beyond_room(rq, status, body)) {
         request_drop_answer(rq);
         reply_message(rq, 503,
                       "Too many large answers wait for their clients to read them; try again later.");
@@ -216,6 +221,16 @@ void reply_err(struct request *rq, const struct err *err)
     }
 }
 
+/* What is under way may go on, and nobody hears how it ends. */
+static const char *unsure_text(const struct request *rq)
+{
+    if (request_method(rq) == METHOD_GET || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
+        return "The database does not answer; try again later.";
+    return "The database does not answer: what was asked for may have been done, or may yet be. Look before "
+           "you"
+           " ask again.";
+}
+
 void reply_db_err(struct request *rq, const struct err *err)
 {
     struct err ours = *err;
@@ -226,18 +241,10 @@ void reply_db_err(struct request *rq, const struct err *err)
         reply_unavailable(rq, err,
                           "Nothing was done: another session of the database has locked what this needs, the"
                           " job's row most likely. Try again later.");
+    else if (db_err_is_unsure(err))
+        reply_unavailable(rq, err, unsure_text(rq));
     else
         reply_err(rq, &ours);
-}
-
-/* What is under way goes on, and nobody hears how it ends. */
-static const char *late_text(const struct request *rq)
-{
-    if (request_method(rq) == METHOD_GET || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
-        return "The answer took too long; try again later.";
-    return "The answer took too long: what was asked for may have been done, or may yet be. Look before you "
-           "ask"
-           " again.";
 }
 
 void reply_late(struct request *rq)
@@ -247,6 +254,6 @@ void reply_late(struct request *rq)
 
     request_drop_answer(rq); /* what the handler has said so far is about another answer */
     buf_init(&body, BODY_MAX);
-    problem_put(&body, rq->id, late_text(rq));
+    problem_put(&body, rq->id, unsure_text(rq));
     send(rq, guard, 503, body.data, body.len);
 }
