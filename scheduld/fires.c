@@ -101,6 +101,17 @@ static enum fire_change take_same(struct fire *fire, const struct fire_span *spa
     return FIRE_WAITS;
 }
 
+/* Said again, and waits to be on record as skipped: what it counts stays. */
+static enum fire_change take_skipped(struct fire *fire, const struct fire_span *span)
+{
+    if (span->revision > fire->skip.revision) {
+        fire->skip.revision = span->revision;
+        fire->skip.next_s = span->next_s;
+        fire->skip.grace_s = span->grace_s;
+    }
+    return FIRE_IS_WRITTEN;
+}
+
 bool fire_blocks(const struct fire *fire)
 {
     /* What came before the take-over of main was not kept from running by it. */
@@ -196,9 +207,12 @@ enum fire_change fire_take_due(struct fire *fire, const struct agenda_due *due)
                                .next_s = due->fire_s != 0 ? due->fire_s : due->next_s,
                                .grace_s = due->grace_s};
 
+    fire->told = (struct fire_told){due->revision, due->next_s, due->grace_s};
     take_missed(fire, &missed, due->timing);
     if (span.count == 0)
         return FIRE_WAITS;
+    if (span.fire_s <= fire->skip.fire_s && span.fire_s > fire->main.fire_s)
+        return take_skipped(fire, &span);
     leave_out(&span, known_until(fire), due->timing);
     if (span.fire_s <= settled_until(fire) && span.fire_s > fire->main.fire_s)
         return take_written(fire, &span);
@@ -235,13 +249,21 @@ void fire_forget_main(struct fire *fire)
  */
 static void take_newer(struct fire *fire)
 {
-    if (fire->missed.first_s > fire->main.fire_s) {
-        fire_span_merge(&fire->main, &fire->missed);
+    if (fire->missed.fire_s > fire->main.fire_s) {
+        if (fire->main.first_s < fire->missed.first_s)
+            fire->missed.first_s = fire->main.first_s;
+        fire->missed.count += fire->main.count;
+        fire->main = fire->missed;
         fire->missed = (struct fire_span){0};
     }
     if (fire->later.count > 0 && fire->later.revision > fire->main.revision) {
         fire_span_merge(&fire->main, &fire->later);
         fire->later = (struct fire_span){0};
+    }
+    if (fire->told.revision > fire->main.revision) {
+        fire->main.revision = fire->told.revision;
+        fire->main.next_s = fire->told.next_s;
+        fire->main.grace_s = fire->told.grace_s;
     }
 }
 

@@ -38,6 +38,9 @@ struct fire {
     struct fire *hash_next;
     struct fire_span main; /* count - 1 were coalesced into it */
     struct fire_span later, skip, missed, rearm;
+    struct fire_told { /* with the last due */
+        int64_t revision, next_s, grace_s;
+    } told;
     int64_t skipped_for_s; /* the fire whose run was being launched when skip came */
     int64_t written_s; /* fires until then are on record, or in a statement that is tried until they are */
 

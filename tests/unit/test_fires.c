@@ -341,6 +341,58 @@ static void a_decision_that_is_forgotten_takes_in_what_came_behind_it(void **sta
     fire_free(fire);
 }
 
+static void a_decision_that_is_forgotten_is_of_what_was_told_last(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+    struct agenda_due none = with_missed(since(0, 0, 8), 100, 104);
+
+    none.next_s = 200;
+    take(fire, since(100, 104, 7));
+    fire->state = RUN_PLANNED;
+    assert_int_equal(take(fire, none), FIRE_WAITS); /* the grace was made shorter */
+    assert_int_equal(fire->missed.count, 0);
+    fire_forget_decision(fire);
+    check_span(&fire->main, 104, 5, 8, 200);
+    fire_free(fire);
+}
+
+/* With older ones that were missed, which were in the same statement. */
+static void a_decision_that_is_forgotten_takes_in_all_that_is_missed(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, with_missed(since(100, 104, 7), 95, 99));
+    fire->state = RUN_PLANNED;
+    take(fire, with_missed(since(109, 109, 7), 105, 108));
+    check_span(&fire->missed, 108, 9, 7, 109);
+    fire_forget_decision(fire);
+    check_span(&fire->main, 108, 14, 7, 109);
+    assert_int_equal(fire->missed.count, 0);
+    check_span(&fire->later, 109, 1, 7, 110);
+    fire_free(fire);
+}
+
+/* A statement has the first of them, and is not answered yet. */
+static void skipped_is_said_again(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 100, 7));
+    fire->state = RUN_RETRYING;
+    take(fire, since(101, 110, 7));
+    fire->skip = (struct fire_span){0};
+    fire->written_s = 110;
+    take(fire, since(111, 111, 7));
+    assert_int_equal(take(fire, since(101, 111, 8)), FIRE_IS_WRITTEN);
+    check_span(&fire->skip, 111, 1, 8, 112);
+    take(fire, with_missed(since(106, 111, 9), 101, 105));
+    check_span(&fire->skip, 111, 1, 9, 112);
+    fire->state = RUN_STARTED;
+    assert_int_equal(take(fire, since(101, 111, 9)), FIRE_IS_WRITTEN);
+    assert_int_equal(fire->later.count, 0);
+    fire_free(fire);
+}
+
 static void skipped_counts_once_however_it_is_said(void **state UNUSED)
 {
     struct fire *fire = fire_new("j");
@@ -547,6 +599,9 @@ int main(void)
         cmocka_unit_test(missed_waits_for_what_is_not_decided),
         cmocka_unit_test(missed_by_a_tick_goes_on),
         cmocka_unit_test(a_decision_that_is_forgotten_takes_in_what_came_behind_it),
+        cmocka_unit_test(a_decision_that_is_forgotten_is_of_what_was_told_last),
+        cmocka_unit_test(a_decision_that_is_forgotten_takes_in_all_that_is_missed),
+        cmocka_unit_test(skipped_is_said_again),
         cmocka_unit_test(skipped_counts_once_however_it_is_said),
         cmocka_unit_test(the_index_finds_what_it_has),
         cmocka_unit_test(one_beside_the_index_is_not_removed_from_it),
