@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* By the longest prefix that fits; what fits none is ours to mend. */
 static const char unsure_state[] = "08007"; /* transaction_resolution_unknown */
 
+/* By the longest prefix that fits; what fits none is ours to mend. */
 static const struct {
     const char *prefix;
     enum err_kind kind;

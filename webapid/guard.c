@@ -309,7 +309,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct guard *guard = arg;
     /* libevent makes one event of those that come together: a write that fails, and the end it reads then. */
-    const bool failed = (what & BEV_EVENT_ERROR) != 0 || (what & BEV_EVENT_EOF) == 0;
+    const bool failed = (what & (BEV_EVENT_ERROR | BEV_EVENT_WRITING)) != 0 || (what & BEV_EVENT_EOF) == 0;
 
     if (what & BEV_EVENT_CONNECTED) { /* TLS has shaken hands */
         if (guard->state == GUARD_SHAKING)
@@ -333,7 +333,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     case GUARD_BUSY:
     case GUARD_STREAMING:
     case GUARD_FLUSHING:
-        if (evbuffer_get_length(bufferevent_get_output(bev)) > 0)
+        if (!failed && evbuffer_get_length(bufferevent_get_output(bev)) > 0)
             bufferevent_enable(bev, EV_WRITE); /* a client that ends TLS makes libevent write no more */
         break;
     }

@@ -199,11 +199,10 @@ static int status_of(enum err_kind kind)
 }
 
 /* The words are about our database, and not for everybody. */
-static void reply_unavailable(struct request *rq, const struct err *err, const char *told)
+static void log_unavailable(const struct request *rq, const struct err *err)
 {
     log_warning("http.unavailable", "method=%s path=%s error=%s request=%s", LOGQ(request_method_text(rq)),
                 LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
-    reply_message(rq, 503, "%s", told);
 }
 
 void reply_err(struct request *rq, const struct err *err)
@@ -215,7 +214,8 @@ void reply_err(struct request *rq, const struct err *err)
                   LOGQ(request_path(rq)), LOGQ(err->text), rq->id);
         reply_message(rq, status, "An error occurred on the server; its log says more.");
     } else if (status == 503) {
-        reply_unavailable(rq, err, "The database does not answer; try again later.");
+        log_unavailable(rq, err);
+        reply_message(rq, status, "The database does not answer; try again later.");
     } else {
         reply_message(rq, status, "%s", err->text);
     }
@@ -225,10 +225,8 @@ void reply_err(struct request *rq, const struct err *err)
 static const char *unsure_text(const struct request *rq)
 {
     if (request_method(rq) == METHOD_GET || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
-        return "The database does not answer; try again later.";
-    return "The database does not answer: what was asked for may have been done, or may yet be. Look before "
-           "you"
-           " ask again.";
+        return "try again later.";
+    return "what was asked for may have been done, or may yet be. Look before you ask again.";
 }
 
 void reply_db_err(struct request *rq, const struct err *err)
@@ -237,23 +235,27 @@ void reply_db_err(struct request *rq, const struct err *err)
 
     if (err->kind != ERR_UNAVAILABLE)
         ours.kind = ERR_INTERNAL;
-    if (db_err_is_lock(err))
-        reply_unavailable(rq, err,
-                          "Nothing was done: another session of the database has locked what this needs, the"
-                          " job's row most likely. Try again later.");
-    else if (db_err_is_unsure(err))
-        reply_unavailable(rq, err, unsure_text(rq));
-    else
+    if (db_err_is_lock(err)) {
+        log_unavailable(rq, err);
+        reply_message(rq, 503,
+                      "Nothing was done: another session of the database has locked what this needs, the"
+                      " job's row most likely. Try again later.");
+    } else if (db_err_is_unsure(err)) {
+        log_unavailable(rq, err);
+        reply_message(rq, 503, "The database does not answer: %s", unsure_text(rq));
+    } else {
         reply_err(rq, &ours);
+    }
 }
 
 void reply_late(struct request *rq)
 {
     AUTO_BUF struct buf body = {0};
+    AUTO_FREE char *text = mem_printf("The answer took too long: %s", unsure_text(rq));
     struct guard *guard = request_release(rq);
 
     request_drop_answer(rq); /* what the handler has said so far is about another answer */
     buf_init(&body, BODY_MAX);
-    problem_put(&body, rq->id, unsure_text(rq));
+    problem_put(&body, rq->id, text);
     send(rq, guard, 503, body.data, body.len);
 }
