@@ -55,7 +55,7 @@ STEPS = [
     Preset("asan", "address and undefined behaviour sanitizers: every test", ["-LE", "once"]),
     Preset("tsan", "thread sanitizer: the tests of what runs threads", ["-L", "threads"], ["tests_threads"],
            release_aslr=True),
-    Preset("clang", "clang, warnings are errors: every test", ["-LE", "once"]),
+    Preset("clang", "clang, warnings are errors: every test but the long ones", ["-LE", "once|long"]),
     Preset("release", "gcc, optimised: the tests without a database", ["-L", "unit|fuzz"],
            ["webapid", "scheduld", "tests_unit", "tests_fuzz"]),
     Preset("fuzz", "libFuzzer's build of the fuzz targets, on their corpora", ["-L", "fuzz"], ["tests_fuzz"]),
