@@ -159,22 +159,15 @@ static int64_t known_until(const struct fire *fire)
     return later_of(later_of(settled_until(fire), fire->skip.fire_s), decided ? fire->main.fire_s : 0);
 }
 
-/* Nothing was decided about main, and it has no newer fire: it stands for them, and is going to be missed. A
- * row of theirs would move the job past it. */
-static void missed_in_main(struct fire *fire, struct fire_span *missed)
-{
-    take_in(missed, &fire->main);
-    fire->main = *missed;
-}
-
 /* Each fire counts once: what waits, as it was not too late yet when we heard of it, loses to missed what is
  * by now. What was decided keeps its fires. */
 static void take_missed(struct fire *fire, struct fire_span *missed, const struct job_timing *timing)
 {
     const bool open = fire->main.count > 0 && !run_state_decided(fire->state);
+    const int64_t known_s = known_until(fire);
 
-    leave_out(missed, known_until(fire), timing);
-    if (missed->fire_s <= known_until(fire))
+    leave_out(missed, known_s, timing);
+    if (missed->fire_s <= known_s)
         return;
     if (fire->later.fire_s <= missed->fire_s) {
         take_in(missed, &fire->later);
@@ -183,7 +176,9 @@ static void take_missed(struct fire *fire, struct fire_span *missed, const struc
         leave_out(&fire->later, missed->fire_s, timing);
     }
     if (open && fire->main.fire_s <= missed->fire_s) {
-        missed_in_main(fire, missed);
+        /* Main stands for them, and is going to be missed: a row of theirs would move the job past it. */
+        take_in(missed, &fire->main);
+        fire->main = *missed;
         return;
     }
     if (open && fire->main.revision == missed->revision) /* else it is said anew */
