@@ -297,17 +297,13 @@ static void a_plan_that_the_database_may_have_is_written_once(void **state)
     assert_int_equal(fake_started(&rig->aws), 1);
 }
 
-/* The connection is lost while the server is still at it: the second write finds a row that it cannot see. */
-static void a_plan_that_the_server_has_yet_to_commit_is_ours(void **state)
+/* The plan's row is put by the server as well, which commits it in two seconds; ours waits for that. */
+static void plan_beside(struct rig *rig, struct pg *server, struct answer *answer)
 {
-    struct rig *rig = *state;
-    struct pg *server = pg_open(NULL);
-    struct answer answer;
-
     rig->aws.hold_lists = true;
     rig_due(rig, "a", NOW);
     pg_wait(rig->pg, &rig->aws.list_calls, 1);
-    pg_ask(server, &answer,
+    pg_ask(server, answer,
            "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
            " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id) SELECT pg_sleep(2) FROM put",
            NULL, 0);
@@ -317,6 +313,16 @@ static void a_plan_that_the_server_has_yet_to_commit_is_ours(void **state)
                   "1") != 0);
     fake_release(&rig->aws);
     rig_wait_for(rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'", "1");
+}
+
+/* The connection is lost while the server is still at it: the second write finds a row that it cannot see. */
+static void a_plan_that_the_server_has_yet_to_commit_is_ours(void **state)
+{
+    struct rig *rig = *state;
+    struct pg *server = pg_open(NULL);
+    struct answer answer;
+
+    plan_beside(rig, server, &answer);
     pg_value(admin,
              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
     pg_wait(server, &answer.times, 1);
@@ -337,19 +343,7 @@ static void a_plan_that_is_on_record_is_ours_though_it_is_refused_now(void **sta
     pg_value(admin, "CREATE OR REPLACE FUNCTION deny() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
                     " $$ BEGIN IF (SELECT now FROM denied) THEN RAISE 'not now'; END IF; RETURN NEW; END $$");
     pg_value(admin, "CREATE TRIGGER deny BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION deny()");
-    rig->aws.hold_lists = true;
-    rig_due(rig, "a", NOW);
-    pg_wait(rig->pg, &rig->aws.list_calls, 1);
-    pg_ask(server, &answer,
-           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
-           " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id) SELECT pg_sleep(2) FROM put",
-           NULL, 0);
-    do
-        pg_turn(server, 1);
-    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
-                  "1") != 0);
-    fake_release(&rig->aws);
-    rig_wait_for(rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'", "1");
+    plan_beside(rig, server, &answer);
     pg_value(admin, "UPDATE denied SET now = true");
     pg_value(admin,
              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
