@@ -1,6 +1,8 @@
 /* See fire_line.h. */
 #include "fire_line.h"
 
+#include "fires.h"
+
 enum { GAP_BITS = 20, GAP_MAX = (1 << GAP_BITS) - 1 }; /* seconds: twelve days */
 
 /* The newest first, then who is due again soonest. */

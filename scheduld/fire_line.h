@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "fires.h"
+#include "fire_heap.h"
 
 #include <stdbool.h>
 #include <stddef.h>

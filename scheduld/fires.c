@@ -3,15 +3,12 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "agenda.h"
 #include "due.h"
 #include "mem.h"
 #include "plan.h"
 #include "run.h"
-
-enum { INDEX_MIN = 64, HEAP_MIN = 64 };
 
 struct fire *fire_new(const char *job_id)
 {
@@ -293,159 +290,4 @@ bool fire_empty(const struct fire *fire)
 {
     return fire->main.count == 0 && fire->later.count == 0 && fire->skip.count == 0 &&
            fire->missed.count == 0 && fire->rearm.count == 0;
-}
-
-/* FNV-1a. */
-static size_t hash_of(const char *s)
-{
-    uint64_t hash = 14695981039346656037U;
-
-    for (; *s != '\0'; s++)
-        hash = (hash ^ (unsigned char)*s) * 1099511628211U;
-    return (size_t)(hash ^ (hash >> 32));
-}
-
-static struct fire **slot_of(const struct fire_index *index, const char *job_id)
-{
-    return &index->slots[hash_of(job_id) & (index->size - 1)];
-}
-
-void fire_index_done(struct fire_index *index)
-{
-    free(index->slots);
-    *index = (struct fire_index){0};
-}
-
-struct fire *fire_index_find(const struct fire_index *index, const char *job_id)
-{
-    if (index->count == 0)
-        return NULL;
-    for (struct fire *fire = *slot_of(index, job_id); fire != NULL; fire = fire->hash_next)
-        if (strcmp(fire->job_id, job_id) == 0)
-            return fire;
-    return NULL;
-}
-
-static void index_put(struct fire_index *index, struct fire *fire)
-{
-    struct fire **slot = slot_of(index, fire->job_id);
-
-    fire->hash_next = *slot;
-    *slot = fire;
-}
-
-static void index_resize(struct fire_index *index, size_t size)
-{
-    struct fire_index old = *index;
-
-    index->slots = mem_array(size, sizeof *index->slots);
-    index->size = size;
-    for (size_t i = 0; i < old.size; i++) {
-        for (struct fire *fire = old.slots[i], *next; fire != NULL; fire = next) {
-            next = fire->hash_next;
-            index_put(index, fire);
-        }
-    }
-    free(old.slots);
-}
-
-void fire_index_add(struct fire_index *index, struct fire *fire)
-{
-    if (index->count == index->size)
-        index_resize(index, index->size == 0 ? INDEX_MIN : 2 * index->size);
-    index_put(index, fire);
-    index->count++;
-}
-
-void fire_index_remove(struct fire_index *index, struct fire *fire)
-{
-    if (index->count == 0)
-        return;
-    for (struct fire **at = slot_of(index, fire->job_id); *at != NULL; at = &(*at)->hash_next) {
-        if (*at == fire) {
-            *at = fire->hash_next;
-            index->count--;
-            break;
-        }
-    }
-    /* A peak is not paid for until the end of days. */
-    if (index->size > INDEX_MIN && index->count < index->size / 8)
-        index_resize(index, index->size / 2);
-}
-
-void fire_heap_done(struct fire_heap *heap)
-{
-    free(heap->items);
-    *heap = (struct fire_heap){.which = heap->which};
-}
-
-static int64_t key_of(const struct fire_heap *heap, const struct fire *fire)
-{
-    return fire->heap_key[heap->which];
-}
-
-static void put_at(struct fire_heap *heap, size_t at, struct fire *fire)
-{
-    heap->items[at] = fire;
-    fire->heap_at[heap->which] = at;
-}
-
-static void sift_up(struct fire_heap *heap, size_t at)
-{
-    struct fire *fire = heap->items[at];
-
-    while (at > 0 && key_of(heap, heap->items[(at - 1) / 2]) > key_of(heap, fire)) {
-        put_at(heap, at, heap->items[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    put_at(heap, at, fire);
-}
-
-static void sift_down(struct fire_heap *heap, size_t at)
-{
-    struct fire *fire = heap->items[at];
-
-    for (;;) {
-        size_t child = 2 * at + 1;
-
-        if (child + 1 < heap->count &&
-            key_of(heap, heap->items[child + 1]) < key_of(heap, heap->items[child]))
-            child++;
-        if (child >= heap->count || key_of(heap, heap->items[child]) >= key_of(heap, fire))
-            break;
-        put_at(heap, at, heap->items[child]);
-        at = child;
-    }
-    put_at(heap, at, fire);
-}
-
-void fire_heap_add(struct fire_heap *heap, struct fire *fire, int64_t key)
-{
-    assert(fire->heap_at[heap->which] == SIZE_MAX);
-    if (heap->count == heap->room) {
-        heap->room = heap->room == 0 ? HEAP_MIN : 2 * heap->room;
-        heap->items = mem_grow(heap->items, heap->room, sizeof(struct fire *));
-    }
-    fire->heap_key[heap->which] = key;
-    put_at(heap, heap->count++, fire);
-    sift_up(heap, heap->count - 1);
-}
-
-void fire_heap_remove(struct fire_heap *heap, struct fire *fire)
-{
-    size_t at = fire->heap_at[heap->which];
-    struct fire *last = heap->items[--heap->count];
-
-    assert(heap->items[at] == fire);
-    fire->heap_at[heap->which] = SIZE_MAX;
-    if (last == fire)
-        return;
-    put_at(heap, at, last);
-    sift_up(heap, at);
-    sift_down(heap, last->heap_at[heap->which]);
-}
-
-struct fire *fire_heap_first(const struct fire_heap *heap)
-{
-    return heap->count == 0 ? NULL : heap->items[0];
 }

@@ -1,6 +1,6 @@
 /*
- * What the runner keeps of a job that is due: one entry a job, found by its id; and queues of entries in
- * order of a number. Pure containers and the arithmetic of merging what comes while an entry is there.
+ * What the runner keeps of a job that is due: one entry a job; and the arithmetic of merging what comes while
+ * it is there. Pure.
  *
  * An entry has up to five parts, each of which ends up in the ledger:
  *     main     the fire that is being dealt with, or is next to be
@@ -103,24 +103,3 @@ void fire_forget_decision(struct fire *fire);
 bool fire_has_rows(const struct fire *fire);
 /* Nothing is left to be done. */
 bool fire_empty(const struct fire *fire);
-
-/* By job id. */
-struct fire_index {
-    struct fire **slots; /* owned; the entries are not */
-    size_t size, count;
-};
-void fire_index_done(struct fire_index *index);
-struct fire *fire_index_find(const struct fire_index *index, const char *job_id);
-void fire_index_add(struct fire_index *index, struct fire *fire);    /* not in it */
-void fire_index_remove(struct fire_index *index, struct fire *fire); /* nothing if it is not in it */
-
-/* Smallest key first; of equal ones, any. */
-struct fire_heap {
-    struct fire **items; /* owned; the entries are not */
-    size_t count, room;
-    int which; /* kind of heap, 0 or 1: an entry may be in one of each */
-};
-void fire_heap_done(struct fire_heap *heap);
-void fire_heap_add(struct fire_heap *heap, struct fire *fire, int64_t key); /* in no heap */
-void fire_heap_remove(struct fire_heap *heap, struct fire *fire);           /* in this one */
-struct fire *fire_heap_first(const struct fire_heap *heap);                 /* NULL: empty */

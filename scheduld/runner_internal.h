@@ -36,6 +36,8 @@
 #pragma once
 
 #include "attr.h"
+#include "fire_heap.h"
+#include "fire_index.h"
 #include "fire_line.h"
 #include "fires.h"
 #include "run.h"
