@@ -178,6 +178,21 @@ const char *pg_value(struct pg *pg, const char *sql)
     return answer.value;
 }
 
+void pg_holds_for_all(struct pg *pg, const char *condition, struct db_array *texts, struct db_array *verdicts)
+{
+    AUTO_FREE char *sql =
+        mem_printf("SELECT coalesce((SELECT t::bytea::text FROM unnest($1::text[], $2::boolean[])"
+                   " AS x (t, verdict) WHERE NOT (%s) LIMIT 1), 'it holds')",
+                   condition);
+    const char *params[] = {db_array_end(texts), db_array_end(verdicts)};
+    struct answer answer;
+
+    pg_ask(pg, &answer, sql, params, ARRAY_LEN(params));
+    pg_wait(pg, &answer.times, 1);
+    assert_string_equal(answer.text, "");
+    assert_string_equal(answer.value, "it holds");
+}
+
 void pg_fail_unless(const struct answer *answer, enum err_kind kind, const char *words, const char *sql)
 {
     if (answer->times != 1 || answer->kind != kind || strstr(answer->text, words) == NULL)

@@ -57,6 +57,9 @@ void pg_ask(struct pg *pg, struct answer *answer, const char *sql, const char *c
 struct answer pg_run(struct pg *pg, const char *sql);
 /* The same; fails unless it works. Returns the first value, good until the next call. */
 const char *pg_value(struct pg *pg, const char *sql);
+/* The condition, of a text t and a verdict, holds for each of them. */
+void pg_holds_for_all(struct pg *pg, const char *condition, struct db_array *texts,
+                      struct db_array *verdicts);
 void pg_on_answer(void *arg, const struct db_result *result, const struct err *err);
 void pg_fail_unless(const struct answer *answer, enum err_kind kind, const char *words, const char *sql);
 
