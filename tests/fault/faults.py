@@ -18,16 +18,19 @@ TAKE_OVER = "run_read_open"  # the statement by which a new leader finds what is
 
 
 class Faults:
-    def __init__(self, system, seed, grace):
+    def __init__(self, system, seed, grace, often=None):
+        """often: one that shall be as likely as all the others together."""
         self.system, self.stack, self.grace = system, system.stack, grace
         self.table = self.TABLE + (self.OF_SHORT_GRACE if grace <= SHORT_S else ())
+        if often:
+            self.table += ((sum(weight for weight, name in self.table if name != often), often),)
         self.random = random.Random(f"{seed} faults")
         self.done = {}
 
     TABLE = (  # weight, method
         (12, "kill_leader"), (3, "kill_standby"), (3, "kill_webapid"), (4, "end_leader"),
         (3, "freeze_leader"), (2, "freeze_a_moment"), (1, "freeze_webapid"),
-        (3, "lock_runs"), (3, "replace_leader_in_a_write"),
+        (3, "lock_runs"), (6, "replace_leader_in_a_write"),
         (4, "cut_lock_session"), (6, "cut_sessions"), (12, "cut_one_session"),
         (12, "lose_one_answer"), (4, "lose_answer_of_take_over"), (2, "lose_answer_of_new_epoch"),
         (6, "net_resets_database"), (4, "net_stalls_database"), (5, "net_loses_answers_of_database"),

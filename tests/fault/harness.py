@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Everything goes wrong, again and again, and nothing may be lost or happen twice.
 
-    harness.py [--seed S] [--seconds N] [--faults F] [--jobs J] [--members M] [--grace S]
+    harness.py [--seed S] [--seconds N] [--faults F] [--jobs J] [--members M] [--grace S] [--often FAULT]
 
 Runs PostgreSQL, the stand-in for AWS, webapid and several scheduld with jobs that are due every 1 to 5 seconds and are
 edited meanwhile; injects faults, chosen by the seed; then stops that, waits until all is on record, and audits. In between,
@@ -41,7 +41,7 @@ def run(options):
         system.stack.aws.life(run_s=1.0)
         system.start_webapid()
         system.start()
-        workload, faults = Workload(system.stack, options.jobs, options.seed), Faults(system, options.seed, options.grace)
+        workload, faults = Workload(system.stack, options.jobs, options.seed), Faults(system, options.seed, options.grace, options.often)
         try:
             workload.fill()
             say("all jobs are made")
@@ -131,6 +131,8 @@ def main():
     parser.add_argument("--grace", type=int, default=3600, help="ECSS_MISFIRE_GRACE_SECONDS")
     parser.add_argument("--pause", type=float, default=0.3, help="most seconds between two faults")
     parser.add_argument("--faults", type=int, default=0, help="how many faults there have to be, or it fails")
+    parser.add_argument("--often", choices=sorted(name for _, name in Faults.TABLE), metavar="FAULT",
+                        help="half of all faults are this one, to look for what only it finds")
     return 0 if run(parser.parse_args()) else 1
 
 
