@@ -59,6 +59,16 @@ static void leave_out(struct fire_span *span, int64_t known_s, const struct job_
         span->count++;
 }
 
+/* Main stands for a fire of its own at least, though by new rules of its zone it may be none. */
+static void leave_missed(struct fire_span *main, int64_t missed_s, const struct job_timing *timing)
+{
+    leave_out(main, missed_s, timing);
+    if (main->count > 0)
+        return;
+    main->first_s = main->fire_s;
+    main->count = 1;
+}
+
 /* The span stands for those before it as well, unless it was computed from the cursor, and has them. */
 static void take_in(struct fire_span *span, const struct fire_span *before)
 {
@@ -179,7 +189,7 @@ static void take_missed(struct fire *fire, struct fire_span *missed, const struc
         return;
     }
     if (open && fire->main.revision == missed->revision) /* else it is said anew */
-        leave_out(&fire->main, missed->fire_s, timing);
+        leave_missed(&fire->main, missed->fire_s, timing);
     fire_span_merge(&fire->missed, missed);
 }
 

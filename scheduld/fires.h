@@ -67,6 +67,7 @@ struct fire {
     int holds;                 /* callbacks that are to come with this entry */
     bool dead;                 /* forgotten: freed when the last of them has come */
     bool plan_queued, in_plan; /* waits for a statement that inserts; is in the one on its way */
+    bool is_held;              /* plan_queued: among those that go one by one */
     TAILQ_ENTRY(fire) all_link, plan_link, work_link;
     size_t heap_at[2]; /* in a fire_heap of each kind; SIZE_MAX: in none */
     int64_t heap_key[2];

@@ -265,6 +265,7 @@ void runner_stand_by(struct runner *runner)
     runner->taking = runner->planning = runner->recording = false;
     runner->plan_alone = runner->record_alone = 0;
     runner->doubts_asked = 0;
+    runner->held_count = 0;
     runner->calls = 0; /* the slots are for the next reign; what is on the wire has its own deadline */
     runner->db_again_ms = runner->send_again_ms = runner->locked_again_ms = runner->held_again_ms = 0;
     runner->taken = (struct run_open_at){0};

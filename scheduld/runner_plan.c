@@ -196,8 +196,10 @@ static void plan_lost(struct plan_write *write)
 static void hold(struct runner *runner, struct fire *fire)
 {
     unqueue(runner, fire);
+    runner_take_slot(runner, fire, false);
     fire->unsure = true;
-    fire->plan_queued = true;
+    fire->plan_queued = fire->is_held = true;
+    runner->held_count++;
     TAILQ_INSERT_TAIL(&runner->held, fire, plan_link);
     runner->held_again_ms = runner_now_ms(runner) + HELD_AGAIN_MS;
 }
@@ -314,24 +316,15 @@ static void main_written(struct runner *runner, struct fire *fire, bool on_recor
     }
 }
 
-static void item_written(struct runner *runner, const struct item *item, bool on_record, int64_t id)
+static void beside_written(struct runner *runner, const struct item *item, bool on_record, int64_t id)
 {
-    switch (item->part) {
-    case PART_MAIN:
-        main_written(runner, item->fire, on_record, id);
-        break;
-    case PART_MISSED:
-    case PART_SKIP:
-        if (!on_record)
-            break;
-        log_warning(item->part == PART_MISSED ? "run.missed" : "run.skipped",
-                    "job=%s fire=%s run=%" PRId64 " coalesced=%" PRId64, item->fire->job_id,
-                    STAMP(item->span.fire_s), id, item->span.count - 1);
-        ledger_count(runner, item->part == PART_MISSED ? RUN_MISSED : RUN_SKIPPED);
-        break;
-    case PART_REARM:
-        break;
-    }
+    const bool missed = item->part == PART_MISSED;
+
+    if (!on_record || (!missed && item->part != PART_SKIP))
+        return;
+    log_warning(missed ? "run.missed" : "run.skipped", "job=%s fire=%s run=%" PRId64 " coalesced=%" PRId64,
+                item->fire->job_id, STAMP(item->span.fire_s), id, item->span.count - 1);
+    ledger_count(runner, missed ? RUN_MISSED : RUN_SKIPPED);
 }
 
 static void plan_written(struct plan_write *write, const struct db_result *result)
@@ -343,9 +336,13 @@ static void plan_written(struct plan_write *write, const struct db_result *resul
         write->on_record[index] = true;
         write->ids[index] = id;
     }
+    /* When main is over its entry may be, and what went beside it could not be told any more. */
     for (size_t i = 0; i < write->count; i++)
         if (!write->items[i].fire->dead)
-            item_written(write->batch.runner, &write->items[i], write->on_record[i], write->ids[i]);
+            beside_written(write->batch.runner, &write->items[i], write->on_record[i], write->ids[i]);
+    for (size_t i = 0; i < write->count; i++)
+        if (!write->items[i].fire->dead && write->items[i].part == PART_MAIN)
+            main_written(write->batch.runner, write->items[i].fire, write->on_record[i], write->ids[i]);
     for (size_t i = 0; i < write->batch.count; i++)
         if (!write->batch.fires[i]->dead)
             runner_sweep(write->batch.runner, write->batch.fires[i]);
@@ -405,7 +402,8 @@ static void take_plan(struct plan_write *write, struct fire_list *from)
     struct fire *fire = TAILQ_FIRST(from);
 
     TAILQ_REMOVE(from, fire, plan_link);
-    fire->plan_queued = false;
+    write->batch.runner->held_count -= fire->is_held;
+    fire->plan_queued = fire->is_held = false;
     fire->in_plan = true;
     write->again = write->again || fire->unsure;
     ledger_hold(&write->batch, fire);

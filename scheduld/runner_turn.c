@@ -15,7 +15,7 @@
 #include "mem.h"
 
 enum {
-    PARKED_MAX = 20000, /* while so many runs wait for another attempt no other begins */
+    PARKED_MAX = 20000, /* while so many runs wait for another attempt, or for their row, no other begins */
     AHEAD_S = 4,        /* runs begin that are to be launched in this time... */
     AHEAD_MIN = 100,    /* ...but not fewer than so many, as not all need a launch */
     FRESH_S = 1,        /* a fire that is no older may begin beyond that */
@@ -266,9 +266,10 @@ static void do_stand(struct runner *runner, struct fire *fire)
     runner_kick(runner);
 }
 
+/* What is written one by one may have to wait for long, and keeps no other from beginning. */
 static void do_plan(struct runner *runner, struct fire *fire)
 {
-    runner_take_slot(runner, fire, true);
+    runner_take_slot(runner, fire, !fire->is_held);
     runner_leave_place(runner, fire);
     runner_count_request(runner, fire);
     fire->to_plan = true;
@@ -372,7 +373,7 @@ static struct fire *next_to_begin(struct runner *runner)
     struct fire *fire;
 
     if (runner->active >= runner->options.runs_max || runner->request_bytes >= runner->options.requests_max ||
-        runner->parked + runner->in_line + runner->doubts_waiting >= PARKED_MAX)
+        runner->parked + runner->in_line + runner->doubts_waiting + runner->held_count >= PARKED_MAX)
         return NULL;
     if (busy < window(runner))
         return take_either(runner);

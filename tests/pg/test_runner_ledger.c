@@ -1,6 +1,8 @@
 /* The runner writes plans and results: when the database is away, refuses a row, or a lock is in the way. */
 #include "runner_rig.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -113,14 +115,26 @@ static void missed(struct rig *rig, const char *job_id)
                                                  .grace_s = 5});
 }
 
+/* And counts how often, in what is undone, too. */
+static void refuse_missed(void)
+{
+    pg_value(admin, "CREATE SEQUENCE tries");
+    pg_value(admin, "GRANT USAGE ON tries TO ecs_scheduler_scheduld");
+    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT none CHECK (state <> 'missed' OR nextval('tries') < 0)");
+}
+
+static void accept_missed(void)
+{
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
+    pg_value(admin, "DROP SEQUENCE tries");
+}
+
 /* Of a job that is there it is tried again, of one that is gone it is not owed any more. */
 static void a_refused_record_of_what_was_missed_is_tried_again(void **state)
 {
     struct rig *rig = *state;
 
-    pg_value(admin, "CREATE SEQUENCE tries"); /* counts what is undone, too */
-    pg_value(admin, "GRANT USAGE ON tries TO ecs_scheduler_scheduld");
-    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT none CHECK (state <> 'missed' OR nextval('tries') < 0)");
+    refuse_missed();
     missed(rig, "a");
     missed(rig, "b");
     rig_wait_for(rig, "SELECT last_value >= 4 FROM tries", "t"); /* each of them alone */
@@ -128,14 +142,56 @@ static void a_refused_record_of_what_was_missed_is_tried_again(void **state)
     pg_turn(rig->pg, 100);
     assert_string_equal(pg_value(admin, RUNS), "");
     pg_value(admin, "DELETE FROM jobs WHERE id = 'b'");
-    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
-    pg_value(admin, "DROP SEQUENCE tries");
+    accept_missed();
     rig_wait_for(rig, RUNS, "a -10 missed 0, a 0 started 1");
     assert_string_equal(pg_value(admin, "SELECT coalesced FROM runs WHERE state = 'missed'"), "2");
     pg_turn(rig->pg, 1500); /* one after the other, a second apart at most */
     assert_string_equal(pg_value(admin, RUNS), "a -10 missed 0, a 0 started 1");
     runner_drain(rig->runner, rig_on_drained, rig);
     pg_wait(rig->pg, &rig->drained, 1);
+}
+
+/* Its id. */
+static const char *add_job(const char *prefix, int number)
+{
+    static char id[16];
+    AUTO_FREE char *sql = NULL;
+
+    snprintf(id, sizeof id, "%s%d", prefix, number);
+    sql = mem_printf("INSERT INTO jobs (id, task_definition, schedule) VALUES ('%s', 'fx', '0')"
+                     " ON CONFLICT (id) DO NOTHING",
+                     id);
+    pg_value(admin, sql);
+    return id;
+}
+
+static int begin_with_little_room(void **state)
+{
+    return rig_begin_with(state, 4, 0);
+}
+
+/* However many they are: they have no part of the memory that those need who can be planned. */
+static void what_is_refused_holds_up_no_other(void **state)
+{
+    enum { REFUSED = 10, OTHERS = 30, TRIES_MEANWHILE = 10 };
+    struct rig *rig = *state;
+    int64_t tries;
+
+    refuse_missed();
+    for (int i = 0; i < REFUSED; i++)
+        missed(rig, add_job("r", i));
+    rig_wait_for(rig, "SELECT last_value > 3 * 10 FROM tries", "t"); /* together, alone, and held */
+    for (int i = 0; i < REFUSED; i++)
+        rig_due(rig, add_job("r", i), NOW); /* goes with what was missed, and waits */
+    pg_turn(rig->pg, 100);
+    tries = strtoll(pg_value(admin, "SELECT last_value FROM tries"), NULL, 10);
+    for (int i = 0; i < OTHERS; i++)
+        rig_due(rig, add_job("o", i), NOW);
+    rig_wait_for(rig, "SELECT count(*)::text FROM runs WHERE state = 'started' AND job_id LIKE 'o%'", "30");
+    tries = strtoll(pg_value(admin, "SELECT last_value FROM tries"), NULL, 10) - tries;
+    assert_in_range(tries, 0, TRIES_MEANWHILE); /* one a second, and nobody waited for any of them */
+    accept_missed();
+    rig_wait_for(rig, "SELECT count(*)::text FROM runs WHERE job_id LIKE 'r%'", "20");
 }
 
 static void a_refused_plan_of_a_job_that_is_gone_is_forgotten(void **state)
@@ -223,12 +279,8 @@ static void many_rows_that_are_kept_from_being_planned_hold_up_no_other(void **s
     struct answer answer;
     int64_t begun_ms;
 
-    for (int i = 0; i < HELD; i++) {
-        AUTO_FREE char *sql =
-            mem_printf("INSERT INTO jobs (id, task_definition, schedule) VALUES ('h%d', 'fb', '0')", i);
-
-        pg_value(admin, sql);
-    }
+    for (int i = 0; i < HELD; i++)
+        add_job("h", i);
     pg_ask(slow, &answer,
            "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
            " SELECT 'h' || i, to_timestamp(1700000000), 'planned', 5 FROM generate_series(0, 39) AS i"
@@ -366,6 +418,7 @@ int main(void)
         RIG_TEST(a_plan_that_is_refused_is_made_anew),
         RIG_TEST(a_plan_that_is_refused_beyond_the_grace_is_missed),
         RIG_TEST(a_refused_record_of_what_was_missed_is_tried_again),
+        cmocka_unit_test_setup_teardown(what_is_refused_holds_up_no_other, begin_with_little_room, rig_end),
         RIG_TEST(a_refused_plan_of_a_job_that_is_gone_is_forgotten),
         RIG_TEST(who_ends_does_not_wait_for_what_is_refused),
         RIG_TEST(a_plan_that_is_denied_keeps_no_other),

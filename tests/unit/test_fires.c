@@ -137,7 +137,7 @@ static void said_again_with_another_definition(void **state UNUSED)
 }
 
 /* A job of every second, so that first_s is fire_s - coalesced. */
-static struct job_timing every_second;
+static struct job_timing every_second, every_minute;
 
 static struct agenda_due since(int64_t first_s, int64_t fire_s, int64_t revision)
 {
@@ -286,6 +286,21 @@ static void missed_leaves_what_waits(void **state UNUSED)
     fire_free(fire);
 }
 
+/* The rules of its zone have changed since main came: the fires that it stands for are none any more. */
+static void missed_leaves_a_fire_that_is_none_by_new_rules(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+    struct agenda_due what = with_missed(due(180, 0, 7, 240), 120, 120);
+
+    what.timing = &every_minute;
+    take(fire, since(118, 130, 7));
+    assert_int_equal(take(fire, what), FIRE_WAITS);
+    check_span(&fire->main, 130, 1, 7, 131);
+    check_span(&fire->missed, 120, 1, 7, 180);
+    check_span(&fire->later, 180, 1, 7, 240);
+    fire_free(fire);
+}
+
 /* Or a row would move the job past what is not on record yet. */
 static void missed_waits_for_what_is_not_decided(void **state UNUSED)
 {
@@ -416,7 +431,8 @@ static int begin(void **state UNUSED)
     struct err err = {0};
 
     zones = zones_new(NULL);
-    if (!job_timing_compile(&(struct job_timing_texts){.schedule = "*"}, zones, &every_second, &err))
+    if (!job_timing_compile(&(struct job_timing_texts){.schedule = "*"}, zones, &every_second, &err) ||
+        !job_timing_compile(&(struct job_timing_texts){.schedule = "0"}, zones, &every_minute, &err))
         fail_msg("%s", err.text);
     return 0;
 }
@@ -424,6 +440,7 @@ static int begin(void **state UNUSED)
 static int end(void **state UNUSED)
 {
     job_timing_done(&every_second);
+    job_timing_done(&every_minute);
     zones_free(zones);
     return 0;
 }
@@ -444,6 +461,7 @@ int main(void)
         cmocka_unit_test(missed_goes_beside),
         cmocka_unit_test(missed_counts_once),
         cmocka_unit_test(missed_leaves_what_waits),
+        cmocka_unit_test(missed_leaves_a_fire_that_is_none_by_new_rules),
         cmocka_unit_test(missed_waits_for_what_is_not_decided),
         cmocka_unit_test(missed_by_a_tick_goes_on),
         cmocka_unit_test(a_decision_that_is_forgotten_takes_in_what_came_behind_it),
