@@ -1,7 +1,7 @@
 /*
  * The signer against known answers: requests of many kinds signed by Debian's botocore
- * (tests/client/make_sigv4_vectors.py makes tests/data/sigv4-vectors.jsonl), and AWS's published suite where
- * its folder lies beside the repository (or where $ECSS_SIGV4_SUITE says).
+ * (tests/client/make_sigv4_vectors.py makes tests/data/sigv4-vectors.jsonl), and AWS's published suite if
+ * $ECSS_SIGV4_SUITE names its folder.
  */
 #include "test.h"
 
@@ -454,11 +454,9 @@ static int is_case(const struct dirent *entry)
 static size_t add_suite(struct CMUnitTest **tests, size_t count)
 {
     const char *folder = getenv("ECSS_SIGV4_SUITE");
-    struct dirent **entries;
-    int n;
+    struct dirent **entries = NULL;
+    int n = folder == NULL ? -1 : scandir(folder, &entries, is_case, alphasort);
 
-    folder = folder == NULL || *folder == '\0' ? TEST_SOURCE_DIR "/../shared/vectors/sigv4" : folder;
-    n = scandir(folder, &entries, is_case, alphasort);
     *tests = mem_grow(*tests, count + (n < 0 ? 1 : (size_t)n), sizeof **tests);
     if (n < SUITE_MIN) {
         (*tests)[count++] = (struct CMUnitTest){"AWS's published suite", no_suite, NULL, NULL, NULL};
