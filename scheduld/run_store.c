@@ -14,8 +14,9 @@
     "WITH fence AS MATERIALIZED (SELECT 1 AS held FROM scheduler WHERE epoch = $1::bigint FOR SHARE)"
 
 /* A row of job_state that somebody has locked, as who deletes its job in a transaction that is not over, is
- * left as it is: nobody else's fire waits for him. By it the fire looks as if it were not on record, so it is
- * said to be due once more, and found on record. */
+ * left as it is: nobody else's fire waits for him. By it the fire looks as if it were not on record, until
+ * the next one of the job is planned. If the row is read again before, as after a change of the job, the fire
+ * is said to be due once more, and found on record. */
 #define FREE(jobs)                                                                                           \
     "free AS MATERIALIZED ("                                                                                 \
     "  SELECT job_id FROM job_state WHERE job_id IN (SELECT job_id FROM " jobs ")"                           \

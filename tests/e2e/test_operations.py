@@ -15,7 +15,7 @@ class Operations(unittest.TestCase):
         cls.stack = Stack(task_definitions=["nightly"]).__enter__()
         cls.addClassCleanup(cls.stack.__exit__, None, None, None)
         cls.stack.sql("INSERT INTO jobs (id, task_definition, schedule) VALUES ('nightly', 'nightly', '*'), ('broken', 'nightly', 'x')")
-        cls.stack.sql("CREATE ROLE you LOGIN IN ROLE ecs_scheduler_webapid, pg_monitor")
+        cls.stack.sql("CREATE ROLE you LOGIN IN ROLE ecs_scheduler_webapid, pg_monitor, pg_signal_backend")
         cls.stack.sql("INSERT INTO runs (job_id, fire_at, state, epoch, error) VALUES ('nightly', now() - interval '1 minute',"
                       " 'missed', 1, 'as the test says')")
         cls.stack.start_scheduld()
