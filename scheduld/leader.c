@@ -272,15 +272,15 @@ static void on_down(void *arg, const struct err *err)
 {
     struct leader *leader = arg;
 
-    event_del(leader->timer);
     switch (leader->state) {
     case LEADER_DOWN:
     case LEADER_STANDBY:
     case LEADER_TAKING:
     case LEADER_LEADING:
+        event_del(leader->timer);
         lose(leader, LEADER_DOWN, err);
         break;
-    case LEADER_RESIGNING: /* its answer comes, with the error */
+    case LEADER_RESIGNING: /* its answer comes, with the error; or the timer, which says that it is over */
     case LEADER_RESIGNED:
         break;
     }

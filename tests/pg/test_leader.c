@@ -7,13 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 
 #include "attr.h"
 #include "mem.h"
 
-enum { S_US = 1000000, HAND_OVER_US = 200000, TAKE_OVER_US = 1000000 };
+enum { S_US = 1000000, HAND_OVER_US = 200000, TAKE_OVER_US = 1000000, FDS = 100 };
 
 /* One scheduld, as far as leading goes. */
 struct node {
@@ -286,6 +287,34 @@ static void who_does_not_lead_resigns_as_well(void **state)
     assert_true(leader_is_leading(stage->nodes[0].leader));
 }
 
+/* Of the connection that was made last. */
+static int newest_socket(void)
+{
+    struct sockaddr_storage peer;
+    socklen_t size;
+    int fd = FDS;
+
+    do {
+        fd--;
+        size = sizeof peer;
+    } while (fd >= 0 && getpeername(fd, (struct sockaddr *)&peer, &size) != 0);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* The end of the session is the first thing that is seen after that. */
+static void a_standby_resigns_though_its_session_ends_that_moment(void **state)
+{
+    struct stage *stage = lead_and_standby(state);
+    struct node *standby = &stage->nodes[1];
+
+    assert_int_equal(shutdown(newest_socket(), SHUT_RDWR), 0);
+    leader_resign(standby->leader, on_resigned, standby);
+    wait_for(stage, &standby->resigned, 1);
+    assert_int_equal(leader_backend_pid(standby->leader), 0);
+    assert_int_equal(stage->nodes[0].losses, 0);
+}
+
 static void freed_with_a_resignation_under_way(void **state)
 {
     struct stage *stage = lead_and_standby(state);
@@ -489,6 +518,7 @@ int main(void)
         TEST(a_resignation_hands_over),
         TEST(the_last_one_leaves_nobody),
         TEST(who_does_not_lead_resigns_as_well),
+        TEST(a_standby_resigns_though_its_session_ends_that_moment),
         TEST(freed_with_a_resignation_under_way),
         TEST(a_standby_keeps_no_snapshot),
         TEST(the_lease_ends_with_the_answers),
