@@ -99,12 +99,14 @@ struct agenda {
     size_t page_rows;
     char mark[AGENDA_MARK_SIZE], next_mark[AGENDA_MARK_SIZE]; /* xid8; what is before mark was seen */
     int64_t file;                                             /* of the table jobs */
-    struct db_array hints;                                    /* ids that we were told of */
-    bool hints_lost;                                          /* more than AGENDA_HINTS_MAX */
-    struct event *soon;                                       /* to read those */
-    struct event *sweep;                                      /* every sweep_ms */
-    struct event *retry;                                      /* a read failed */
-    struct event *zone_time;                                  /* every AGENDA_ZONES_MS */
+    struct db_array hints;                                    /* ids to read */
+    bool hints_unchanged, asked_unchanged; /* some of these, or of those asked for, are agenda_hint()'s */
+    bool hints_lost;                       /* ids that we were notified of: a sweep finds them */
+    bool unchanged_lost;                   /* agenda_hint()'s: no sweep finds them, so all are to be read */
+    struct event *soon;                    /* to read hints */
+    struct event *sweep;                   /* every sweep_ms */
+    struct event *retry;                   /* a read failed */
+    struct event *zone_time;               /* every AGENDA_ZONES_MS */
     int64_t prune_at_ms, failed_again_ms[AGENDA_READS];
     int64_t load_began_us;
 
@@ -139,7 +141,8 @@ void agenda_remove_number(struct agenda *a, uint32_t number);
 /* agenda_sync.c */
 void agenda_sync_new(struct agenda *a);
 void agenda_sync_free(struct agenda *a);
-void agenda_hint(struct agenda *a, const char *id);       /* the job is to be read again */
+/* The job is to be read again, though its row has not changed. */
+void agenda_hint(struct agenda *a, const char *id);
 void agenda_hint_later(struct agenda *a, const char *id); /* likewise, at the next look at what changed */
 void agenda_load(struct agenda *a);                       /* all are; may be called again while it goes on */
 void agenda_read_owing(struct agenda *a);                 /* then agenda_caught_up() */

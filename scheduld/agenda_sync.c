@@ -6,6 +6,9 @@
  * connection need not wait. And every few seconds those are read that a transaction changed which the look
  * before could not see: a mark is the oldest transaction that was still running then.
  *
+ * Ids that the agenda itself gives as hints are of rows that did not change, which neither of the two would
+ * find. So where such an id is lost, all rows are read.
+ *
  * All statements go through one connection, one after the other, so that an older state of a row is never
  * applied after a newer one.
  */
@@ -140,6 +143,7 @@ void agenda_load(struct agenda *a)
     if (a->loading || !a->up)
         return;
     a->loading = true;
+    a->unchanged_lost = false;
     a->generation++;
     a->load_began_us = clock_monotonic_us(&clock_system);
     db_query(a->options.db, &job_load_mark, NULL, on_load_mark, a);
@@ -176,7 +180,10 @@ static void on_hinted(void *arg, const struct db_result *result, const struct er
 
     a->asking = false;
     if (err != NULL) {
-        a->hints_lost = true;
+        if (a->asked_unchanged)
+            a->reload = true;
+        else
+            a->hints_lost = true;
         read_failed(a, AGENDA_READ_HINTED, err);
         return;
     }
@@ -206,38 +213,49 @@ static void on_soon(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     if (a->hints.count == 0 || a->asking)
         return;
     a->asking = true;
+    a->asked_unchanged = a->hints_unchanged;
+    a->hints_unchanged = false;
     params[0] = db_array_end(&a->hints);
     db_query(a->options.db, &job_load_ids, params, on_hinted, a);
     db_array_done(&a->hints);
     db_array_init(&a->hints);
 }
 
+static void read_soon(struct agenda *a)
+{
+    if (!event_pending(a->soon, EV_TIMEOUT, NULL))
+        arm_ms(a->soon, 0);
+}
+
+static bool add_hint(struct agenda *a, const char *id)
+{
+    if (a->hints.count >= AGENDA_HINTS_MAX)
+        return false;
+    db_array_text(&a->hints, id);
+    return true;
+}
+
 void agenda_hint_later(struct agenda *a, const char *id)
 {
-    if (a->hints.count < AGENDA_HINTS_MAX)
-        db_array_text(&a->hints, id);
+    if (add_hint(a, id))
+        a->hints_unchanged = true;
     else
-        a->hints_lost = true;
+        a->unchanged_lost = true;
 }
 
 void agenda_hint(struct agenda *a, const char *id)
 {
     agenda_hint_later(a, id);
-    if (!event_pending(a->soon, EV_TIMEOUT, NULL))
-        arm_ms(a->soon, 0);
+    read_soon(a);
 }
 
 static void on_notify(void *arg, const char *channel UNUSED, const char *payload)
 {
     struct agenda *a = arg;
 
-    if (payload[0] != '\0') {
-        agenda_hint(a, payload);
-        return;
-    }
-    a->hints_lost = true;
-    if (!event_pending(a->soon, EV_TIMEOUT, NULL))
-        arm_ms(a->soon, 0);
+    if (payload[0] == '\0' || !add_hint(a, payload))
+        a->hints_lost = true;
+    read_soon(a);
 }
 
 /* --- those that changed --- */
@@ -326,6 +344,8 @@ static void on_sweep_time(evutil_socket_t fd UNUSED, short what UNUSED, void *ar
     struct agenda *a = arg;
     int64_t now_ms = clock_monotonic_ms(&clock_system);
 
+    if (a->unchanged_lost && !a->loading)
+        agenda_load(a);
     sweep(a);
     if (a->hints.count > 0)
         arm_ms(a->soon, 0);

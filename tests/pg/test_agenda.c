@@ -655,6 +655,24 @@ static void hints_may_come_in_any_order_and_number(void **state)
     assert_int_equal(w->dues, 0);
 }
 
+/* Another session locks these jobs, until release(). */
+static void hold(struct watch *w, struct pg *other, struct answer *answer, const char *which)
+{
+    AUTO_FREE char *sql = mem_printf("WITH held AS MATERIALIZED (SELECT FROM jobs WHERE %s FOR UPDATE)"
+                                     " SELECT pg_sleep(60) FROM (SELECT count(*) FROM held) AS n",
+                                     which);
+
+    pg_ask(other, answer, sql, NULL, 0);
+    while (strcmp(pg_value(w->pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "0") == 0)
+        pg_turn(other, 1);
+}
+
+static void release(struct watch *w)
+{
+    pg_value(w->pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+}
+
 static void who_locks_a_job_delays_that_job_alone(void **state)
 {
     struct watch *w = *state;
@@ -663,18 +681,31 @@ static void who_locks_a_job_delays_that_job_alone(void **state)
 
     make(w, "('a', '0 5'), ('b', '0 5')");
     begin_with(w, 100);
-    pg_ask(slow, &answer,
-           "WITH held AS MATERIALIZED (SELECT FROM jobs WHERE id = 'a' FOR UPDATE) SELECT pg_sleep(60) FROM "
-           "held",
-           NULL, 0);
-    while (strcmp(pg_value(w->pg, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
-                  "0") == 0)
-        pg_turn(slow, 1);
+    hold(w, slow, &answer, "id = 'a'");
     lead(w);
     UNTIL(w, next_of(w, "b") == 300);
     assert_string_equal(pg_value(w->pg, "SELECT count(*) FROM job_state WHERE job_id = 'a'"), "0");
-    pg_value(w->pg, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+    release(w);
     UNTIL(w, next_of(w, "a") == 300);
+    pg_close(slow);
+}
+
+/* They do not change, so nothing but the agenda itself knows that they are to be read again. */
+static void more_locked_jobs_than_it_remembers_are_written_in_the_end(void **state)
+{
+    struct watch *w = *state;
+    struct pg *slow = pg_open(NULL);
+    struct answer answer;
+
+    pg_value(w->pg, "INSERT INTO jobs (id, task_definition, schedule)"
+                    " SELECT 'n' || i, 'x', '0 0 0 * * * 1 3000' FROM generate_series(1, 6000) AS i");
+    hold(w, slow, &answer, "true");
+    begin_with(w, 2000);
+    lead(w);
+    pg_turn(w->pg, 1000); /* each was found locked */
+    assert_string_equal(pg_value(w->pg, "SELECT count(*) FROM job_state"), "0");
+    release(w);
+    UNTIL(w, converged(w, "6000"));
     pg_close(slow);
 }
 
@@ -713,15 +744,26 @@ static void copy_zone(struct watch *w, const char *from)
     assert_int_equal(system(command), 0);
 }
 
+/* Zones of its own, of which there is one, Here. */
+static void begin_zones(struct watch *w, const char *from)
+{
+    snprintf(w->folder, sizeof w->folder, "/tmp/ecss-zones-XXXXXX");
+    assert_non_null(mkdtemp(w->folder));
+    copy_zone(w, from);
+}
+
+static void remove_zones(struct watch *w)
+{
+    AUTO_FREE char *rm = mem_printf("rm -r '%s'", w->folder);
+
+    assert_int_equal(system(rm), 0);
+}
+
 static void an_update_of_a_zone_arms_its_jobs_again(void **state)
 {
     struct watch *w = *state;
-    AUTO_FREE char *rm = NULL;
 
-    snprintf(w->folder, sizeof w->folder, "/tmp/ecss-zones-XXXXXX");
-    assert_non_null(mkdtemp(w->folder));
-    rm = mem_printf("rm -r '%s'", w->folder);
-    copy_zone(w, "Asia/Kolkata");
+    begin_zones(w, "Asia/Kolkata");
     make(w, "('a', '0 0 12'), ('utc', '0 0 12')");
     pg_value(w->pg, "UPDATE jobs SET timezone = 'Here' WHERE id = 'a'");
     begin_with(w, 60000);
@@ -730,7 +772,7 @@ static void an_update_of_a_zone_arms_its_jobs_again(void **state)
     copy_zone(w, "Asia/Tokyo");
     UNTIL(w, next_of(w, "a") == 3 * 3600);
     assert_int_equal(next_of(w, "utc"), 12 * 3600);
-    assert_int_equal(system(rm), 0); /* the zone is gone: its job does not fire, and says why */
+    remove_zones(w); /* the zone is gone: its job does not fire, and says why */
     assert_int_equal(mkdir(w->folder, 0700), 0);
     UNTIL(w, stats(w).problems == 1);
     UNTIL(w, strcmp(pg_value(w->pg, "SELECT coalesce(problem, '') || (next_run IS NULL) FROM job_state"
@@ -740,7 +782,28 @@ static void an_update_of_a_zone_arms_its_jobs_again(void **state)
     copy_zone(w, "Asia/Kolkata");
     UNTIL(w, next_of(w, "a") == 6 * 3600 + 1800);
     assert_int_equal(stats(w).problems, 0);
-    assert_int_equal(system(rm), 0);
+    remove_zones(w);
+}
+
+/* Its row does not change, so that to look at what changed would not find it. */
+static void an_update_of_a_zone_that_cannot_be_acted_on_is_not_forgotten(void **state)
+{
+    struct watch *w = *state;
+
+    begin_zones(w, "Asia/Kolkata");
+    make(w, "('a', '0 0 12')");
+    pg_value(w->pg, "UPDATE jobs SET timezone = 'Here'");
+    begin_with(w, 60000);
+    lead(w);
+    UNTIL(w, next_of(w, "a") == 6 * 3600 + 1800);
+    pg_value(w->pg, "REVOKE SELECT ON jobs FROM ecs_scheduler_scheduld");
+    copy_zone(w, "Asia/Tokyo");
+    UNTIL(w, strcmp(pg_value(w->pg, "SELECT state = 'idle' AND query NOT LIKE '%job_state AS s (%'"
+                                    " FROM pg_stat_activity WHERE application_name = 'agenda'"),
+                    "t") == 0); /* it has tried to read the job since it was written */
+    pg_value(w->pg, "GRANT SELECT ON jobs TO ecs_scheduler_scheduld");
+    UNTIL(w, next_of(w, "a") == 3 * 3600);
+    remove_zones(w);
 }
 
 #define FRESH(fn) cmocka_unit_test_setup_teardown(fn, fresh, ends)
@@ -766,8 +829,10 @@ int main(void)
         FRESH(who_does_not_lead_writes_nothing),
         FRESH(hints_may_come_in_any_order_and_number),
         FRESH(who_locks_a_job_delays_that_job_alone),
+        FRESH(more_locked_jobs_than_it_remembers_are_written_in_the_end),
         FRESH(changes_while_the_connection_is_cut),
         FRESH(an_update_of_a_zone_arms_its_jobs_again),
+        FRESH(an_update_of_a_zone_that_cannot_be_acted_on_is_not_forgotten),
         FRESH(a_hundred_thousand_changes_at_once), /* the last: it drops constraints */
     };
 
