@@ -415,11 +415,15 @@ static bool is_useless(const PGresult *result)
 
 static bool on_error(struct db *db, const PGresult *result)
 {
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     struct err err;
 
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-
     err_from_result(&err, result);
+    if (state == NULL) { /* libpq's own: the server may have done all of it */
+        conn_lost(db, &err);
+        return false;
+    }
     if (severity != NULL && strcmp(severity, "FATAL") == 0)
         snprintf(db->fatal, sizeof db->fatal, "%s", PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     if (is_useless(result))

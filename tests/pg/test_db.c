@@ -2,13 +2,17 @@
  * anywhere. */
 #include "pg.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "clock.h"
+#include "db_internal.h"
 #include "mem.h"
 
 /* --- one query --- */
@@ -346,6 +350,36 @@ static void an_error_of_the_commit_is_told(void **state)
     pg_fail_unless(&alone, ERR_INVALID, "23503", "4");
     assert_string_equal(pg_value(pg, "SELECT string_agg(id::text, ',' ORDER BY id) FROM g"), "1,3");
     assert_int_equal(pg->ups, 1);
+}
+
+/* The server does what it is asked, and libpq reads something else in the place of its answer: the end of a
+ * socket of ours, under the number that the connection's had. */
+static void an_error_of_libpqs_own_does_not_say_that_nothing_was_done(void **state)
+{
+    static const char odd[] = "?\0\0\0\4"; /* no message of the protocol */
+    struct pg *pg = *state;
+    struct answer answers[2] = {0};
+    int ends[2], server;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    assert_int_equal(write(ends[0], odd, sizeof odd - 1), sizeof odd - 1);
+    db_query(pg->db, &insert_g, (const char *const[]){"1"}, pg_on_answer, &answers[0]);
+    db_query(pg->db, &insert_g, (const char *const[]){"2"}, pg_on_answer, &answers[1]);
+    while (pg->db->cur == NULL) /* until they are sent */
+        event_base_loop(pg->base, EVLOOP_ONCE);
+    server = fcntl(PQsocket(pg->db->pg), F_DUPFD_CLOEXEC, 0); /* its answer is still the event */
+    assert_int_equal(dup3(ends[1], PQsocket(pg->db->pg), O_CLOEXEC), PQsocket(pg->db->pg));
+    pg_wait(pg, &answers[1].times, 1);
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        assert_int_equal(answers[i].times, 1);
+        pg_fail_unless(&answers[i], ERR_UNAVAILABLE, "whether the statement was done is not known",
+                       insert_g.sql);
+    }
+    close(server);
+    close(ends[0]);
+    close(ends[1]);
+    pg_wait(pg, &pg->ups, 2);
+    assert_string_equal(pg_value(pg, "SELECT count(*) FROM g"), "2");
 }
 
 static void a_great_many_are_several_groups(void **state)
@@ -910,6 +944,7 @@ static const struct CMUnitTest fixed[] = {
     WITH_G(an_error_costs_its_neighbours_nothing),
     WITH_G(an_error_between_neighbours_is_fair),
     WITH_G(an_error_of_the_commit_is_told),
+    WITH_G(an_error_of_libpqs_own_does_not_say_that_nothing_was_done),
     WITH_G(a_great_many_are_several_groups),
     WITH_G(who_locks_the_same_rows_in_another_order_just_waits),
     cmocka_unit_test(who_runs_too_long_is_not_run_again),
