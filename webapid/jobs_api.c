@@ -250,7 +250,7 @@ static void on_looked(void *arg, const struct db_result *result, const struct er
     struct job_row row;
 
     if (err != NULL) {
-        reply_db_err(rq, err);
+        reply_read_err(rq, err);
         return;
     }
     if (db_rows(result) == 0) {

@@ -42,7 +42,8 @@ struct importing {
     struct job_import import;
     bool all_or_nothing;
     bool up;
-    bool lost; /* the connection, and with it what was not committed */
+    bool lost;     /* the connection, and with it what was not committed */
+    bool may_stay; /* what is written: each batch commits itself, and one has been sent */
     int clashes;
     int64_t created;
 };
@@ -65,7 +66,7 @@ static void again(struct importing *i)
     event_add(i->step, &now);
 }
 
-/* Why an import by batches of their own ended before its end. */
+/* Why an import ended before its end. */
 static const char *cause_of(const struct importing *i, const struct err *err)
 {
     if (i->lost)
@@ -77,28 +78,32 @@ static const char *cause_of(const struct importing *i, const struct err *err)
     return "the database does not answer";
 }
 
-/* What was written by batches of their own stays, and is told. */
+/* No COMMIT was sent: of one transaction nothing stays. What was written by batches of their own stays, and
+ * is told. */
 static void fail(struct importing *i, const struct err *err)
 {
-    struct request *rq = i->rq;
+    const char *cause = cause_of(i, err);
 
-    if (i->all_or_nothing || i->created == 0) {
-        reply_db_err(rq, err);
-    } else if (err->kind == ERR_UNAVAILABLE) {
-        log_warning("http.import_cut", "created=%" PRId64 " error=%s request=%s", i->created, LOGQ(err->text),
-                    request_id(rq));
-        reply_message(rq, 503,
-                      "The import ended early, as %s: at least %" PRId64
-                      " jobs were created. Import the same lines again; what is there is left alone.",
-                      cause_of(i, err), i->created);
-    } else {
+    if (err->kind == ERR_UNAVAILABLE) {
+        log_warning("http.import_cut", "created=%" PRId64 " error=%s request=%s",
+                    i->may_stay ? i->created : 0, LOGQ(err->text), request_id(i->rq));
+        if (i->may_stay)
+            reply_message(i->rq, 503,
+                          "The import ended early, as %s: at least %" PRId64
+                          " jobs were created. Import the same lines again; what is there is left alone.",
+                          cause, i->created);
+        else
+            reply_message(i->rq, 503, "Nothing was imported, as %s; try again later.", cause);
+    } else if (i->may_stay) {
         log_error("http.import_failed", "created=%" PRId64 " error=%s request=%s", i->created,
-                  LOGQ(err->text), request_id(rq));
+                  LOGQ(err->text), request_id(i->rq));
         reply_message(
-            rq, 500,
+            i->rq, 500,
             "The import ended early by an error on the server, whose log says more: at least %" PRId64
             " jobs were created.",
             i->created);
+    } else {
+        reply_db_err(i->rq, err);
     }
 }
 
@@ -241,6 +246,7 @@ static void write_batch(struct importing *i)
     bool in_vain = i->all_or_nothing && i->import.failed > 0; /* the rest is only checked */
 
     if (i->import.count > 0 && !in_vain) {
+        i->may_stay = !i->all_or_nothing;
         job_import_store_batch(i->db, &i->import, request_by(i->rq), on_batch, i);
         return;
     }

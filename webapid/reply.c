@@ -221,15 +221,17 @@ void reply_err(struct request *rq, const struct err *err)
     }
 }
 
+static const char read_text[] = "try again later.";
+
 /* What is under way may go on, and nobody hears how it ends. */
 static const char *unsure_text(const struct request *rq)
 {
     if (request_method(rq) == METHOD_GET || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
-        return "try again later.";
+        return read_text;
     return "what was asked for may have been done, or may yet be. Look before you ask again.";
 }
 
-void reply_db_err(struct request *rq, const struct err *err)
+static void answer_db_err(struct request *rq, const struct err *err, const char *unsure)
 {
     struct err ours = *err;
 
@@ -242,10 +244,20 @@ void reply_db_err(struct request *rq, const struct err *err)
                       " job's row most likely. Try again later.");
     } else if (db_err_is_unsure(err)) {
         log_unavailable(rq, err);
-        reply_message(rq, 503, "The database does not answer: %s", unsure_text(rq));
+        reply_message(rq, 503, "The database does not answer: %s", unsure);
     } else {
         reply_err(rq, &ours);
     }
+}
+
+void reply_db_err(struct request *rq, const struct err *err)
+{
+    answer_db_err(rq, err, unsure_text(rq));
+}
+
+void reply_read_err(struct request *rq, const struct err *err)
+{
+    answer_db_err(rq, err, read_text);
 }
 
 void reply_late(struct request *rq)

@@ -27,6 +27,8 @@ void reply_err(struct request *rq, const struct err *err);
 /* The same of the database's error, in none of its words: 503, or 500, as what is to be expected is an answer
  * and no error (job_store.h); a lock of another session is named as the reason. Logged in any case. */
 void reply_db_err(struct request *rq, const struct err *err);
+/* The same for a request that is to write, and has only read so far: nothing was done. */
+void reply_read_err(struct request *rq, const struct err *err);
 /* 200 with a text of another media type, which is lent for ever. */
 void reply_text(struct request *rq, const char *media_type, const struct buf *body);
 /* No body. */

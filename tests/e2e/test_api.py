@@ -3,14 +3,18 @@ would write."""
 import contextlib
 import http.client
 import json
+import sys
 import threading
 import time
 import unittest
 from urllib.parse import quote
 
 import psycopg2
-from stack import DATABASE, DEADLINE_S, Stack, wait_until
+from stack import DATABASE, DEADLINE_S, SOURCE, Stack, wait_until
 from transcript import take_request_id
+
+sys.path[:0] = [str(SOURCE / "tests" / "fault")]
+from relay import Relay  # noqa: E402
 
 LATER = "0 0 0 * * 1 1 2099"
 stack = None
@@ -1015,6 +1019,55 @@ class Trouble(Api):
             stack.sql("ALTER ROLE web CONNECTION LIMIT -1")
         wait_until("all are taken again", lambda: set(answered()) == {200})
         wait_until("it is ready", lambda: all(call("GET", "/health/ready").status == 200 for _ in range(12)))
+
+
+class Lost(Api):
+    """The database has done what it was asked, and its answer is lost with the connection: who may find something done is told so,
+    and nobody else is."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.relay = cls.enterClassContext(Relay(stack.cluster.dir / ".s.PGSQL.5432", sessions=True))
+        url = f"postgresql://web@127.0.0.1:{cls.relay.port}/{DATABASE}?sslmode=disable"
+        cls.daemon = stack.start_webapid(ECSS_WORKERS=1, ECSS_DATABASE_URL=url)
+        cls.addClassCleanup(cls.daemon.stop)
+
+    def ask(self, statement, method, path, body, **headers):
+        """What 503 says if the answer to a statement is lost."""
+        wait_until("it is ready", lambda: call("GET", "/health/ready", address=self.daemon.address).status == 200)
+        held = self.relay.hold(statement)
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(call(method, path, body, self.daemon.address, **headers)))
+        thread.start()
+        self.assertTrue(held.wait(DEADLINE_S))
+        held.cut()
+        thread.join()
+        self.assertEqual((answers[0].status, answers[0].headers["Retry-After"]), (503, "1"), answers)
+        return answers[0].json["message"]
+
+    def test_of_a_write(self):
+        self.assertIn("may have been done", self.ask("job_insert", "POST", "/jobs", {"taskDefinition": "a", "schedule": LATER}))
+        self.assertIn("may have been done", self.ask("job_update", "PUT", "/jobs/a", {"taskCount": 2}))
+        self.assertEqual(self.get()["taskCount"], 2)
+        self.assertIn("may have been done", self.ask("job_delete", "DELETE", "/jobs/a", None))
+        self.call(404, "GET", "/jobs/a")
+
+    def test_of_a_read(self):
+        """Also of one that comes before a write."""
+        self.create()
+        for method, path, body in (("GET", "/jobs/a", None), ("GET", "/jobs/a/fire-times", None), ("PUT", "/jobs/a", {"schedule": "1"}),
+                                   ("PUT", "/jobs/a", b"{nope")):
+            self.assertEqual(self.ask("job_get", method, path, body), "The database does not answer: try again later.")
+
+    def test_of_an_import(self):
+        line = json.dumps({"id": "a", "schedule": LATER}).encode()
+        lost = "as the connection to the database was lost"
+        message = self.ask("job_import", "POST", "/jobs/import", line, Content_Type="application/x-ndjson")
+        self.assertEqual(message, f"Nothing was imported, {lost}; try again later.")
+        self.call(404, "GET", "/jobs/a")
+        message = self.ask("job_import", "POST", "/jobs/import?mode=best-effort", line, Content_Type="application/x-ndjson")
+        self.assertIn(f"The import ended early, {lost}: at least 0 jobs were created.", message)
+        self.get()
 
 
 if __name__ == "__main__":
