@@ -162,6 +162,8 @@ static void dispatch(struct guard *guard)
     guard->since_us = clock_monotonic_us(&clock_system);
     guard_name_request(guard);
     guard_set_state(guard, GUARD_BUSY);
+    if (evbuffer_get_length(guard->in) > 0)
+        bufferevent_disable(guard->bev, EV_READ); /* as on_read() does; the end of the answer turns it on */
     /* The end of the input is frozen by libevent, its beginning is not; it is empty, so both are the same. */
     evbuffer_prepend(bufferevent_get_input(guard->bev), head.data, head.len);
     guards->feeding = guard;
@@ -259,7 +261,7 @@ static void next_request(struct guard *guard)
         return;
     guards->feeding = NULL;
     if (!guard->eof)
-        bufferevent_enable(guard->bev, EV_READ); /* on_read() may have turned it off */
+        bufferevent_enable(guard->bev, EV_READ); /* dispatch() or on_read() may have turned it off */
     forget_request(guard);
     guard->continued = false;
     guard_set_state(guard, GUARD_IDLE);

@@ -86,6 +86,8 @@ class Sizes(unittest.TestCase):
             self.assertIn("Too many large answers", answer.error()["message"])
             for other in (head("GET", "/fill/60000"), head("HEAD", "/fill/6000000"), head("POST", "/echo/x", body=b"a" * 1000000)):
                 self.assertEqual(client.ask(other).status, 200)  # small, none, or of what has been done
+            tag = client.ask(head("HEAD", "/fill/6000000"))["ETag"]
+            self.assertEqual(client.ask(head("GET", "/fill/6000000", f"If-None-Match: {tag}")).status, 304)  # he has it
             self.assertEqual(len(idle[0].answer().body), 6000002)
             wait_for_room(client)
             idle[0].send(large)
@@ -142,6 +144,26 @@ class Sizes(unittest.TestCase):
         for client in clients:
             client.socket.close()
         self.assertLess(grown, 5 * SHADOW << 20)
+
+    def test_of_what_comes_behind_a_request_one_piece_is_read(self):
+        """As libevent reads it, 4 KiB without TLS. The rest is left to the kernel, which stops the client."""
+        behind = GET * 1000
+        with self.echod.connect() as client:
+            client.send(head("GET", "/later/3000") + behind)
+            seen = []
+            while len(seen) < 20 or len(set(seen[-20:])) > 1:  # until it stays as it is
+                seen.append(self.unread(client))
+                time.sleep(0.01)
+            self.assertLessEqual(len(behind) - seen[-1], 4096)
+
+    def unread(self, client):
+        """How much the kernel has for the server, from this client."""
+        ports = tuple(f"{port:04X}" for port in (self.echod.address[1], client.socket.getsockname()[1]))
+        with open("/proc/net/tcp") as table:
+            for _, local, remote, _, queues, *_ in map(str.split, table):
+                if (local[-4:], remote[-4:]) == ports:
+                    return int(queues.split(":")[1], 16)
+        return None
 
 
 class Settings(unittest.TestCase):
