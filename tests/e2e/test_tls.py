@@ -1,10 +1,13 @@
 """TLS: versions, clients' certificates, a renewed certificate without a restart, and who is no TLS client. And that an
 address which other hosts can reach is not served unprotected without having been told so."""
+import json
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
+import time
 import unittest
 
 from stack import DATABASE, DEADLINE_S, SOURCE, Stack, free_port, wait_until
@@ -95,6 +98,45 @@ class Tls(unittest.TestCase):
             self.assertEqual(client.rest(), b"")
         with Client(daemon.unix) as client:  # unix sockets are as they were
             self.assertEqual(client.ask(GET).status, 200)
+
+    def test_a_client_that_ends_its_half_in_the_middle_of_an_answer_gets_the_rest(self):
+        overrides = json.dumps([{"containerName": "c", "environment": {"A": "x" * 4000, "B": "x" * 4000}}])
+        self.stack.sql("INSERT INTO jobs (id, task_definition, schedule, overrides) SELECT 'n' || n, 'x', '0', %s"
+                       " FROM generate_series(1, 600) n", [overrides])
+        self.addCleanup(self.stack.sql, "DELETE FROM jobs")
+        daemon = self.start()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with Client(daemon.address) as client:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)  # and so does not grow to take all of it
+
+            def pump(step):
+                """Repeats a step of TLS, until it has what it needs."""
+                while True:
+                    try:
+                        return step()
+                    except ssl.SSLWantReadError:
+                        client.send(outgoing.read())
+                        data = client.socket.recv(65536)
+                        self.assertTrue(data, "the connection ends without a close_notify")
+                        incoming.write(data)
+
+            pump(tls.do_handshake)
+            tls.write(head("GET", "/jobs?count=1000") * 2)  # the socket takes one of them, and not both
+            answer = bytearray(pump(lambda: tls.read(1000)))
+            with self.assertRaises(ssl.SSLWantReadError):
+                while True:  # all that is here
+                    answer += tls.read(65536)
+            time.sleep(0.3)
+            with self.assertRaises(ssl.SSLWantReadError):
+                tls.unwrap()  # our close_notify is on its way, theirs is not here
+            client.send(outgoing.read())
+            time.sleep(0.3)  # it is read while the rest waits
+            with self.assertRaises(ssl.SSLZeroReturnError):  # their close_notify
+                while True:
+                    answer += pump(lambda: tls.read(65536))
+        self.assertEqual(answer.count(b"HTTP/1.1 200 "), 2)
+        self.assertGreater(len(json.loads(answer.rpartition(b"\r\n\r\n")[2])["jobs"]), 400)
 
     def test_who_is_no_tls_client(self):
         daemon = self.start(ECSS_REQUEST_TIMEOUT_SECONDS="1")
