@@ -108,7 +108,7 @@ struct agenda {
     struct event *retry;                   /* a read failed */
     struct event *zone_time;               /* every AGENDA_ZONES_MS */
     int64_t prune_at_ms, failed_again_ms[AGENDA_READS];
-    int64_t load_began_us;
+    int64_t load_began_us, load_took_us; /* the last one; monotonic */
 
     /* agenda_scan.c */
     struct agenda_scan scan;

@@ -81,7 +81,7 @@ static void look_at(struct agenda *a, uint32_t number, struct timed_job *job)
 
 static void end_scan(struct agenda *a)
 {
-    bool all = a->scan.stale > AGENDA_HINTS_MAX / 2 || a->unchanged_lost;
+    bool all = a->scan.stale > AGENDA_HINTS_MAX / 2 || (a->scan.stale > 0 && a->unchanged_lost);
 
     a->scan = (struct agenda_scan){0};
     if (all)

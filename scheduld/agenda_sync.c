@@ -27,6 +27,8 @@
 #include "mem.h"
 #include "zone.h"
 
+enum { LOAD_SHARE = 10 }; /* see may_load_again() */
+
 static void arm_ms(struct event *event, int ms)
 {
     struct timeval tv = {ms / 1000, (suseconds_t)(ms % 1000) * 1000};
@@ -83,12 +85,12 @@ static bool on_page_row(void *arg, const struct db_result *result)
 static void end_load(struct agenda *a)
 {
     bool first = !a->ready;
-    int64_t took_us = clock_monotonic_us(&clock_system) - a->load_began_us;
 
+    a->load_took_us = clock_monotonic_us(&clock_system) - a->load_began_us;
     a->loading = false;
     a->ready = true;
     log_info("agenda.loaded", "jobs=%u problems=%u took_ms=%" PRId64, a->table.count, a->table.problems,
-             took_us / 1000);
+             a->load_took_us / 1000);
     if (!first)
         agenda_scan_unseen(a);
     if (a->reload)
@@ -339,12 +341,20 @@ static void on_pruned(void *arg UNUSED, const struct db_result *result, const st
         log_debug("agenda.pruned", "tombstones=%" PRId64, db_affected(result));
 }
 
+/* As long as somebody keeps more jobs locked than there is room for, each load loses some again: a tenth of
+ * the time may go into that. */
+static bool may_load_again(const struct agenda *a)
+{
+    return !a->loading &&
+           clock_monotonic_us(&clock_system) - a->load_began_us >= LOAD_SHARE * a->load_took_us;
+}
+
 static void on_sweep_time(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
     struct agenda *a = arg;
     int64_t now_ms = clock_monotonic_ms(&clock_system);
 
-    if (a->unchanged_lost && !a->loading)
+    if (a->unchanged_lost && may_load_again(a))
         agenda_load(a);
     sweep(a);
     if (a->hints.count > 0)

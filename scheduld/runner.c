@@ -211,7 +211,7 @@ static void on_drain_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *a
 {
     struct runner *runner = arg;
 
-    log_warning("runner.drain_ends", "unfinished=%zu", runner->active);
+    log_warning("runner.drain_ends", "unfinished=%zu", runner->active + runner->held_count);
     end_drain(runner);
 }
 
@@ -320,9 +320,9 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg)
 
 struct runner_counts runner_count(const struct runner *runner)
 {
-    return (struct runner_counts){.waiting =
-                                      fire_line_count(&runner->due) + fire_line_count(&runner->no_place),
-                                  .active = runner->active,
-                                  .retrying = runner->retry.count + runner->in_line + runner->doubts_waiting,
-                                  .writes_fail = runner_db_fails(runner)};
+    return (struct runner_counts){
+        .waiting = fire_line_count(&runner->due) + fire_line_count(&runner->no_place),
+        .active = runner->active,
+        .retrying = runner->retry.count + runner->in_line + runner->doubts_waiting + runner->held_count,
+        .writes_fail = runner_db_fails(runner)};
 }

@@ -104,7 +104,7 @@ void runner_drain(struct runner *runner, void (*done)(void *arg), void *arg);
 struct runner_counts {
     size_t waiting;  /* due, not begun */
     size_t active;   /* checked, written or launched right now */
-    size_t retrying; /* wait to be tried again */
+    size_t retrying; /* wait to be tried again, or for their row to be taken by the database */
     bool
         writes_fail; /* the last statement that the ledger was asked did not work; for a lock: none in 10 s */
 };

@@ -192,11 +192,13 @@ static void plan_lost(struct plan_write *write)
         write->batch.fires[i]->lost_ms = runner_now_ms(write->batch.runner);
 }
 
-/* All others are written before it, however many are held; of these the next one is tried in a second. */
+/* All others are written before it, however many are held; of these the next one is tried in a second. Main
+ * may be beyond its plan, and what waits is a row beside it. */
 static void hold(struct runner *runner, struct fire *fire)
 {
     unqueue(runner, fire);
-    runner_take_slot(runner, fire, false);
+    if (fire->to_plan)
+        runner_take_slot(runner, fire, false);
     fire->unsure = true;
     fire->plan_queued = fire->is_held = true;
     runner->held_count++;

@@ -166,7 +166,7 @@ class Failover(unittest.TestCase):
         self.assertIn(int(holder.rpartition(":")[2]), [daemon.pid for daemon in members])
         self.assertGreater(since, killed)
         wait_until("webapid answers", lambda: self.stack.api("GET", f"/jobs/{self.job}")[0] == 200)
-        self.assertEqual(self.stack.api("PUT", f"/jobs/{self.job}", {"taskCount": 1})[0], 200)
+        wait_until("webapid writes", lambda: self.stack.api("PUT", f"/jobs/{self.job}", {"taskCount": 1})[0] == 200)
         self.audit()
 
     def test_what_is_later_than_the_grace_of_its_job_is_missed(self):

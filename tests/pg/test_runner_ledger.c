@@ -115,15 +115,18 @@ static void missed(struct rig *rig, const char *job_id)
                                                  .grace_s = 5});
 }
 
-/* And counts how often, in what is undone, too. */
-static void refuse_missed(void)
+/* Rows of this state; and counts how often, in what is undone, too. */
+static void refuse(const char *run_state)
 {
+    AUTO_FREE char *sql = mem_printf(
+        "ALTER TABLE runs ADD CONSTRAINT none CHECK (state <> '%s' OR nextval('tries') < 0)", run_state);
+
     pg_value(admin, "CREATE SEQUENCE tries");
     pg_value(admin, "GRANT USAGE ON tries TO ecs_scheduler_scheduld");
-    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT none CHECK (state <> 'missed' OR nextval('tries') < 0)");
+    pg_value(admin, sql);
 }
 
-static void accept_missed(void)
+static void accept_all(void)
 {
     pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
     pg_value(admin, "DROP SEQUENCE tries");
@@ -134,7 +137,7 @@ static void a_refused_record_of_what_was_missed_is_tried_again(void **state)
 {
     struct rig *rig = *state;
 
-    refuse_missed();
+    refuse("missed");
     missed(rig, "a");
     missed(rig, "b");
     rig_wait_for(rig, "SELECT last_value >= 4 FROM tries", "t"); /* each of them alone */
@@ -142,7 +145,7 @@ static void a_refused_record_of_what_was_missed_is_tried_again(void **state)
     pg_turn(rig->pg, 100);
     assert_string_equal(pg_value(admin, RUNS), "");
     pg_value(admin, "DELETE FROM jobs WHERE id = 'b'");
-    accept_missed();
+    accept_all();
     rig_wait_for(rig, RUNS, "a -10 missed 0, a 0 started 1");
     assert_string_equal(pg_value(admin, "SELECT coalesced FROM runs WHERE state = 'missed'"), "2");
     pg_turn(rig->pg, 1500); /* one after the other, a second apart at most */
@@ -177,7 +180,7 @@ static void what_is_refused_holds_up_no_other(void **state)
     struct rig *rig = *state;
     int64_t tries;
 
-    refuse_missed();
+    refuse("missed");
     for (int i = 0; i < REFUSED; i++)
         missed(rig, add_job("r", i));
     rig_wait_for(rig, "SELECT last_value > 3 * 10 FROM tries", "t"); /* together, alone, and held */
@@ -190,7 +193,7 @@ static void what_is_refused_holds_up_no_other(void **state)
     rig_wait_for(rig, "SELECT count(*)::text FROM runs WHERE state = 'started' AND job_id LIKE 'o%'", "30");
     tries = strtoll(pg_value(admin, "SELECT last_value FROM tries"), NULL, 10) - tries;
     assert_in_range(tries, 0, TRIES_MEANWHILE); /* one a second, and nobody waited for any of them */
-    accept_missed();
+    accept_all();
     rig_wait_for(rig, "SELECT count(*)::text FROM runs WHERE job_id LIKE 'r%'", "20");
 }
 
@@ -226,6 +229,26 @@ static void who_ends_does_not_wait_for_what_is_refused(void **state)
     assert_string_equal(pg_value(admin, RUNS), "");
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
     assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "0"); /* all is found again */
+}
+
+/* Its RunTask is on the wire, and the row of what was skipped meanwhile is refused. */
+static void who_ends_waits_for_an_answer_beside_what_is_refused(void **state)
+{
+    struct rig *rig = *state;
+
+    refuse("skipped");
+    rig->aws.hold_runs = true;
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    rig_due(rig, "a", NOW + 5);
+    rig_wait_for(rig, "SELECT last_value >= 3 FROM tries", "t"); /* it is held */
+    runner_drain(rig->runner, rig_on_drained, rig);
+    rig_wait_for(rig, "SELECT last_value >= 4 FROM tries", "t");
+    assert_int_equal(rig->drained, 0);
+    fake_release(&rig->aws);
+    pg_wait(rig->pg, &rig->drained, 1);
+    accept_all();
+    assert_string_equal(pg_value(admin, RUNS), "a 0 started 1");
 }
 
 /* By a trigger of somebody's own, with an error that is not about the row. */
@@ -421,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_refused_holds_up_no_other, begin_with_little_room, rig_end),
         RIG_TEST(a_refused_plan_of_a_job_that_is_gone_is_forgotten),
         RIG_TEST(who_ends_does_not_wait_for_what_is_refused),
+        RIG_TEST(who_ends_waits_for_an_answer_beside_what_is_refused),
         RIG_TEST(a_plan_that_is_denied_keeps_no_other),
         RIG_TEST(who_keeps_a_row_from_being_planned_holds_up_that_run_alone),
         RIG_TEST(many_rows_that_are_kept_from_being_planned_hold_up_no_other),
