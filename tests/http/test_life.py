@@ -166,6 +166,7 @@ class Addresses(unittest.TestCase):
 
     def test_ipv6(self):
         with Echod(LISTEN="127.0.0.1:0,[::1]:0") as echod:
+            echod.wait_for("address=::1 port=")
             port = int(echod.log().split("address=::1 port=")[1].split()[0])
             with socket.create_connection(("::1", port), DEADLINE_S) as client:
                 client.sendall(GET)
