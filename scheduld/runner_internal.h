@@ -85,7 +85,7 @@ struct runner {
     size_t parked;                       /* have a request in memory, and wait to be tried again */
     size_t in_line;                      /* likewise, and wait for another RunTask in launch */
     size_t doubts_waiting;               /* likewise, and wait in doubts */
-    size_t held_count;                   /* in held, likewise or not */
+    size_t held_count;                   /* in held, likewise or not, or tried just now */
     size_t request_bytes;                /* of all requests in memory */
     size_t doubts_asked;                 /* of which ECS is being asked */
     size_t calls;                        /* RunTasks on the wire */

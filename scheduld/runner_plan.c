@@ -221,9 +221,14 @@ static void decide_anew(struct runner *runner, struct fire *fire, const struct e
     runner_apply(runner, fire, RUN_EV_UNWRITTEN);
 }
 
-/* Draining: the next leader finds what is on record, and by the cursor what is not. */
+/* Draining: the next leader finds what is on record, and by the cursor what is not. So what is before main
+ * waits for it: its plan, in a statement without them, would move the cursor past them. */
 static void leave_all(struct runner *runner, struct fire *fire)
 {
+    if (fire->state == RUN_CHECKING) {
+        hold(runner, fire);
+        return;
+    }
     fire->missed = fire->skip = fire->rearm = (struct fire_span){0};
     if (fire->to_plan)
         runner_main_over(runner, fire);
@@ -366,6 +371,7 @@ static void on_planned(void *arg, const struct db_result *result, const struct e
         return;
     }
     runner->planning = false;
+    runner->held_count -= write->was_held;
     for (size_t i = 0; i < write->batch.count; i++)
         write->batch.fires[i]->in_plan = false;
     if (err != NULL) {
@@ -404,7 +410,6 @@ static void take_plan(struct plan_write *write, struct fire_list *from)
     struct fire *fire = TAILQ_FIRST(from);
 
     TAILQ_REMOVE(from, fire, plan_link);
-    write->batch.runner->held_count -= fire->is_held;
     fire->plan_queued = fire->is_held = false;
     fire->in_plan = true;
     write->again = write->again || fire->unsure;

@@ -149,7 +149,7 @@ class Sizes(unittest.TestCase):
         """As libevent reads it, 4 KiB without TLS. The rest is left to the kernel, which stops the client."""
         behind = GET * 1000
         with self.echod.connect() as client:
-            client.send(head("GET", "/later/20000") + behind)
+            client.send(head("GET", "/later/5000") + behind)
             seen = []
             while len(seen) < 20 or len(set(seen[-20:])) > 1 or seen[-1] >= len(behind):  # it has begun, and is at an end
                 seen.append(self.unread(client))

@@ -241,7 +241,8 @@ static void who_ends_waits_for_an_answer_beside_what_is_refused(void **state)
     rig_due(rig, "a", NOW);
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
     rig_due(rig, "a", NOW + 5);
-    rig_wait_for(rig, "SELECT last_value >= 2 FROM tries", "t"); /* it is held */
+    while (runner_count(rig->runner).retrying == 0) /* until it is held */
+        pg_turn(rig->pg, 1);
     rig_turn_seconds(rig, 2);
     runner_drain(rig->runner, rig_on_drained, rig); /* tries it once more, and leaves it to the next leader */
     for (int i = 0; runner_count(rig->runner).retrying > 0 && i < PG_DEADLINE_MS; i++)
@@ -252,6 +253,30 @@ static void who_ends_waits_for_an_answer_beside_what_is_refused(void **state)
     pg_wait(rig->pg, &rig->drained, 1);
     accept_all();
     assert_string_equal(pg_value(admin, RUNS), "a 0 started 1");
+}
+
+/* Main is being checked, and what was missed before it is refused: main's plan alone would move the job past
+ * that. */
+static void who_ends_loses_nothing_before_what_is_checked(void **state)
+{
+    struct rig *rig = *state;
+
+    refuse("missed");
+    rig->aws.hold_lists = true;
+    missed(rig, "a");
+    rig_due(rig, "a", NOW);
+    while (runner_count(rig->runner).retrying == 0 || rig->aws.list_calls == 0)
+        pg_turn(rig->pg, 1);
+    rig_turn_seconds(rig, 2);
+    runner_drain(rig->runner, rig_on_drained, rig);
+    pg_turn(rig->pg, 100);
+    assert_int_equal(rig->drained, 0);
+    fake_release(&rig->aws);
+    rig_turn_seconds(rig, 2);
+    pg_wait(rig->pg, &rig->drained, 1);
+    accept_all();
+    assert_string_equal(pg_value(admin, RUNS), "");
+    assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "0"); /* all is found again */
 }
 
 /* By a trigger of somebody's own, with an error that is not about the row. */
@@ -448,6 +473,7 @@ int main(void)
         RIG_TEST(a_refused_plan_of_a_job_that_is_gone_is_forgotten),
         RIG_TEST(who_ends_does_not_wait_for_what_is_refused),
         RIG_TEST(who_ends_waits_for_an_answer_beside_what_is_refused),
+        RIG_TEST(who_ends_loses_nothing_before_what_is_checked),
         RIG_TEST(a_plan_that_is_denied_keeps_no_other),
         RIG_TEST(who_keeps_a_row_from_being_planned_holds_up_that_run_alone),
         RIG_TEST(many_rows_that_are_kept_from_being_planned_hold_up_no_other),
