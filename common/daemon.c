@@ -331,7 +331,7 @@ int daemon_exit_code(const struct daemon *daemon)
     return daemon->exit_code;
 }
 
-void daemon_block_signals(void)
+void daemon_block_signals(sigset_t *before)
 {
     sigset_t set;
 
@@ -341,5 +341,5 @@ void daemon_block_signals(void)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_sigmask(SIG_BLOCK, &set, before);
 }

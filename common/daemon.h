@@ -11,6 +11,7 @@
 
 #include "config.h"
 
+#include <signal.h>
 #include <stdbool.h>
 
 struct event_base;
@@ -62,7 +63,7 @@ enum daemon_action daemon_begin(const struct daemon_spec *spec, int argc, char *
 /* Turns SIGTERM, SIGINT and SIGHUP into events and ignores SIGPIPE. on_stop: the first SIGTERM or SIGINT,
  * stop in order and then end the loop; the second one ends the process at once. on_reload: SIGHUP, NULL:
  * there is nothing to read again. SIGUSR1 and SIGUSR2: one level more, or less, is logged. Call before other
- * threads start: they are to block signals (daemon_block_signals()). */
+ * threads start, which are to begin with these blocked (daemon_block_signals()). */
 struct daemon *daemon_new(struct event_base *base, void (*on_stop)(void *arg), void (*on_reload)(void *arg),
                           void *arg);
 void daemon_free(struct daemon *daemon);
@@ -72,8 +73,8 @@ void daemon_stop(struct daemon *daemon, int code);
 bool daemon_is_stopping(const struct daemon *daemon);
 int daemon_exit_code(const struct daemon *daemon);
 
-/* For threads other than the main one. */
-void daemon_block_signals(void);
+/* All of these, around the start of a thread; *before is for pthread_sigmask(), afterwards. */
+void daemon_block_signals(sigset_t *before);
 
 /* What the supervisor (supervisor.h) is told as long as the daemon runs; called from the loop. */
 struct daemon_health {

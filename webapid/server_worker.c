@@ -2,6 +2,7 @@
 #include "server_worker.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -326,7 +327,6 @@ static void *run(void *arg)
 {
     struct server_worker *sw = arg;
 
-    daemon_block_signals();
     if (sw->options->open != NULL)
         sw->worker.app = sw->options->open(&sw->worker);
     event_base_dispatch(sw->worker.base);
@@ -340,10 +340,16 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* A thread begins with the mask of who makes it: so there is no moment at which it could be given a signal.
+ */
 bool server_worker_start(struct server_worker *sw, struct err *err)
 {
-    int code = pthread_create(&sw->thread, NULL, run, sw);
+    sigset_t before;
+    int code;
 
+    daemon_block_signals(&before);
+    code = pthread_create(&sw->thread, NULL, run, sw);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0)
         return err_set(err, ERR_UNAVAILABLE, "cannot start a thread: %s", strerror(code));
     sw->started = true;

@@ -73,7 +73,7 @@ static struct runner *make_runner(struct rig *rig, size_t runs_max, size_t reque
         .arg = rig,
         .retry_min_ms = 1,
         .retry_max_ms = 20,
-        .drain_ms = 10000,
+        .drain_ms = RIG_DRAIN_MS,
         .runs_max = runs_max,
         .requests_max = requests_max,
         .take_max = TAKE_MAX,

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { NOW = 1700000000, GRACE_S = 3600 };
+enum { NOW = 1700000000, GRACE_S = 3600, RIG_DRAIN_MS = 10000 };
 
 #define INSTALLATION "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 

@@ -211,9 +211,32 @@ static void a_refused_plan_of_a_job_that_is_gone_is_forgotten(void **state)
     rig_wait_for(rig, RUNS, "b 0 started 1");
 }
 
+static void wait_until_held(struct rig *rig)
+{
+    for (int i = 0; runner_count(rig->runner).retrying == 0; i++) {
+        assert_true(i < PG_DEADLINE_MS);
+        pg_turn(rig->pg, 1);
+    }
+}
+
+/* When it was told to. */
+static int64_t drain(struct rig *rig)
+{
+    runner_drain(rig->runner, rig_on_drained, rig);
+    return clock_monotonic_ms(&clock_system);
+}
+
+/* Not because its time was over. */
+static void wait_until_drained_by_itself(struct rig *rig, int64_t begun_ms)
+{
+    pg_wait(rig->pg, &rig->drained, 1);
+    assert_in_range(clock_monotonic_ms(&clock_system) - begun_ms, 0, RIG_DRAIN_MS - 1);
+}
+
 static void who_ends_does_not_wait_for_what_is_refused(void **state)
 {
     struct rig *rig = *state;
+    int64_t begun_ms;
 
     pg_value(admin,
              "ALTER TABLE runs ADD CONSTRAINT none CHECK (job_id <> 'a' AND state <> 'missed') NOT VALID");
@@ -222,9 +245,9 @@ static void who_ends_does_not_wait_for_what_is_refused(void **state)
     pg_turn(rig->pg, 100);
     rig_due(rig, "b", NOW); /* goes with what was missed */
     pg_turn(rig->pg, 100);
-    runner_drain(rig->runner, rig_on_drained, rig);
+    begun_ms = drain(rig);
     rig_turn_seconds(rig, 1);
-    pg_wait(rig->pg, &rig->drained, 1);
+    wait_until_drained_by_itself(rig, begun_ms);
     pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
     assert_string_equal(pg_value(admin, RUNS), "");
     pg_value(admin, "UPDATE scheduler SET epoch = 6");
@@ -235,22 +258,22 @@ static void who_ends_does_not_wait_for_what_is_refused(void **state)
 static void who_ends_waits_for_an_answer_beside_what_is_refused(void **state)
 {
     struct rig *rig = *state;
+    int64_t begun_ms;
 
     refuse("skipped");
     rig->aws.hold_runs = true;
     rig_due(rig, "a", NOW);
     pg_wait(rig->pg, &rig->aws.run_calls, 1);
     rig_due(rig, "a", NOW + 5);
-    while (runner_count(rig->runner).retrying == 0) /* until it is held */
-        pg_turn(rig->pg, 1);
+    wait_until_held(rig);
     rig_turn_seconds(rig, 2);
-    runner_drain(rig->runner, rig_on_drained, rig); /* tries it once more, and leaves it to the next leader */
+    begun_ms = drain(rig); /* tries it once more, and leaves it to the next leader */
     for (int i = 0; runner_count(rig->runner).retrying > 0 && i < PG_DEADLINE_MS; i++)
         pg_turn(rig->pg, 1);
     pg_turn(rig->pg, 100);
     assert_int_equal(rig->drained, 0);
     fake_release(&rig->aws);
-    pg_wait(rig->pg, &rig->drained, 1);
+    wait_until_drained_by_itself(rig, begun_ms);
     accept_all();
     assert_string_equal(pg_value(admin, RUNS), "a 0 started 1");
 }
@@ -260,20 +283,21 @@ static void who_ends_waits_for_an_answer_beside_what_is_refused(void **state)
 static void who_ends_loses_nothing_before_what_is_checked(void **state)
 {
     struct rig *rig = *state;
+    int64_t begun_ms;
 
     refuse("missed");
     rig->aws.hold_lists = true;
     missed(rig, "a");
     rig_due(rig, "a", NOW);
-    while (runner_count(rig->runner).retrying == 0 || rig->aws.list_calls == 0)
-        pg_turn(rig->pg, 1);
+    wait_until_held(rig);
+    pg_wait(rig->pg, &rig->aws.list_calls, 1);
     rig_turn_seconds(rig, 2);
-    runner_drain(rig->runner, rig_on_drained, rig);
+    begun_ms = drain(rig);
     pg_turn(rig->pg, 100);
     assert_int_equal(rig->drained, 0);
     fake_release(&rig->aws);
     rig_turn_seconds(rig, 2);
-    pg_wait(rig->pg, &rig->drained, 1);
+    wait_until_drained_by_itself(rig, begun_ms);
     accept_all();
     assert_string_equal(pg_value(admin, RUNS), "");
     assert_string_equal(pg_value(admin, "SELECT count(*) FROM job_state"), "0"); /* all is found again */
