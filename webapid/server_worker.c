@@ -340,8 +340,7 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* A thread begins with the mask of who makes it: so there is no moment at which it could be given a signal.
- */
+/* A thread begins with the mask of who makes it: at no moment can it be given a signal. */
 bool server_worker_start(struct server_worker *sw, struct err *err)
 {
     sigset_t before;
