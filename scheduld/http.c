@@ -300,6 +300,7 @@ static void set_options(struct http_request *request, const struct http_send *se
     if (send->direct)
         SET(easy, CURLOPT_PROXY, "");
     SET(easy, CURLOPT_NOSIGNAL, 1L);
+    SET(easy, CURLOPT_QUICK_EXIT, 1L); /* else who gives up waits for the thread that resolves the name */
     SET(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     SET(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);

@@ -179,6 +179,18 @@ class Faults(Case):
             error = driver.answer(driver.run("t"))["error"]
         self.assertEqual(says(error), ("retryable", "not sent", False, 3))
 
+    def test_a_name_server_that_does_not_answer_holds_up_nothing_else(self) -> None:
+        driver = self.drive({"AWS_ENDPOINT_URL_SQS": "http://unanswered.invalid:9"}, connect_timeout_ms=300)
+        error = driver.do("depth", queue="q")["error"]
+        self.assertEqual(says(error), ("retryable", "not sent", False, 3))
+        self.assertIn("imed out", error["message"])
+        self.assertEqual(driver.do("list", cluster="c", family="plain")["arns"], [])
+        waits = driver.start("depth", queue="q")
+        self.assertEqual(driver.do("pending")["pending"], 1)
+        driver.stop()  # and it ends at once
+        driver.end()
+        self.assertNotIn(waits, driver.answers)
+
     def test_stopped_with_a_call_under_way(self) -> None:
         self.aws.fault("RunTask", "hang")
         self.aws.fault("GetQueueUrl", "hang")
