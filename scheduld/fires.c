@@ -281,9 +281,20 @@ void fire_forget_decision(struct fire *fire)
     take_newer(fire);
 }
 
+static bool has_spans(const struct fire *fire)
+{
+    return fire->missed.count > 0 || fire->skip.count > 0 || fire->rearm.count > 0 ||
+           fire->lost_missed.count > 0 || fire->lost_skip.count > 0;
+}
+
 bool fire_has_rows(const struct fire *fire)
 {
-    return fire->to_plan || fire->missed.count > 0 || fire->skip.count > 0 || fire->rearm.count > 0;
+    return fire->to_plan || has_spans(fire);
+}
+
+bool fire_has_lost(const struct fire *fire)
+{
+    return (fire->to_plan && fire->lost_ms != 0) || fire->lost_missed.count > 0 || fire->lost_skip.count > 0;
 }
 
 bool fire_promote(struct fire *fire)
@@ -298,6 +309,5 @@ bool fire_promote(struct fire *fire)
 
 bool fire_empty(const struct fire *fire)
 {
-    return fire->main.count == 0 && fire->later.count == 0 && fire->skip.count == 0 &&
-           fire->missed.count == 0 && fire->rearm.count == 0;
+    return fire->main.count == 0 && fire->later.count == 0 && !has_spans(fire);
 }

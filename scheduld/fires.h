@@ -8,6 +8,9 @@
  *     skip     fires that came while main was being launched: to be on record as skipped
  *     missed   fires that were too old when we heard of them: to be on record as missed
  *     rearm    only job_state is to be written, for the fire is on record already
+ *
+ * A row of missed or skip whose write was left without an answer may be on record. It is written again as it
+ * was, before what came since: one for both would be a second row for the same fires.
  */
 #pragma once
 
@@ -38,7 +41,8 @@ struct fire {
     struct fire *hash_next;
     struct fire_span main; /* count - 1 were coalesced into it */
     struct fire_span later, skip, missed, rearm;
-    struct fire_told { /* with the last due */
+    struct fire_span lost_skip, lost_missed; /* their writes had no answer */
+    struct fire_told {                       /* with the last due */
         int64_t revision, next_s, grace_s;
     } told;
     int64_t skipped_for_s; /* the fire whose run was being launched when skip came */
@@ -48,7 +52,7 @@ struct fire {
     bool taken_over;      /* main was found open in the ledger */
     bool to_plan;         /* main is to be inserted */
     bool unsure;          /* main's write may have been done already */
-    int64_t lost_ms;      /* monotonic; when its plan's write was last left without an answer; 0: never */
+    int64_t lost_ms;      /* monotonic; when its write was last left without an answer; 0: never */
     bool looked;          /* for a row of main's that its first write may yet bring, see runner_plan.c */
     bool holds_slot;      /* counts as active */
     bool holds_place;     /* and as one that has a queue to ask */
@@ -102,5 +106,7 @@ void fire_forget_main(struct fire *fire);
 void fire_forget_decision(struct fire *fire);
 /* There is something for a statement that inserts. */
 bool fire_has_rows(const struct fire *fire);
+/* Some of it may be on record, as its write had no answer. */
+bool fire_has_lost(const struct fire *fire);
 /* Nothing is left to be done. */
 bool fire_empty(const struct fire *fire);

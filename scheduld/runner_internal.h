@@ -7,6 +7,7 @@
  *     runner_check.c     reads definitions
  *     runner_ask.c       running tasks and queues: what is asked of AWS, for several jobs at once
  *     runner_plan.c      writes of plans
+ *     runner_rows.c      the rows of these (runner_rows.h)
  *     runner_record.c    writes of results
  *     runner_ledger.c    what these two share (runner_ledger.h)
  *     runner_launch.c    RunTask

@@ -11,6 +11,7 @@
  */
 #include "runner_internal.h"
 #include "runner_ledger.h"
+#include "runner_rows.h"
 
 #include <stdlib.h>
 
@@ -19,7 +20,6 @@
 #include "mem.h"
 #include "run_store.h"
 
-enum { PARTS = 4 }; /* rows that one fire can be */
 enum {
     HELD_AGAIN_MS = 1000,
     REFUSED_LOGGED = 60, /* each so many-th try of what is held is logged */
@@ -27,139 +27,15 @@ enum {
         60 * 1000, /* what had no answer is not committed any more: far beyond all time-outs, see db.h */
 };
 
-enum part { PART_MISSED, PART_MAIN, PART_SKIP, PART_REARM };
-
-struct item {
-    struct fire *fire;
-    enum part part;
-    struct fire_span span;
-    char *chunks, *error; /* owned; until the statement is asked */
-};
-
 struct plan_write {
     struct ledger_batch batch;
-    struct item items[LEDGER_ROWS_MAX];
-    size_t count;
+    struct plan_rows rows;
     bool again;    /* some of it may have been written already */
     bool brief;    /* to find who is held up: many may be */
     bool was_held; /* its one fire was held up before */
     bool on_record[LEDGER_ROWS_MAX];
     int64_t ids[LEDGER_ROWS_MAX];
 };
-
-static struct item *add_item(struct plan_write *write, struct fire *fire, enum part part,
-                             const struct fire_span *span)
-{
-    struct item *item = &write->items[write->count++];
-
-    *item = (struct item){.fire = fire, .part = part, .span = *span};
-    if (part != PART_REARM && span->fire_s > fire->written_s)
-        fire->written_s = span->fire_s;
-    return item;
-}
-
-static void add_main(struct plan_write *write, struct fire *fire)
-{
-    struct item *item = add_item(write, fire, PART_MAIN, &fire->main);
-
-    fire->to_plan = false;
-    if (fire->run != NULL)
-        item->chunks = ledger_chunks(fire->run);
-    item->error = mem_strdup_or_null(fire->why);
-}
-
-/* What can be written of a fire. Spans are taken out, and put back if the write does not work. */
-static void add_parts(struct plan_write *write, struct fire *fire)
-{
-    struct item *item;
-
-    if (fire->missed.count > 0) {
-        item = add_item(write, fire, PART_MISSED, &fire->missed);
-        item->error =
-            mem_printf("nobody could act on it within the grace of %" PRId64 " s", item->span.grace_s);
-        fire->missed = (struct fire_span){0};
-    }
-    if (fire->to_plan)
-        add_main(write, fire);
-    if (fire->skip.count > 0) {
-        item = add_item(write, fire, PART_SKIP, &fire->skip);
-        item->error = mem_printf("the run of %s was still launching", STAMP(fire->skipped_for_s));
-        fire->skip = (struct fire_span){0};
-    }
-    if (fire->rearm.count > 0) {
-        add_item(write, fire, PART_REARM, &fire->rearm);
-        fire->rearm = (struct fire_span){0};
-    }
-}
-
-static const char *state_of(const struct item *item)
-{
-    switch (item->part) {
-    case PART_MISSED:
-        return run_state_ledger(RUN_MISSED);
-    case PART_MAIN:
-        return run_state_ledger(item->fire->state);
-    case PART_SKIP:
-        return run_state_ledger(RUN_SKIPPED);
-    case PART_REARM:
-        break;
-    }
-    return NULL;
-}
-
-static void put_row(const struct item *item, struct run_plan_row *row)
-{
-    const struct run *run = item->part == PART_MAIN ? item->fire->run : NULL;
-
-    *row = (struct run_plan_row){
-        .job_id = item->fire->job_id,
-        .fire_s = item->span.fire_s,
-        .state = state_of(item),
-        .coalesced = item->span.count - 1,
-        .wanted = run == NULL ? -1 : run->wanted,
-        .running = run == NULL ? -1 : run->running,
-        .needed = run == NULL ? -1 : run->needed,
-        .request = run == NULL ? NULL : run->request,
-        .chunks = item->chunks,
-        .error = item->error,
-        .next_s = item->span.next_s,
-        .revision = item->span.revision,
-    };
-}
-
-/* The older of two goes first into a merge. */
-static void put_back(struct fire_span *now, struct fire_span before)
-{
-    fire_span_merge(&before, now);
-    *now = before;
-}
-
-static void undo_item(struct item *item)
-{
-    struct fire *fire = item->fire;
-
-    switch (item->part) {
-    case PART_MISSED:
-        put_back(&fire->missed, item->span);
-        break;
-    case PART_MAIN:
-        fire->to_plan = true;
-        break;
-    case PART_SKIP:
-        put_back(&fire->skip, item->span);
-        break;
-    case PART_REARM:
-        put_back(&fire->rearm, item->span);
-        break;
-    }
-}
-
-static void undo_items(struct plan_write *write)
-{
-    for (size_t i = 0; i < write->count; i++)
-        if (!write->items[i].fire->dead)
-            undo_item(&write->items[i]);
-}
 
 /* It may have come into the list again by what came meanwhile. */
 static void unqueue(struct runner *runner, struct fire *fire)
@@ -169,27 +45,22 @@ static void unqueue(struct runner *runner, struct fire *fire)
     fire->plan_queued = false;
 }
 
-/* Into a list, at its head and in their order: those that are to go alone are the next ones. */
-static void plan_undo(struct plan_write *write, struct fire_list *into)
+/* At the list's head and in their order: those that are to go alone are the next ones. */
+static void plan_undo(struct plan_write *write, bool lost)
 {
-    undo_items(write);
+    struct runner *runner = write->batch.runner;
+
+    plan_rows_undo(&write->rows, lost ? runner_now_ms(runner) : 0);
     for (size_t i = write->batch.count; i-- > 0;) {
         struct fire *fire = write->batch.fires[i];
 
         if (fire->dead)
             continue;
-        unqueue(write->batch.runner, fire);
+        unqueue(runner, fire);
         fire->unsure = true;
         fire->plan_queued = true;
-        TAILQ_INSERT_HEAD(into, fire, plan_link);
+        TAILQ_INSERT_HEAD(&runner->plan, fire, plan_link);
     }
-}
-
-/* Whether it was done is not known. */
-static void plan_lost(struct plan_write *write)
-{
-    for (size_t i = 0; i < write->batch.count; i++)
-        write->batch.fires[i]->lost_ms = runner_now_ms(write->batch.runner);
 }
 
 /* All others are written before it, however many are held; of these the next one is tried in a second. Main
@@ -229,7 +100,7 @@ static void leave_all(struct runner *runner, struct fire *fire)
         hold(runner, fire);
         return;
     }
-    fire->missed = fire->skip = fire->rearm = (struct fire_span){0};
+    fire->missed = fire->skip = fire->rearm = fire->lost_missed = fire->lost_skip = (struct fire_span){0};
     if (fire->to_plan)
         runner_main_over(runner, fire);
     else
@@ -244,10 +115,10 @@ static void plan_refused(struct plan_write *write, const struct err *err)
 
     if (fire->held_up++ % REFUSED_LOGGED == 0)
         log_error("run.not_recorded", "job=%s fire=%s run=0 error=%s", fire->job_id,
-                  STAMP(write->items[0].span.fire_s), LOGQ(err->text));
+                  STAMP(write->rows.items[0].span.fire_s), LOGQ(err->text));
     if (fire->dead)
         return;
-    undo_items(write);
+    plan_rows_undo(&write->rows, 0);
     if (runner->mode == RUNNER_DRAINING) {
         leave_all(runner, fire);
         return;
@@ -266,10 +137,10 @@ static void plan_held_up(struct plan_write *write, const struct err *err)
     struct runner *runner = write->batch.runner;
     struct fire *fire = write->batch.fires[0];
 
-    ledger_held_up(fire, write->items[0].span.fire_s, err->text);
+    ledger_held_up(fire, write->rows.items[0].span.fire_s, err->text);
     if (fire->dead)
         return;
-    undo_items(write);
+    plan_rows_undo(&write->rows, 0);
     hold(runner, fire);
 }
 
@@ -286,14 +157,12 @@ static void plan_failed(struct plan_write *write, const struct err *err)
     } else if (!ledger_is_refusal(err)) {
         if (ledger_is_held_up(err))
             runner->plan_alone = write->batch.count;
-        else
-            plan_lost(write);
-        plan_undo(write, &runner->plan);
+        plan_undo(write, !ledger_is_held_up(err));
     } else if (write->batch.count > 1 || !write->again) {
         /* Once more even if it is alone: a job that is deleted in this instant is refused once. */
         log_warning("runner.plan_refused", "fires=%zu error=%s", write->batch.count, LOGQ(err->text));
         runner->plan_alone = write->batch.count;
-        plan_undo(write, &runner->plan);
+        plan_undo(write, false);
     } else {
         plan_refused(write, err);
     }
@@ -323,7 +192,7 @@ static void main_written(struct runner *runner, struct fire *fire, bool on_recor
     }
 }
 
-static void beside_written(struct runner *runner, const struct item *item, bool on_record, int64_t id)
+static void beside_written(struct runner *runner, const struct plan_item *item, bool on_record, int64_t id)
 {
     const bool missed = item->part == PART_MISSED;
 
@@ -334,8 +203,19 @@ static void beside_written(struct runner *runner, const struct item *item, bool 
     ledger_count(runner, missed ? RUN_MISSED : RUN_SKIPPED);
 }
 
+/* What came since it was asked for, or waited for what was lost. */
+static void write_the_rest(struct runner *runner, struct fire *fire)
+{
+    if (fire_has_rows(fire))
+        runner_queue_plan(runner, fire);
+    else
+        runner_sweep(runner, fire);
+}
+
 static void plan_written(struct plan_write *write, const struct db_result *result)
 {
+    struct runner *runner = write->batch.runner;
+    const struct plan_rows *rows = &write->rows;
     size_t index;
     int64_t id;
 
@@ -344,15 +224,15 @@ static void plan_written(struct plan_write *write, const struct db_result *resul
         write->ids[index] = id;
     }
     /* When main is over its entry may be, and what went beside it could not be told any more. */
-    for (size_t i = 0; i < write->count; i++)
-        if (!write->items[i].fire->dead)
-            beside_written(write->batch.runner, &write->items[i], write->on_record[i], write->ids[i]);
-    for (size_t i = 0; i < write->count; i++)
-        if (!write->items[i].fire->dead && write->items[i].part == PART_MAIN)
-            main_written(write->batch.runner, write->items[i].fire, write->on_record[i], write->ids[i]);
+    for (size_t i = 0; i < rows->count; i++)
+        if (!rows->items[i].fire->dead)
+            beside_written(runner, &rows->items[i], write->on_record[i], write->ids[i]);
+    for (size_t i = 0; i < rows->count; i++)
+        if (!rows->items[i].fire->dead && rows->items[i].part == PART_MAIN)
+            main_written(runner, rows->items[i].fire, write->on_record[i], write->ids[i]);
     for (size_t i = 0; i < write->batch.count; i++)
         if (!write->batch.fires[i]->dead)
-            runner_sweep(write->batch.runner, write->batch.fires[i]);
+            write_the_rest(runner, write->batch.fires[i]);
 }
 
 static void plan_free(struct plan_write *write)
@@ -394,15 +274,10 @@ static void ask_plan(struct plan_write *write)
     struct runner *runner = write->batch.runner;
     struct run_plan_row rows[LEDGER_ROWS_MAX];
 
-    for (size_t i = 0; i < write->count; i++)
-        put_row(&write->items[i], &rows[i]);
-    run_store_plan(runner->options.db, runner->epoch, rows, write->count, write->again, write->brief,
+    plan_rows_fill(&write->rows, rows);
+    run_store_plan(runner->options.db, runner->epoch, rows, write->rows.count, write->again, write->brief,
                    on_planned, write);
-    for (size_t i = 0; i < write->count; i++) {
-        free(write->items[i].chunks);
-        free(write->items[i].error);
-        write->items[i].chunks = write->items[i].error = NULL;
-    }
+    plan_rows_done(&write->rows);
 }
 
 static void take_plan(struct plan_write *write, struct fire_list *from)
@@ -412,9 +287,9 @@ static void take_plan(struct plan_write *write, struct fire_list *from)
     TAILQ_REMOVE(from, fire, plan_link);
     fire->plan_queued = fire->is_held = false;
     fire->in_plan = true;
-    write->again = write->again || fire->unsure;
+    write->again = write->again || fire->unsure || fire_has_lost(fire);
     ledger_hold(&write->batch, fire);
-    add_parts(write, fire);
+    plan_rows_take(&write->rows, fire);
 }
 
 static void take_plans(struct plan_write *write)
@@ -424,7 +299,7 @@ static void take_plans(struct plan_write *write)
 
     write->brief = runner->plan_alone > 0;
     allowed = ledger_fires_allowed(&runner->plan_alone);
-    while (write->batch.count < allowed && write->count + PARTS <= LEDGER_ROWS_MAX &&
+    while (write->batch.count < allowed && write->rows.count + PLAN_PARTS <= LEDGER_ROWS_MAX &&
            !TAILQ_EMPTY(&runner->plan))
         take_plan(write, &runner->plan);
 }

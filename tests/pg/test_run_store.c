@@ -171,6 +171,21 @@ static void a_write_whose_answer_was_lost_finds_its_rows(void **state)
     assert_int_equal(plan(*state, 5, &planned, 1, true).rows, 0);
 }
 
+/* By somebody's trigger, or a constraint that is newer than the rows. */
+static void what_is_on_record_cannot_be_refused(void **state)
+{
+    struct wrote first = plan(*state, 5, &planned, 1, false), again;
+
+    pg_value(admin, "ALTER TABLE runs ADD CONSTRAINT none CHECK (job_id <> 'a') NOT VALID");
+    pg_value(admin, "ALTER TABLE job_state ADD CONSTRAINT none CHECK (job_id <> 'a') NOT VALID");
+    again = plan(*state, 5, &planned, 1, true);
+    assert_int_equal(again.kind, ERR_NONE);
+    assert_int_equal(again.rows, 1);
+    assert_int_equal(again.id[0], first.id[0]);
+    pg_value(admin, "ALTER TABLE job_state DROP CONSTRAINT none");
+    pg_value(admin, "ALTER TABLE runs DROP CONSTRAINT none");
+}
+
 static void a_stale_epoch_changes_nothing(void **state)
 {
     struct run_record_row row = {.state = "started", .chunks = "[]", .tasks = "[{\"taskId\":\"t\"}]"};
@@ -688,6 +703,7 @@ int main(void)
         FRESH(a_plan_is_written_with_the_job),
         FRESH(what_is_on_record_is_not_new),
         FRESH(a_write_whose_answer_was_lost_finds_its_rows),
+        FRESH(what_is_on_record_cannot_be_refused),
         FRESH(a_stale_epoch_changes_nothing),
         FRESH(several_rows_of_one_job),
         FRESH(of_two_rows_for_one_fire_the_first_is_written),

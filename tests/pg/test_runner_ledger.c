@@ -104,15 +104,20 @@ static void a_plan_that_is_refused_beyond_the_grace_is_missed(void **state)
     assert_int_equal(rig->aws.run_calls, 0);
 }
 
-static void missed(struct rig *rig, const char *job_id)
+static void missed_at(struct rig *rig, const char *job_id, int64_t first_s, int64_t last_s, int64_t count)
 {
     runner_due(rig->runner, &(struct agenda_due){.job_id = job_id,
                                                  .revision = rig_revision(job_id),
-                                                 .missed_first_s = NOW - 20,
-                                                 .missed_s = NOW - 10,
-                                                 .missed = 3,
+                                                 .missed_first_s = first_s,
+                                                 .missed_s = last_s,
+                                                 .missed = count,
                                                  .next_s = NOW,
                                                  .grace_s = 5});
+}
+
+static void missed(struct rig *rig, const char *job_id)
+{
+    missed_at(rig, job_id, NOW - 20, NOW - 10, 3);
 }
 
 /* Rows of this state; and counts how often, in what is undone, too. */
@@ -424,22 +429,43 @@ static void a_plan_that_the_database_may_have_is_written_once(void **state)
     assert_int_equal(fake_started(&rig->aws), 1);
 }
 
-/* The plan's row is put by the server as well, which commits it in two seconds; ours waits for that. */
+/* A row of a's is put by the server as well, which commits it in two seconds. */
+static void put_beside(struct pg *server, struct answer *answer, const char *seconds, const char *state)
+{
+    pg_ask(server, answer,
+           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
+           " VALUES ('a', to_timestamp(1700000000 + $1::integer), $2, 5) RETURNING job_id, fire_at),"
+           " moved AS (INSERT INTO job_state AS s (job_id, cursor, armed_revision)"
+           " SELECT p.job_id, p.fire_at, j.revision FROM put p JOIN jobs j ON j.id = p.job_id"
+           " ON CONFLICT (job_id) DO UPDATE SET cursor = excluded.cursor RETURNING 1)"
+           " SELECT pg_sleep(2) FROM moved",
+           (const char *[]){seconds, state}, 2);
+    do
+        pg_turn(server, 1);
+    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
+                  "1") != 0);
+}
+
+static void wait_until_ours_waits(struct rig *rig)
+{
+    rig_wait_for(rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'", "1");
+}
+
+static void cut_ours(void)
+{
+    pg_value(admin,
+             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+}
+
+/* The plan's row; ours waits for it. */
 static void plan_beside(struct rig *rig, struct pg *server, struct answer *answer)
 {
     rig->aws.hold_lists = true;
     rig_due(rig, "a", NOW);
     pg_wait(rig->pg, &rig->aws.list_calls, 1);
-    pg_ask(server, answer,
-           "WITH put AS (INSERT INTO runs (job_id, fire_at, state, epoch)"
-           " VALUES ('a', to_timestamp(1700000000), 'planned', 5) RETURNING id) SELECT pg_sleep(2) FROM put",
-           NULL, 0);
-    do
-        pg_turn(server, 1);
-    while (strcmp(pg_value(admin, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"),
-                  "1") != 0);
+    put_beside(server, answer, "0", "planned");
     fake_release(&rig->aws);
-    rig_wait_for(rig, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'transactionid'", "1");
+    wait_until_ours_waits(rig);
 }
 
 /* The connection is lost while the server is still at it: the second write finds a row that it cannot see. */
@@ -450,16 +476,15 @@ static void a_plan_that_the_server_has_yet_to_commit_is_ours(void **state)
     struct answer answer;
 
     plan_beside(rig, server, &answer);
-    pg_value(admin,
-             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
+    cut_ours();
     pg_wait(server, &answer.times, 1);
     rig_wait_for(rig, RUNS, "a 0 started 1");
     assert_int_equal(fake_started(&rig->aws), 1);
     pg_close(server);
 }
 
-/* The server is still at it when the connection is lost, and somebody's trigger refuses to have the row once
- * more. Once it is there it is ours, and launched, whatever the trigger says. */
+/* The server is still at it when the connection is lost, and somebody's triggers refuse to have the rows once
+ * more. Once they are there the run is ours, and launched, whatever the triggers say. */
 static void a_plan_that_is_on_record_is_ours_though_it_is_refused_now(void **state)
 {
     struct rig *rig = *state;
@@ -470,17 +495,64 @@ static void a_plan_that_is_on_record_is_ours_though_it_is_refused_now(void **sta
     pg_value(admin, "CREATE OR REPLACE FUNCTION deny() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS"
                     " $$ BEGIN IF (SELECT now FROM denied) THEN RAISE 'not now'; END IF; RETURN NEW; END $$");
     pg_value(admin, "CREATE TRIGGER deny BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION deny()");
+    pg_value(admin, "CREATE TRIGGER deny BEFORE INSERT ON job_state FOR EACH ROW EXECUTE FUNCTION deny()");
     plan_beside(rig, server, &answer);
     pg_value(admin, "UPDATE denied SET now = true");
-    pg_value(admin,
-             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'transactionid'");
-    pg_turn(rig->pg, 500); /* it is refused now */
+    cut_ours();
+    pg_turn(rig->pg, 500); /* they are refused now */
     pg_wait(server, &answer.times, 1);
     rig_wait_for(rig, RUNS, "a 0 started 1");
     assert_int_equal(fake_started(&rig->aws), 1);
     assert_int_equal(rig->aws.list_calls, 1); /* it was not decided anew */
     pg_value(admin, "DROP FUNCTION deny CASCADE");
     pg_value(admin, "DROP TABLE denied");
+    pg_close(server);
+}
+
+#define COALESCED                                                                                            \
+    "SELECT string_agg(concat_ws(' ', extract(epoch FROM fire_at)::bigint - 1700000000, coalesced), ', '"    \
+    " ORDER BY fire_at) FROM runs"
+
+/* What was skipped is on record, or going to be, when the connection is lost. What is skipped meanwhile has a
+ * row of its own: one for all would stand for the first one once more. */
+static void what_is_skipped_is_on_record_once(void **state)
+{
+    struct rig *rig = *state;
+    struct pg *server = pg_open(NULL);
+    struct answer answer;
+
+    rig->aws.hold_runs = true;
+    rig_due(rig, "a", NOW);
+    pg_wait(rig->pg, &rig->aws.run_calls, 1);
+    put_beside(server, &answer, "1", "skipped");
+    rig_due(rig, "a", NOW + 1);
+    wait_until_ours_waits(rig);
+    rig_due(rig, "a", NOW + 2);
+    cut_ours();
+    rig_due(rig, "a", NOW + 3);
+    pg_wait(server, &answer.times, 1);
+    rig_wait_for(rig, COALESCED, "0 0, 1 0, 3 1");
+    rig_due(rig, "a", NOW + 4);
+    rig_wait_for(rig, COALESCED, "0 0, 1 0, 3 1, 4 0");
+    fake_release(&rig->aws);
+    rig_wait_for(rig, RUNS, "a 0 started 1, a 1 skipped 0, a 3 skipped 0, a 4 skipped 0");
+    pg_close(server);
+}
+
+/* And what was missed, likewise. */
+static void what_is_missed_is_on_record_once(void **state)
+{
+    struct rig *rig = *state;
+    struct pg *server = pg_open(NULL);
+    struct answer answer;
+
+    put_beside(server, &answer, "-10", "missed");
+    missed(rig, "a");
+    wait_until_ours_waits(rig);
+    cut_ours();
+    missed_at(rig, "a", NOW - 5, NOW - 4, 2);
+    pg_wait(server, &answer.times, 1);
+    rig_wait_for(rig, COALESCED, "-10 0, -4 1");
     pg_close(server);
 }
 
@@ -505,6 +577,8 @@ int main(void)
         RIG_TEST(a_plan_that_the_database_may_have_is_written_once),
         RIG_TEST(a_plan_that_the_server_has_yet_to_commit_is_ours),
         RIG_TEST(a_plan_that_is_on_record_is_ours_though_it_is_refused_now),
+        RIG_TEST(what_is_skipped_is_on_record_once),
+        RIG_TEST(what_is_missed_is_on_record_once),
     };
 
     pg_filter();
