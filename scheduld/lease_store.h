@@ -3,9 +3,7 @@
  * the leader's own connection, as the lock belongs to that session.
  *
  * The lock is (1701016435, oid of the table), the first being "ecss" in ASCII, so that two installations in
- * two schemas of one database do not keep each other out:
- *
- *     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 1701016435;
+ * two schemas of one database do not keep each other out. docs/operations.md asks whose it is.
  */
 #pragma once
 

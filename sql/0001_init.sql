@@ -494,7 +494,7 @@ CREATE TABLE scheduler (
     heartbeat timestamptz
 ) WITH (fillfactor = 10);
 INSERT INTO scheduler DEFAULT VALUES;
-COMMENT ON TABLE scheduler IS 'Who leads: one row, written by the scheduld that holds the advisory lock (1701016435, oid of this table). Its session: SELECT pid FROM pg_locks WHERE locktype = ''advisory'' AND classid = 1701016435.';
+COMMENT ON TABLE scheduler IS 'Who leads: one row, written by the scheduld that holds the advisory lock (1701016435, oid of this table). Its session: SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE datname = current_database() AND locktype = ''advisory'' AND classid = 1701016435 AND objid = ''scheduler''::regclass.';
 COMMENT ON COLUMN scheduler.only_row IS 'Always true, so that there can be no second row.';
 COMMENT ON COLUMN scheduler.installation IS 'Name of this installation, part of every client token: those of two installations on one ECS cluster differ. What tells their tasks apart is ECSS_NAME: another one for each.';
 COMMENT ON COLUMN scheduler.epoch IS 'Grows by one each time that a scheduld becomes the leader; a write with an older one changes nothing.';

@@ -6,6 +6,8 @@ import unittest
 from stack import DATABASE, SOURCE, Stack, wait_until
 
 DOCUMENT = pathlib.Path(SOURCE) / "docs" / "operations.md"
+LOCKS = 1701016435  # the class of all advisory locks of ours
+MIGRATION = 1
 BLOCK = re.compile(r"^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -38,6 +40,24 @@ class Operations(unittest.TestCase):
                 for part in [part for part in unseen if part in query]:
                     self.assertRegex(shown, re.compile(unseen.pop(part), re.MULTILINE))
         self.assertEqual(unseen, {}, "these queries are not in the document any more")
+
+    def test_who_leads_is_told_from_who_does_not(self):
+        """Another installation's leader on the same server, and our migrations and imports, have locks of the same class."""
+        import psycopg2
+
+        query = next(query for query in BLOCK.findall(DOCUMENT.read_text()) if "'advisory'" in query)
+        self.stack.cluster.create_database("another")
+        lead, imports = self.stack.sql("SELECT 'scheduler'::regclass::oid::integer, 'jobs'::regclass::oid::integer")[0]
+        holders = []
+        try:
+            for database, number in (("another", lead), (DATABASE, MIGRATION), (DATABASE, imports)):
+                holders.append(psycopg2.connect(self.stack.cluster.url(database)))
+                holders[-1].cursor().execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, number))
+            shown = self.stack.cluster.psql(query, DATABASE, "you").splitlines()
+        finally:
+            for holder in holders:
+                holder.close()
+        self.assertEqual([row.split("|")[1] for row in shown], ["scheduld leader"])
 
     def test_who_holds_up_is_seen(self):
         """A table that is locked is found by the fourth query, with who has it."""
