@@ -39,6 +39,18 @@ class Monitoring(unittest.TestCase):
         run = subprocess.run([tool, *words], capture_output=True, text=True)
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
 
+    def test_the_scraper_can_reach_what_it_is_told_to(self):
+        text = re.search(r"^    scrape_configs:\n(?:    .*\n)+", README, re.M)[0]
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "prometheus.yml"
+            path.write_text(re.sub("^    ", "", text, flags=re.M))
+            self.promtool("check", "config", "--syntax-only", path)
+            for job in yaml.safe_load(path.read_text())["scrape_configs"]:
+                addresses = {target.rpartition(":")[0] for static in job["static_configs"] for target in static["targets"]}
+                # What other hosts can reach is served with TLS and tokens only.
+                if addresses - {"127.0.0.1"}:
+                    self.assertEqual((job.get("scheme"), "authorization" in job), ("https", True), job["job_name"])
+
     def test_rules_are_rules(self):
         self.promtool("check", "rules", FOLDER / "alerts.yml")
 
