@@ -156,6 +156,13 @@ static bool run(PGconn *pg, const char *sql, struct err *err)
     return result != NULL;
 }
 
+/* current_schema() passes over those that the user may not use. */
+static bool set_no_schema(struct err *err)
+{
+    return err_set(err, ERR_INVALID,
+                   "the database user's search_path names no schema that exists, or none that he may use");
+}
+
 static bool read_schema(PGconn *pg, struct migrate_schema *ret, struct err *err)
 {
     AUTO_RESULT PGresult *has = ask(pg, HAS_TABLE_SQL, err), *version = NULL;
@@ -163,9 +170,7 @@ static bool read_schema(PGconn *pg, struct migrate_schema *ret, struct err *err)
     if (has == NULL)
         return false;
     if (PQgetisnull(has, 0, 1))
-        return err_set(
-            err, ERR_INVALID,
-            "the database user's search_path names no schema that exists, so there is nowhere to put tables");
+        return set_no_schema(err);
     if (PQgetvalue(has, 0, 0)[0] != 't') {
         *ret = (struct migrate_schema){0};
         return true;
@@ -327,8 +332,13 @@ bool migrate_check(const char *url, enum migrate_state *ret, struct err *err)
     if (!db_check_url(url, err)) /* a wrong URL is told from a server that is away */
         return false;
     pg = connect_to(url, err);
-    if (pg == NULL || !read_schema(pg, &schema, err))
+    if (pg == NULL)
         return false;
+    if (!read_schema(pg, &schema, err)) {
+        if (PQstatus(pg) == CONNECTION_OK)
+            *ret = MIGRATE_UNREADABLE;
+        return false;
+    }
     *ret = migrate_judge(&schema, newest_version(), err);
     return *ret == MIGRATE_CURRENT;
 }
@@ -349,6 +359,12 @@ static void check_done(struct check *check, enum migrate_state state, const stru
     copy.done(copy.arg, state, err);
 }
 
+/* An error that has not ended the connection is the server's answer, and nobody else tells it. */
+static void check_failed(struct check *check, const struct err *err)
+{
+    check_done(check, db_is_up(check->db) ? MIGRATE_UNREADABLE : MIGRATE_UNREACHABLE, err);
+}
+
 static void on_version(void *arg, const struct db_result *result, const struct err *err)
 {
     struct migrate_schema schema;
@@ -356,7 +372,7 @@ static void on_version(void *arg, const struct db_result *result, const struct e
     enum migrate_state state;
 
     if (err != NULL) {
-        check_done(arg, MIGRATE_UNREACHABLE, err);
+        check_failed(arg, err);
         return;
     }
     schema = (struct migrate_schema){(int)db_int64(result, 0, 0), (int)db_int64(result, 0, 1)};
@@ -372,7 +388,10 @@ static void on_has_table(void *arg, const struct db_result *result, const struct
     struct err why = {0};
 
     if (err != NULL) {
-        check_done(check, MIGRATE_UNREACHABLE, err);
+        check_failed(check, err);
+    } else if (db_is_null(result, 0, 1)) {
+        set_no_schema(&why);
+        check_done(check, MIGRATE_UNREADABLE, &why);
     } else if (!db_bool(result, 0, 0)) {
         migrate_judge(&(struct migrate_schema){0}, newest_version(), &why);
         check_done(check, MIGRATE_EMPTY, &why);

@@ -36,6 +36,7 @@ enum migrate_state {
     MIGRATE_EMPTY,       /* there is no schema */
     MIGRATE_OLDER,       /* run webapid --migrate */
     MIGRATE_NEWER,       /* run a newer program */
+    MIGRATE_UNREADABLE,  /* the server answers with an error, as permission denied: say so, and try again */
     MIGRATE_UNREACHABLE, /* nobody could be asked: try again */
 };
 
@@ -56,8 +57,7 @@ enum { MIGRATE_PATIENCE_MS = 5 * 60 * 1000 };
 bool migrate_apply(const char *url, int patience_ms, FILE *out, struct err *err);
 
 /* Blocking, at most about 5 s a host; true if current. Otherwise *ret says what is wrong and err says it in
- * words, with what to do. For a main() before its loop: exit on EMPTY and NEWER, retry on OLDER and
- * UNREACHABLE.
+ * words, with what to do. For a main() before its loop: exit on EMPTY and NEWER, retry on others.
  */
 bool migrate_check(const char *url, enum migrate_state *ret, struct err *err);
 

@@ -14,6 +14,8 @@ const char *health_problem(const struct health *health)
 {
     if (health->role == HEALTH_STOPPING)
         return "it is being stopped";
+    if (health->database_up && health->schema_unreadable)
+        return "the database does not let it read the schema: its log says why";
     if (!health->database_up || health->role == HEALTH_WAITING)
         return "the database cannot be reached, or has not the schema that is needed, yet";
     if (health->unanswered_ms > HEALTH_UNANSWERED_MAX_MS)

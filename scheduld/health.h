@@ -17,6 +17,8 @@ struct health {
     enum health_role role;
     int64_t epoch; /* leader only */
     bool database_up;
+    /* The server answers with an error instead: our user may not read it, most likely. */
+    bool schema_unreadable;
     int64_t unanswered_ms; /* since the last answer, while a query waits for one; 0: none does. There is a
                               query every five seconds at least */
     bool writes_fail;      /* the last write to the ledger did not work */

@@ -159,49 +159,45 @@ static void check_again(struct scheduler *scheduler)
     event_add(scheduler->schema_again, &later);
 }
 
-/* As between the installation of a new release and --migrate, if the machine starts anew in between. */
-static void wait_for_migration(struct scheduler *scheduler, const struct err *why)
-{
-    check_again(scheduler);
-    if (scheduler->older)
-        return;
-    scheduler->older = true;
-    log_warning("scheduld.schema_awaited", "error=%s", LOGQ(why->text));
-    status_changed(scheduler);
-}
-
 static void on_schema(void *arg, enum migrate_state state, const struct err *why)
 {
     struct scheduler *scheduler = arg;
+    bool news = migrate_wait_note(&scheduler->wait, state, why);
     struct err err = {0};
 
     scheduler->checking = false;
     switch (state) {
     case MIGRATE_CURRENT:
-        scheduler->older = false;
         agenda_db_up(scheduler->agenda);
         runner_db_up(scheduler->runner);
         if (!begin_to_lead(scheduler, &err))
             refuse(scheduler, &err);
         break;
+    case MIGRATE_UNREADABLE:
+        if (news)
+            log_error("scheduld.schema_unreadable", "error=%s", LOGQ(why->text));
+        check_again(scheduler);
+        break;
     case MIGRATE_UNREACHABLE:
         check_again(scheduler);
-        if (scheduler->older) { /* which is not what it waits for now */
-            scheduler->older = false;
-            status_changed(scheduler);
-        }
         break;
     case MIGRATE_OLDER:
-        if (scheduler->leader == NULL)
-            wait_for_migration(scheduler, why);
-        else
+        if (scheduler->leader != NULL) {
             refuse(scheduler, why); /* it was another one before: what is in memory is not of this database */
+            break;
+        }
+        /* As between the installation of a new release and --migrate, if the machine starts anew then. */
+        if (news)
+            log_warning("scheduld.schema_awaited", "error=%s", LOGQ(why->text));
+        check_again(scheduler);
         break;
     case MIGRATE_EMPTY:
     case MIGRATE_NEWER:
         refuse(scheduler, why);
         break;
     }
+    if (news)
+        status_changed(scheduler);
 }
 
 static void on_schema_again(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -222,11 +218,13 @@ static void on_db_up(void *arg)
     check_schema(arg);
 }
 
-static void on_db_down(void *arg, const struct err *err UNUSED)
+static void on_db_down(void *arg, const struct err *err)
 {
     struct scheduler *scheduler = arg;
 
     agenda_db_down(scheduler->agenda);
+    if (migrate_wait_note(&scheduler->wait, MIGRATE_UNREACHABLE, err))
+        status_changed(scheduler);
 }
 
 /* --- the end --- */

@@ -1,6 +1,7 @@
 /* What scheduler.c, which acts, and scheduler_watch.c, which tells, share. */
 #pragma once
 
+#include "migrate_wait.h"
 #include "scheduler.h"
 
 struct event;
@@ -20,9 +21,9 @@ struct scheduler {
     struct leader *leader;            /* NULL: the schema has not been seen yet */
     struct event *schema_again;       /* to ask for the schema once more */
     struct event *stopped;
-    bool checking; /* the schema is asked for */
-    bool older;    /* and is that of an older release: somebody is about to migrate it */
-    bool refused;  /* and is not ours */
+    bool checking;            /* the schema is asked for */
+    bool refused;             /* and is not ours */
+    struct migrate_wait wait; /* what was said of it last */
     bool resigning;
     bool clock_off;          /* while it leads: too far from the database's */
     void (*done)(void *arg); /* NULL: not stopping */

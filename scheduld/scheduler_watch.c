@@ -24,7 +24,7 @@ static void put_role(const struct scheduler *scheduler, struct buf *buf)
     if (scheduler->done != NULL)
         buf_puts(buf, "finishes what is on its way");
     else if (scheduler->leader == NULL)
-        buf_puts(buf, scheduler->older ? "waits for webapid --migrate" : "waits for the database");
+        buf_puts(buf, migrate_wait_text(&scheduler->wait));
     else if (epoch != 0)
         buf_printf(buf, "leads, epoch %" PRId64, epoch);
     else
@@ -39,8 +39,8 @@ void scheduler_status(const struct scheduler *scheduler, struct buf *ret)
     if (scheduler->leader == NULL || scheduler->done != NULL)
         return;
     agenda_stats(scheduler->agenda, &stats);
-    if (!db_is_up(scheduler->db))
-        buf_puts(ret, "; waits for the database");
+    if (scheduler->wait.state != MIGRATE_CURRENT)
+        buf_printf(ret, "; %s", migrate_wait_text(&scheduler->wait));
     if (scheduler->clock_off)
         buf_puts(ret, "; plans nothing, as the clock is off");
     buf_printf(ret, "; %zu jobs armed", stats.armed);
@@ -81,6 +81,7 @@ static struct health look(const struct scheduler *scheduler)
         .role = role_of(scheduler),
         .epoch = scheduler->leader == NULL ? 0 : leader_epoch(scheduler->leader),
         .database_up = db_is_up(scheduler->db),
+        .schema_unreadable = scheduler->wait.state == MIGRATE_UNREADABLE,
         .unanswered_ms =
             db_pending(scheduler->db) == 0
                 ? 0

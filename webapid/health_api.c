@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "health_store.h"
+#include "log.h"
 #include "meters.h"
 #include "reply.h"
 
@@ -40,7 +41,9 @@ static void on_health(void *arg, const struct db_result *result, const struct er
     double age_s = 0;
 
     if (err != NULL) {
-        reply_not_ready(rq, "does not answer");
+        log_warning("health.not_ready", "error=%s request=%s", LOGQ(err->text), request_id(rq));
+        reply_not_ready(rq, err->kind == ERR_UNAVAILABLE ? "does not answer"
+                                                         : "answers with an error, which the log has");
         return;
     }
     begin(rq, &body);
@@ -63,7 +66,7 @@ void health_ready(struct request *rq)
     else if (worker->can_read)
         reply_not_ready(rq, "can be read, and there is no connection for writing");
     else
-        reply_not_ready(rq, "cannot be reached, or has not the schema that is needed, yet");
+        reply_not_ready(rq, "cannot be reached or read, or has not the schema that is needed, yet");
 }
 
 void metrics_show(struct request *rq)

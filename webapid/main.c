@@ -10,6 +10,7 @@
 #include "log.h"
 #include "meters.h"
 #include "migrate.h"
+#include "migrate_wait.h"
 #include "server.h"
 #include "settings.h"
 #include "tls.h"
@@ -37,7 +38,7 @@ struct app {
     struct meters *meters;
     struct activation activation;
     int reading, with_database; /* workers */
-    bool schema_is_older;       /* and is waited for */
+    struct migrate_wait wait;   /* of all workers: whichever looked last */
 };
 
 static const struct daemon_option options[] = {
@@ -108,20 +109,22 @@ static void on_database(void *arg, int reading, int with_database)
 }
 
 /* An older one is about to be migrated, as between the installation of a new release and --migrate, if the
- * machine starts anew in between. */
+ * machine starts anew in between. One that may not be read waits for a GRANT. */
 static void on_schema(void *arg, enum migrate_state state, const struct err *err)
 {
     struct app *app = arg;
+    bool news = migrate_wait_note(&app->wait, state, err);
 
-    if (state == MIGRATE_OLDER || state == MIGRATE_CURRENT || state == MIGRATE_UNREACHABLE) {
-        if (state == MIGRATE_OLDER && !app->schema_is_older)
-            log_warning("webapid.schema_awaited", "error=%s", LOGQ(err->text));
-        app->schema_is_older = state == MIGRATE_OLDER;
-        daemon_status_changed(app->daemon);
+    if (state == MIGRATE_EMPTY || state == MIGRATE_NEWER) {
+        log_critical("webapid.schema", "error=%s", LOGQ(err->text));
+        daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
         return;
     }
-    log_critical("webapid.schema", "error=%s", LOGQ(err->text));
-    daemon_stop(app->daemon, DAEMON_EXIT_CONFIG);
+    if (news && state == MIGRATE_OLDER)
+        log_warning("webapid.schema_awaited", "error=%s", LOGQ(err->text));
+    if (news && state == MIGRATE_UNREADABLE)
+        log_error("webapid.schema_unreadable", "error=%s", LOGQ(err->text));
+    daemon_status_changed(app->daemon);
 }
 
 static bool is_well(void *arg)
@@ -137,8 +140,7 @@ static void status(void *arg, struct buf *ret)
 
     buf_puts(ret, app->with_database > 0 ? "serves"
                   : app->reading > 0     ? "serves reads only: there is no connection for writing"
-                  : app->schema_is_older ? "waits for webapid --migrate"
-                                         : "waits for the database");
+                                         : migrate_wait_text(&app->wait));
     certificate_put_status(app->certificate, ret);
 }
 

@@ -126,7 +126,8 @@ static bool open_session(struct session *session, const char *url, struct err *e
 
     log_init(LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
     if (!migrate_check(url, &state, err)) {
-        err->kind = state == MIGRATE_UNREACHABLE ? ERR_UNAVAILABLE : ERR_CONFLICT;
+        if (state != MIGRATE_UNREADABLE) /* whose kind is the database's */
+            err->kind = state == MIGRATE_UNREACHABLE ? ERR_UNAVAILABLE : ERR_CONFLICT;
         return false;
     }
     session->base = event_base_new();

@@ -1,15 +1,27 @@
 """The daemons as systemd's services: sockets that are passed, READY, STATUS, RELOADING, STOPPING, WATCHDOG."""
 import http.client
 import pathlib
+import re
 import signal
 import socket
 import unittest
 
-from stack import Stack, answers, wait_until
+from stack import DATABASE, Stack, answers, free_port, wait_until
 from systemd import Unit
 
 WATCHDOG_S = 30  # as in the units, so that a busy machine alone rouses no watchdog
 WATCHDOG_OF_FROZEN_S = 1
+CONNECTIONS = {"webapid": 4, "scheduld": 1}  # that look at the schema
+
+
+def get(address, path):
+    connection = http.client.HTTPConnection(*address, timeout=60)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
 
 
 def listening(family=socket.AF_INET, address=("127.0.0.1", 0)):
@@ -114,6 +126,51 @@ class Systemd(unittest.TestCase):
         wait_until("it has said so", lambda: first.status() == "finishes what is on its way")
         second.wait_status("leads, epoch ")
         self.stopped(second)
+
+    def test_who_may_not_read_the_schema_says_so_and_waits(self):
+        """As after CREATE USER without IN ROLE, or pg_restore --no-privileges."""
+        port = free_port()
+        units = {"webapid": self.unit("webapid", listen=[self.socket()], ECSS_DATABASE_URL=self.stranger("webapid")),
+                 "scheduld": self.unit("scheduld", ECSS_DATABASE_URL=self.stranger("scheduld"), ECSS_ADMIN_LISTEN=f"127.0.0.1:{port}")}
+        denied = "permission denied for table schema_migrations"
+        for unit in units.values():
+            unit.start()
+        for program, unit in units.items():
+            unit.wait_status("cannot read the schema: its log says why")
+            asked = re.compile(rf"not_in_{program} .* {denied}$", re.MULTILINE)
+            wait_until("it has asked each second", lambda: len(asked.findall(self.stack.cluster.log())) >= 3 * CONNECTIONS[program])
+            said = [line for line in unit.daemon.log().splitlines() if denied in line]
+            self.assertEqual(len(said), 1, unit.daemon.log())
+            self.assertIn(f" error {program}.schema_unreadable ", said[0])
+        for address in (units["webapid"].listen[0].getsockname(), ("127.0.0.1", port)):
+            status, text = get(address, "/health/ready")
+            self.assertEqual(status, 503)
+            self.assertIn("read", text)
+        for program in units:
+            self.stack.sql(f"GRANT ecs_scheduler_{program} TO not_in_{program}")
+        units["webapid"].wait_status("serves")
+        units["scheduld"].wait_status("leads, epoch ")
+        self.may_not_read_who_leads(units["webapid"])
+        for unit in units.values():
+            self.stopped(unit)
+
+    def stranger(self, program):
+        """The address of the database for a user that is not in the program's role."""
+        self.stack.sql(f"CREATE ROLE not_in_{program} LOGIN")
+        self.addCleanup(self.stack.sql, f"DROP ROLE not_in_{program}")
+        return self.stack.cluster.url(DATABASE, f"not_in_{program}")
+
+    def may_not_read_who_leads(self, unit):
+        address = unit.listen[0].getsockname()
+        wait_until("it is ready", lambda: get(address, "/health/ready")[0] == 200)
+        self.stack.sql("REVOKE SELECT ON scheduler FROM ecs_scheduler_webapid")
+        try:
+            status, text = get(address, "/health/ready")
+            self.assertEqual(status, 503)
+            self.assertIn("the database answers with an error, which the log has", text)
+            self.assertRegex(unit.daemon.log(), " warning health.not_ready .*permission denied for table scheduler")
+        finally:
+            self.stack.sql("GRANT SELECT ON scheduler TO ecs_scheduler_webapid")
 
     def test_what_hangs_is_killed_and_comes_back(self):
         units = [self.unit("webapid", watchdog_s=WATCHDOG_S, listen=[self.socket()]), self.unit("scheduld", watchdog_s=WATCHDOG_S)]

@@ -264,6 +264,27 @@ static void a_search_path_to_nowhere_is_told(void **state)
     run_in("postgres", "ALTER DATABASE m_nowhere SET search_path = nowhere");
     text = apply(url);
     expect_words(text, "search_path names no schema that exists");
+    expect_state(url, MIGRATE_UNREADABLE, "search_path names no schema that exists");
+    expect_state_on_loop(url, MIGRATE_UNREADABLE, "search_path names no schema that exists");
+}
+
+/* Neither that the database cannot be reached, nor that it has no schema. */
+static void who_may_not_read_the_schema_is_told(void **state)
+{
+    AUTO_FREE char *url = url_of("m_denied", "m_stranger");
+    const char *denied = "permission denied for table schema_migrations (SQLSTATE 42501)";
+
+    (void)state;
+    run_in("postgres", "CREATE ROLE m_stranger LOGIN");
+    run_in("postgres", "CREATE DATABASE m_denied TEMPLATE m_fresh");
+    expect_state(url, MIGRATE_UNREADABLE, denied);
+    expect_state_on_loop(url, MIGRATE_UNREADABLE, denied);
+    run_in("m_denied", "REVOKE ALL ON SCHEMA public FROM PUBLIC");
+    expect_state(url, MIGRATE_UNREADABLE, "or none that he may use");
+    expect_state_on_loop(url, MIGRATE_UNREADABLE, "or none that he may use");
+    run_in("postgres", "GRANT ecs_scheduler_webapid TO m_stranger");
+    expect_state(url, MIGRATE_CURRENT, "");
+    expect_state_on_loop(url, MIGRATE_CURRENT, "");
 }
 
 /* The tables go where search_path says, and work from wherever else somebody changes them by hand. */
@@ -307,7 +328,7 @@ static void a_server_that_is_away_is_told_from_a_schema_that_is_wrong(void **sta
 
 int main(void)
 {
-    struct CMUnitTest tests[10 + ARRAY_LEN(judged)] = {
+    struct CMUnitTest tests[11 + ARRAY_LEN(judged)] = {
         cmocka_unit_test(who_may_not_create_roles_is_told_what_to_run),
         cmocka_unit_test(an_empty_database_gets_its_schema_once),
         cmocka_unit_test(a_newer_schema_is_refused),
@@ -316,11 +337,12 @@ int main(void)
         cmocka_unit_test(an_owner_without_privileges_is_enough_when_the_roles_are_there),
         cmocka_unit_test(who_may_not_create_tables_is_told),
         cmocka_unit_test(a_search_path_to_nowhere_is_told),
+        cmocka_unit_test(who_may_not_read_the_schema_is_told),
         cmocka_unit_test(a_schema_of_its_own_works_from_any_search_path),
         cmocka_unit_test(a_server_that_is_away_is_told_from_a_schema_that_is_wrong),
     };
 
     for (size_t i = 0; i < ARRAY_LEN(judged); i++)
-        tests[10 + i] = (struct CMUnitTest){judged[i].name, check_judge, NULL, NULL, &judged[i]};
+        tests[11 + i] = (struct CMUnitTest){judged[i].name, check_judge, NULL, NULL, &judged[i]};
     return cmocka_run_group_tests_name("migrate", tests, NULL, NULL);
 }
