@@ -19,6 +19,7 @@
 enum {
     US_PER_MS = 1000,
     US_PER_S = 1000000,
+    MS_PER_S = 1000,
     ANSWER_MAX_MS =
         5000, /* without an answer the connection counts as lost: before the server gives up on us */
     LOCK_WAIT_MS = 500, /* for the row of scheduler; two tries to say that we are alive fit into the lease */
@@ -51,9 +52,12 @@ struct leader {
     bool asking;         /* a statement is under way */
     bool hurry;          /* the lock became free meanwhile */
     bool give_way;       /* we led on the connection before this one */
+    bool unable;         /* could not do the work that a leader has */
+    bool has_lock;       /* or may have it: a standby may, for a moment */
     int64_t sent_us;     /* when it was sent */
     int64_t lease_us;    /* when the last one that was answered had been sent */
     int64_t theirs_us;   /* the database's clock less our monotonic one */
+    int64_t unable_us;   /* since when, while we are */
     int64_t epoch;
     char *seen; /* owned; the holder that was logged last */
     void (*resigned)(void *arg);
@@ -69,7 +73,7 @@ static int64_t now_us(const struct leader *leader)
 
 static void again_in(struct leader *leader, int ms)
 {
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    struct timeval tv = {.tv_sec = ms / MS_PER_S, .tv_usec = (suseconds_t)(ms % MS_PER_S) * US_PER_MS};
 
     event_add(leader->timer, &tv);
 }
@@ -108,6 +112,29 @@ static void try_again(struct leader *leader)
     leader->hurry = false;
 }
 
+/* --- giving the lock back --- */
+
+static void on_released(void *arg, const struct db_result *result UNUSED, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (!answered(leader, LEADER_STANDBY))
+        return;
+    leader->has_lock = err != NULL;
+    if (err != NULL) {
+        log_warning("leader.release_failed", "error=%s", LOGQ(err->text));
+        again_in(leader, RETRY_MS);
+    } else if (!leader->unable) {
+        try_again(leader);
+    }
+}
+
+static void release(struct leader *leader)
+{
+    asked(leader);
+    lease_store_end(leader->db, leader->epoch, RESIGN_MAX_MS, on_released, leader);
+}
+
 /* --- taking the lead --- */
 
 static void on_evicted(void *arg, const struct db_result *result, const struct err *err)
@@ -121,7 +148,7 @@ static void on_evicted(void *arg, const struct db_result *result, const struct e
     else if (lease_store_evicted(result) > 0)
         log_warning("leader.evicted", "sessions=%" PRId64 " reason=%s", lease_store_evicted(result),
                     LOGQ("they kept the row of scheduler locked"));
-    leader->state = LEADER_STANDBY; /* which has the lock: the next try gets it again */
+    leader->state = LEADER_STANDBY; /* the next try gets the lock again */
     again_in(leader, err != NULL || lease_store_evicted(result) == 0 ? RETRY_MS : 0);
 }
 
@@ -163,6 +190,7 @@ static void on_tried(void *arg, const struct db_result *result, const struct err
 
     if (!answered(leader, LEADER_STANDBY))
         return;
+    leader->has_lock = err != NULL || lease_store_tried(result);
     if (err != NULL) {
         log_error("leader.try_failed", "error=%s", LOGQ(err->text));
         again_in(leader, RETRY_MS);
@@ -207,6 +235,32 @@ void leader_step_down(struct leader *leader)
     lose(leader, LEADER_STANDBY, &err);
 }
 
+static bool unable_for_long(const struct leader *leader)
+{
+    return leader->unable && now_us(leader) - leader->unable_us >= (int64_t)LEADER_UNABLE_MAX_MS * US_PER_MS;
+}
+
+static void make_room(struct leader *leader)
+{
+    struct err err;
+
+    err_set(&err, ERR_UNAVAILABLE,
+            "the session by which the work is done has been down for %d s, so that another one is to lead",
+            LEADER_UNABLE_MAX_MS / MS_PER_S);
+    release(leader);
+    lose(leader, LEADER_STANDBY, &err);
+}
+
+void leader_set_able(struct leader *leader, bool able)
+{
+    if (able == !leader->unable)
+        return;
+    leader->unable = !able;
+    leader->unable_us = now_us(leader);
+    if (able && leader->state == LEADER_STANDBY && !leader->asking && !evtimer_pending(leader->timer, NULL))
+        again_in(leader, 0);
+}
+
 static void on_heartbeat(void *arg, const struct db_result *result, const struct err *err)
 {
     struct leader *leader = arg;
@@ -224,6 +278,27 @@ static void on_heartbeat(void *arg, const struct db_result *result, const struct
     }
 }
 
+/* Who could not do the work leaves the lock to others: leader_set_able() goes on. */
+static void stand_by(struct leader *leader)
+{
+    if (!leader->unable) {
+        asked(leader);
+        lease_store_try(leader->db, on_tried, leader);
+    } else if (leader->has_lock) {
+        release(leader);
+    }
+}
+
+static void lead_on(struct leader *leader)
+{
+    if (unable_for_long(leader)) {
+        make_room(leader);
+        return;
+    }
+    asked(leader);
+    lease_store_heartbeat(leader->db, leader->epoch, on_heartbeat, leader);
+}
+
 static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
     struct leader *leader = arg;
@@ -232,12 +307,10 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
         return; /* its answer, or the end of the connection, goes on */
     switch (leader->state) {
     case LEADER_STANDBY:
-        asked(leader);
-        lease_store_try(leader->db, on_tried, leader);
+        stand_by(leader);
         break;
     case LEADER_LEADING:
-        asked(leader);
-        lease_store_heartbeat(leader->db, leader->epoch, on_heartbeat, leader);
+        lead_on(leader);
         break;
     case LEADER_DOWN:
     case LEADER_TAKING:
@@ -278,6 +351,7 @@ static void on_down(void *arg, const struct err *err)
     case LEADER_TAKING:
     case LEADER_LEADING:
         event_del(leader->timer);
+        leader->has_lock = false;
         lose(leader, LEADER_DOWN, err);
         break;
     case LEADER_RESIGNING: /* its answer comes, with the error; or the timer, which says that it is over */
@@ -312,15 +386,13 @@ static void on_ended(void *arg, const struct db_result *result UNUSED, const str
 
 void leader_resign(struct leader *leader, void (*done)(void *arg), void *arg)
 {
-    bool led = leader->state == LEADER_LEADING || leader->state == LEADER_TAKING;
-
     assert(leader->resigned == NULL);
     leader->resigned = done;
     leader->resigned_arg = arg;
     leader->state = LEADER_RESIGNING;
     event_del(leader->timer);
     event_assign(leader->timer, leader->options.base, -1, 0, say_resigned, leader);
-    if (led)
+    if (leader->has_lock)
         lease_store_end(leader->db, leader->epoch, RESIGN_MAX_MS, on_ended, leader);
     else
         again_in(leader, 0);

@@ -16,6 +16,11 @@
  * PostgreSQL, as a session that waits keeps VACUUM from cleaning. Take-over: clean stop under 0.2 s, kill -9
  * of the leader under 1 s, a frozen one (SIGSTOP) under 10 s, silent death of its host under 15 s
  * (keep-alives, see common/db_url.c).
+ *
+ * The work is done by another session. A leader whose other session cannot be made anew is of no use, and
+ * would keep out those that are: after LEADER_UNABLE_MAX_MS it gives the lock back and stands by, and a
+ * standby without that session does not try. So nobody may lead, until one can work. When the server is away
+ * both sessions are, and there is no lock to give back.
  */
 #pragma once
 
@@ -33,6 +38,7 @@ enum {
     LEADER_HEARTBEAT_MS = 1000,
     LEADER_LEASE_DEFAULT_MS = 3000, /* shorter than any way for the server to give the lock to somebody else
                                        without our connection being seen to close */
+    LEADER_UNABLE_MAX_MS = 10000,   /* longer than it takes to connect anew when one host of two is silent */
 };
 
 struct leader_options {
@@ -68,6 +74,9 @@ int64_t leader_clock_off_s(const struct leader *leader);
 /* Somebody found another epoch in the database. on_loss comes from inside. The session has the lock
  * nevertheless, so a second later it leads again, in an epoch of its own. */
 void leader_step_down(struct leader *leader);
+
+/* Whether we could do the work if we led, which is so at first. on_loss comes later, from the loop. */
+void leader_set_able(struct leader *leader, bool able);
 
 /* Leads no more, and never will again; the next one is told. done comes once, from the loop, also if the
  * database cannot be reached. */

@@ -142,6 +142,12 @@ static bool begin_to_lead(struct scheduler *scheduler, struct err *err)
     return true;
 }
 
+static void set_able(struct scheduler *scheduler, bool able)
+{
+    if (scheduler->leader != NULL)
+        leader_set_able(scheduler->leader, able);
+}
+
 static void refuse(struct scheduler *scheduler, const struct err *err)
 {
     if (scheduler->refused)
@@ -172,6 +178,7 @@ static void on_schema(void *arg, enum migrate_state state, const struct err *why
         runner_db_up(scheduler->runner);
         if (!begin_to_lead(scheduler, &err))
             refuse(scheduler, &err);
+        set_able(scheduler, db_is_up(scheduler->db)); /* on_db_down() may have come before this answer */
         break;
     case MIGRATE_UNREADABLE:
         if (news)
@@ -223,6 +230,7 @@ static void on_db_down(void *arg, const struct err *err)
     struct scheduler *scheduler = arg;
 
     agenda_db_down(scheduler->agenda);
+    set_able(scheduler, false);
     if (migrate_wait_note(&scheduler->wait, MIGRATE_UNREACHABLE, err))
         status_changed(scheduler);
 }

@@ -1,11 +1,12 @@
 """One leads at a time, whatever happens to it: no fire is lost, and none is launched twice."""
+import re
 import signal
 import time
 import unittest
 
-from stack import DATABASE, Stack, wait_until
+from stack import DATABASE, USERS, Stack, wait_until
 
-JOBS = [f"beat-{n}" for n in range(7)]  # one for each test, every second
+JOBS = [f"beat-{n}" for n in range(8)]  # one for each test, every second
 FINAL = ("started", "not_needed", "launch_failed", "missed", "skipped")
 
 
@@ -128,6 +129,23 @@ class Failover(unittest.TestCase):
         self.stack.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1701016435")
         self.take_over(epoch)
         self.started_runs(1, epoch + 1)
+        self.audit()
+
+    def test_the_other_session_cannot_come_back(self):
+        (standby,), epoch, user = self.standbys(1), self.stack.epoch(), USERS["scheduld"]
+        work = re.search(r"db\.up db=scheduld host=\S+ port=\d+ pid=(\d+)", self.leader.log())[1]
+        self.addCleanup(self.stack.sql, f"ALTER ROLE {user} CONNECTION LIMIT -1")
+        self.stack.sql(f"ALTER ROLE {user} CONNECTION LIMIT 3")  # of the four that the two have
+        self.stack.sql("SELECT pg_terminate_backend(%s)", [work])
+        begun = time.monotonic()
+        self.take_over(epoch)
+        print(f"a leader that cannot work to the next leader: {time.monotonic() - begun:.1f} s")
+        self.assertIs(self.leading([self.leader, standby]), standby)
+        self.assertIn("leader.lost", self.leader.log())
+        self.started_runs(1, epoch + 1)
+        self.stack.sql(f"ALTER ROLE {user} CONNECTION LIMIT -1")
+        wait_until("the other one stands by", lambda: self.leader.check() and "leader.standby" in self.leader.log())
+        self.assertEqual(self.stack.epoch(), epoch + 1)
         self.audit()
 
     def test_the_database_is_restarted(self):

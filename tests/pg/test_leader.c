@@ -407,6 +407,86 @@ static void another_epoch_in_the_table_ends_ours(void **state)
     wait_for(stage, &stage->nodes[1].leads, 1); /* both takings of the lock were given back */
 }
 
+/* The time that a leader without the session that it works by may keep the lock. */
+static void unable_for_long(struct node *node)
+{
+    leader_set_able(node->leader, false);
+    node->offset_us += (int64_t)LEADER_UNABLE_MAX_MS * 1000;
+}
+
+static void who_cannot_work_makes_room_and_does_not_come_back(void **state)
+{
+    struct stage *stage = lead_and_standby(state);
+    struct node *first = &stage->nodes[0], *second = &stage->nodes[1];
+
+    leader_set_able(first->leader, false);
+    pg_turn(stage->pg, 2 * LEADER_HEARTBEAT_MS);
+    leader_set_able(first->leader, false); /* once more is no longer */
+    leader_set_able(first->leader, true);  /* soon enough: it went on leading, with its heartbeat */
+    assert_true(leader_may_launch(first->leader));
+    assert_int_equal(first->losses, 0);
+    unable_for_long(first);
+    wait_for(stage, &first->losses, 1);
+    assert_non_null(strstr(first->loss, "has been down for 10 s"));
+    wait_for(stage, &second->leads, 1);
+    assert_int_equal(second->epoch, first->epoch + 1);
+    assert_int_not_equal(leader_backend_pid(first->leader), 0);
+    cut(stage, second); /* which lets the other one be the first to try, as it could not do better */
+    wait_for(stage, &second->leads, 2);
+    assert_int_equal(first->leads, 1);
+    leader_set_able(first->leader, true);
+    cut(stage, second);
+    wait_for(stage, &first->leads, 2);
+}
+
+static void who_is_alone_leads_again_when_it_can_work(void **state)
+{
+    struct stage *stage = *state;
+    struct node *node = &stage->nodes[0];
+
+    begin(stage, 0, "only:1");
+    wait_for(stage, &node->leads, 1);
+    unable_for_long(node);
+    wait_for(stage, &node->losses, 1);
+    while (number(stage, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != 0)
+        pg_turn(stage->pg, 5);
+    assert_string_equal(pg_value(stage->pg, "SELECT holder FROM scheduler"), "NULL");
+    pg_turn(stage->pg, 2 * LEADER_TRY_MS);
+    cut(stage, node); /* nor by a new session */
+    while (leader_backend_pid(node->leader) != 0)
+        pg_turn(stage->pg, 5);
+    while (leader_backend_pid(node->leader) == 0)
+        pg_turn(stage->pg, 5);
+    pg_turn(stage->pg, 4 * LEADER_TRY_MS);
+    assert_int_equal(node->leads, 1);
+    leader_set_able(node->leader, true);
+    wait_for(stage, &node->leads, 2);
+    assert_int_equal(node->losses, 1);
+}
+
+/* It has the lock for a second more, and is not to keep it. */
+static void who_stepped_down_and_cannot_work_gives_the_lock_back(void **state)
+{
+    struct stage *stage = lead_and_standby(state);
+
+    leader_step_down(stage->nodes[0].leader);
+    leader_set_able(stage->nodes[0].leader, false);
+    wait_for(stage, &stage->nodes[1].leads, 1);
+    assert_int_equal(stage->nodes[0].leads, 1);
+}
+
+static void who_has_made_room_resigns(void **state)
+{
+    struct stage *stage = lead_and_standby(state);
+    struct node *node = &stage->nodes[0];
+
+    unable_for_long(node);
+    wait_for(stage, &node->losses, 1);
+    leader_resign(node->leader, on_resigned, node); /* while the lock is on its way back */
+    wait_for(stage, &node->resigned, 1);
+    wait_for(stage, &stage->nodes[1].leads, 1);
+}
+
 /* Frozen in the middle of sending a group: its transaction is open, and has the epoch's row locked. */
 static void what_a_former_leader_left_open_is_ended(void **state)
 {
@@ -525,6 +605,10 @@ int main(void)
         TEST(an_answer_from_before_a_freeze_is_no_lease),
         TEST(a_silent_server_is_a_lost_lead),
         TEST(another_epoch_in_the_table_ends_ours),
+        TEST(who_cannot_work_makes_room_and_does_not_come_back),
+        TEST(who_is_alone_leads_again_when_it_can_work),
+        TEST(who_stepped_down_and_cannot_work_gives_the_lock_back),
+        TEST(who_has_made_room_resigns),
         TEST(what_a_former_leader_left_open_is_ended),
         TEST(a_row_locked_by_hand_does_not_end_the_lease),
         TEST(after_a_restart_of_the_server_one_leads),
