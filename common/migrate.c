@@ -305,6 +305,23 @@ static bool apply_all(PGconn *pg, int patience_ms, FILE *out, struct err *err)
     return true;
 }
 
+/* A row with a character that the database's encoding lacks is refused, each time that it is written. */
+static bool has_all_characters(PGconn *pg, struct err *err)
+{
+    AUTO_RESULT PGresult *encoding = ask(pg, "SHOW server_encoding", err);
+
+    if (encoding == NULL)
+        return false;
+    if (strcmp(PQgetvalue(encoding, 0, 0), "UTF8") == 0)
+        return true;
+    return err_set(
+        err, ERR_INVALID,
+        "the database's encoding is %s, and it has to be UTF8, which holds all that jobs and AWS's "
+        "answers may have; no database can be changed to that, so make another one: "
+        "createdb --encoding=UTF8 --template=template0 --locale=C.UTF-8 NAME",
+        PQgetvalue(encoding, 0, 0));
+}
+
 bool migrate_apply(const char *url, int patience_ms, FILE *out, struct err *err)
 {
     AUTO_PG PGconn *pg = NULL;
@@ -313,7 +330,7 @@ bool migrate_apply(const char *url, int patience_ms, FILE *out, struct err *err)
     if (!db_check_url(url, err)) /* a wrong URL is told from a server that is away */
         return false;
     pg = connect_to(url, err);
-    if (pg == NULL)
+    if (pg == NULL || !has_all_characters(pg, err))
         return false;
     /* The lock goes with the session. A migration may take long, and so may another one that this waits for:
      * neither must be cut short by the database's defaults. */

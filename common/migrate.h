@@ -51,9 +51,10 @@ enum migrate_state migrate_judge(const struct migrate_schema *schema, int newest
 
 enum { MIGRATE_PATIENCE_MS = 5 * 60 * 1000 };
 
-/* Blocking. Brings the schema up to date, unless it is a later one that works with this program, and says on
- * out, line by line, what it did, and whom it waits for. Waits for another one that does the same; for tables
- * that others have in use so long for each migration, and then gives up (ERR_UNAVAILABLE). */
+/* Blocking. Brings the schema of a database that is UTF8 up to date, unless it is a later one that works with
+ * this program, and says on out, line by line, what it did, and whom it waits for. Waits for another one that
+ * does the same; for tables that others have in use so long for each migration, and then gives up
+ * (ERR_UNAVAILABLE). */
 bool migrate_apply(const char *url, int patience_ms, FILE *out, struct err *err);
 
 /* Blocking, at most about 5 s a host; true if current. Otherwise *ret says what is wrong and err says it in

@@ -326,6 +326,28 @@ static void a_server_that_is_away_is_told_from_a_schema_that_is_wrong(void **sta
     assert_null(strstr(text, "hush"));
 }
 
+/* Only UTF8 has all that jobs and AWS's answers may have; SQL_ASCII would take it, and know no characters. */
+static void an_encoding_without_all_characters_is_refused(void **state)
+{
+    static const char *const encodings[] = {"LATIN1", "SQL_ASCII"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(encodings); i++) {
+        AUTO_FREE char *name = mem_printf("m_%s", encodings[i]), *url = url_of(name, "postgres");
+        AUTO_FREE char *sql = mem_printf("CREATE DATABASE \"%s\" TEMPLATE template0 ENCODING %s LOCALE 'C'",
+                                         name, encodings[i]);
+        AUTO_FREE char *words = mem_printf("error: invalid: the database's encoding is %s, ", encodings[i]);
+        AUTO_FREE char *text = NULL, *tables = NULL;
+
+        run_in("postgres", sql);
+        text = apply(url);
+        expect_words(text, words);
+        expect_words(text, "createdb --encoding=UTF8 --template=template0");
+        tables = value_in(name, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace");
+        assert_string_equal(tables, "0");
+    }
+}
+
 int main(void)
 {
     struct CMUnitTest tests[11 + ARRAY_LEN(judged)] = {
@@ -339,6 +361,7 @@ int main(void)
         cmocka_unit_test(a_search_path_to_nowhere_is_told),
         cmocka_unit_test(who_may_not_read_the_schema_is_told),
         cmocka_unit_test(a_schema_of_its_own_works_from_any_search_path),
+        cmocka_unit_test(an_encoding_without_all_characters_is_refused),
         cmocka_unit_test(a_server_that_is_away_is_told_from_a_schema_that_is_wrong),
     };
 
