@@ -51,6 +51,12 @@ static void read_failed(struct agenda *a, enum agenda_read what, const struct er
         arm_ms(a->retry, AGENDA_RETRY_MS);
 }
 
+/* For what reads jobs; NULL where no row may say that something is owed. */
+static char *owes_until(const struct agenda *a)
+{
+    return agenda_owes(a) ? mem_printf("%" PRId64, agenda_now_s(a)) : NULL;
+}
+
 static bool on_row(void *arg, const struct db_result *result)
 {
     struct job_row row;
@@ -117,8 +123,8 @@ static void on_page(void *arg, const struct db_result *result UNUSED, const stru
 
 static void read_page(struct agenda *a)
 {
-    AUTO_FREE char *ordinal = mem_printf("%" PRId64, a->ordinal);
-    const char *params[] = {ordinal};
+    AUTO_FREE char *now = owes_until(a), *ordinal = mem_printf("%" PRId64, a->ordinal);
+    const char *params[] = {now, ordinal};
 
     a->page_rows = 0;
     db_stream(a->options.db, &job_load_page, params, on_page_row, on_page, a);
@@ -166,7 +172,7 @@ static void on_owing(void *arg, const struct db_result *result UNUSED, const str
 
 void agenda_read_owing(struct agenda *a)
 {
-    AUTO_FREE char *now = mem_printf("%" PRId64, agenda_now_s(a));
+    AUTO_FREE char *now = owes_until(a);
     const char *params[] = {now};
 
     a->owing++;
@@ -204,7 +210,8 @@ static void sweep(struct agenda *a);
 static void on_soon(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
     struct agenda *a = arg;
-    const char *params[1];
+    AUTO_FREE char *now = owes_until(a);
+    const char *params[2] = {now};
 
     if (!a->up)
         return;
@@ -217,7 +224,7 @@ static void on_soon(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
     a->asking = true;
     a->asked_unchanged = a->hints_unchanged;
     a->hints_unchanged = false;
-    params[0] = db_array_end(&a->hints);
+    params[1] = db_array_end(&a->hints);
     db_query(a->options.db, &job_load_ids, params, on_hinted, a);
     db_array_done(&a->hints);
     db_array_init(&a->hints);
@@ -308,7 +315,8 @@ static void on_changed(void *arg, const struct db_result *result UNUSED, const s
 static void on_sweep_mark(void *arg, const struct db_result *result, const struct err *err)
 {
     struct agenda *a = arg;
-    const char *params[] = {a->mark};
+    AUTO_FREE char *now = owes_until(a);
+    const char *params[] = {now, a->mark};
     int64_t file;
 
     if (err != NULL) {

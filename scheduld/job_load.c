@@ -3,12 +3,20 @@
 
 #include "db.h"
 
+/* Where somebody had locked the row of job_state when a run was planned, or kept it from being made, it lags
+ * behind the ledger (run_store.c), and its next_run has passed.
+ * $1 is now, or NULL if nobody acts on what is owed: then the ledger is not looked into. */
+#define CURSOR                                                                                               \
+    "CASE WHEN $1::bigint IS NOT NULL"                                                                       \
+    "  AND (s.job_id IS NULL OR s.next_run <= to_timestamp($1::bigint))"                                     \
+    " THEN greatest(s.cursor, (SELECT max(fire_at) FROM runs WHERE job_id = j.id"                            \
+    "  AND fire_at <= to_timestamp($1::bigint))) ELSE s.cursor END"
+
 /* Seconds are whole: a fire time is, and a job that was scheduled within a second counts from the next. */
-#define COLUMNS COLUMNS_WITH("s.cursor")
-#define COLUMNS_WITH(cursor)                                                                                 \
+#define COLUMNS                                                                                              \
     "j.id, j.revision, j.ordinal, j.schedule, j.timezone, j.schedule_start, j.schedule_end,"                 \
     " j.suspended IS TRUE, ceil(extract(epoch FROM j.scheduled_since))::bigint,"                             \
-    " floor(extract(epoch FROM " cursor "))::bigint, ceil(extract(epoch FROM s.next_run))::bigint,"          \
+    " floor(extract(epoch FROM " CURSOR "))::bigint, ceil(extract(epoch FROM s.next_run))::bigint,"          \
     " s.armed_revision, s.problem, j.misfire_grace_seconds"
 #define WITH_STATE " FROM jobs AS j LEFT JOIN job_state AS s ON s.job_id = j.id"
 
@@ -42,21 +50,21 @@ const struct db_stmt job_load_mark = {
 
 const struct db_stmt job_load_page = {
     .name = "job_load_page",
-    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.ordinal > $1::bigint ORDER BY j.ordinal LIMIT 20000",
-    .params = 1,
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.ordinal > $2::bigint ORDER BY j.ordinal LIMIT 20000",
+    .params = 2,
 };
 
 const struct db_stmt job_load_ids = {
     .name = "job_load_ids",
-    .sql = "SELECT " COLUMNS ", asked.id FROM unnest($1::text[]) AS asked (id)"
+    .sql = "SELECT " COLUMNS ", asked.id FROM unnest($2::text[]) AS asked (id)"
            " LEFT JOIN jobs AS j ON j.id = asked.id LEFT JOIN job_state AS s ON s.job_id = j.id",
-    .params = 1,
+    .params = 2,
 };
 
 const struct db_stmt job_load_changed = {
     .name = "job_load_changed",
-    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.changed_xid >= $1::xid8" NOT_FOREIGN("j.changed_xid"),
-    .params = 1,
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE j.changed_xid >= $2::xid8" NOT_FOREIGN("j.changed_xid"),
+    .params = 2,
 };
 
 const struct db_stmt job_load_gone = {
@@ -66,21 +74,16 @@ const struct db_stmt job_load_gone = {
     .params = 1,
 };
 
-/* What was planned while somebody had locked the row of job_state is on record without it (run_store.c). */
-#define LAST_ON_RECORD                                                                                       \
-    "greatest(s.cursor, (SELECT max(fire_at) FROM runs WHERE job_id = j.id"                                  \
-    " AND fire_at <= to_timestamp($1::bigint)))"
-
 const struct db_stmt job_load_owing = {
     .name = "job_load_owing",
-    .sql = "SELECT " COLUMNS_WITH(LAST_ON_RECORD) WITH_STATE
-    " WHERE s.armed_revision IS DISTINCT FROM j.revision"
-    " OR s.next_run <= to_timestamp($1::bigint)",
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE s.armed_revision IS DISTINCT FROM j.revision"
+           " OR s.next_run <= to_timestamp($1::bigint)",
     .params = 1,
 };
 
 /* A job that was changed meanwhile will be read again; one whose run was planned meanwhile has a later
- * next_run already. Nobody waits for who has locked a row, see run_store.c. */
+ * next_run already. A cursor that lags is brought up to what is on record, as by a next_run that is yet to
+ * come nobody can see that it does. Nobody waits for who has locked a row, see run_store.c. */
 const struct db_stmt job_load_put = {
     .name = "job_load_put",
     .sql =
@@ -90,14 +93,17 @@ const struct db_stmt job_load_put = {
         " SELECT jobs_kept(ARRAY(SELECT u.id FROM unnest($2::text[]) AS u (id)"
         "  LEFT JOIN job_state t ON t.job_id = u.id WHERE t.job_id IS NULL)) AS job_id"
         "), mine AS MATERIALIZED (SELECT job_id FROM free UNION ALL SELECT job_id FROM kept), put AS ("
-        " INSERT INTO job_state AS s (job_id, next_run, problem, armed_revision)"
-        " SELECT u.id, to_timestamp(u.next_s), u.problem, u.revision"
+        " INSERT INTO job_state AS s (job_id, cursor, next_run, problem, armed_revision)"
+        " SELECT u.id,"
+        "  (SELECT max(fire_at) FROM runs WHERE job_id = u.id AND fire_at < to_timestamp(u.next_s)),"
+        "  to_timestamp(u.next_s), u.problem, u.revision"
         " FROM unnest($2::text[], $3::bigint[], $4::text[], $5::bigint[]) AS u (id, next_s, problem, "
         "revision)"
         " JOIN jobs AS j ON j.id = u.id AND j.revision = u.revision"
         " WHERE (SELECT epoch FROM scheduler FOR SHARE) = $1::bigint"
         "  AND u.id IN (SELECT job_id FROM mine)"
-        " ON CONFLICT (job_id) DO UPDATE SET next_run = EXCLUDED.next_run, problem = EXCLUDED.problem,"
+        " ON CONFLICT (job_id) DO UPDATE SET cursor = greatest(s.cursor, EXCLUDED.cursor),"
+        "  next_run = EXCLUDED.next_run, problem = EXCLUDED.problem,"
         "  armed_revision = EXCLUDED.armed_revision, updated_at = now()"
         " WHERE s.cursor IS NULL OR EXCLUDED.next_run IS NULL OR EXCLUDED.next_run > s.cursor"
         ") SELECT epoch = $1::bigint, locked.id FROM scheduler LEFT JOIN ("

@@ -37,9 +37,9 @@ struct job_row {
 };
 
 extern const struct db_stmt job_load_mark;    /* -> what came before (see MARK_), now */
-extern const struct db_stmt job_load_page;    /* ordinal -> jobs behind it, in that order */
-extern const struct db_stmt job_load_ids;     /* ids -> a row each; of one that is not there only asked_id */
-extern const struct db_stmt job_load_changed; /* mark -> jobs changed since */
+extern const struct db_stmt job_load_page;    /* now, ordinal -> jobs behind it, in that order */
+extern const struct db_stmt job_load_ids;     /* now, ids -> a row each, without a job only asked_id */
+extern const struct db_stmt job_load_changed; /* now, mark -> jobs changed since */
 extern const struct db_stmt job_load_gone;    /* mark -> ids of jobs deleted since, and not made again */
 extern const struct db_stmt job_load_owing;   /* now -> jobs that may have fire times not acted on */
 extern const struct db_stmt job_load_put;     /* epoch and arrays -> PUT_ */

@@ -15,8 +15,7 @@
 
 /* A row of job_state that somebody has locked, as who deletes its job in a transaction that is not over, is
  * left as it is: nobody else's fire waits for him. By it the fire looks as if it were not on record, until
- * the next one of the job is planned. If the row is read again before, as after a change of the job, the fire
- * is said to be due once more, and found on record. */
+ * the job is armed or planned again; who reads it looks into the ledger as well (job_load.c). */
 #define FREE(jobs)                                                                                           \
     "free AS MATERIALIZED ("                                                                                 \
     "  SELECT job_id FROM job_state WHERE job_id IN (SELECT job_id FROM " jobs ")"                           \

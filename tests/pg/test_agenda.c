@@ -226,6 +226,16 @@ static void plan(struct watch *w, const char *id, int64_t cursor, int64_t next)
     pg_value(w->pg, sql);
 }
 
+/* Its run is on record, and job_state does not say so: somebody had locked the row when it was planned. */
+static void record(struct watch *w, const char *id, int64_t fire)
+{
+    AUTO_FREE char *sql = mem_printf("INSERT INTO runs (job_id, fire_at, state, epoch)"
+                                     " VALUES ('%s', to_timestamp(%" PRId64 "), 'not_needed', 6)",
+                                     id, w->start_s + fire);
+
+    pg_value(w->pg, sql);
+}
+
 /* --- tests --- */
 
 static void every_statement_prepares_as_scheduld(void **state)
@@ -355,22 +365,72 @@ static void a_standby_whose_clock_is_set_back_a_little_loses_nothing(void **stat
     expect_due(w, 0, "a", 300, 0, 3900);
 }
 
-/* Its row of job_state was locked when it was planned. */
 static void a_run_on_record_is_not_owed_though_the_cursor_has_not_moved(void **state)
 {
     struct watch *w = *state;
-    AUTO_FREE char *run = mem_printf("INSERT INTO runs (job_id, fire_at, state, epoch)"
-                                     " VALUES ('a', to_timestamp(%" PRId64 "), 'not_needed', 6)",
-                                     w->start_s + 60);
 
     make(w, "('a', '0 *')");
     plan(w, "a", 0, 60);
-    pg_value(w->pg, run);
+    record(w, "a", 60);
     begin_with(w, 60000);
     set_clock(w, 130);
     lead(w);
     UNTIL(w, w->dues == 1);
     expect_due(w, 0, "a", 120, 0, 180);
+}
+
+/* Nor is it counted by a later one that waits when the job is read again. */
+static void an_edit_counts_nothing_that_is_on_record(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 *'), ('new', '0 *')");
+    plan(w, "a", 0, 60);
+    begin_with(w, 60000);
+    lead(w);
+    UNTIL(w, next_of(w, "new") == 0);
+    pg_value(w->pg, "DELETE FROM job_state WHERE job_id = 'new'"); /* as if there never was one */
+    set_clock(w, 60);
+    UNTIL(w, w->dues == 2);
+    record(w, "a", 60);
+    record(w, "new", 60);
+    set_clock(w, 120);
+    UNTIL(w, w->dues == 4);
+    pg_value(w->pg, "UPDATE jobs SET task_count = 2");
+    UNTIL(w, w->dues == 6);
+    for (int i = 2; i < 6; i++)
+        expect_due(w, i, w->told[i].job_id, 120, 0, 180);
+}
+
+static bool is_cursor(struct watch *w, const char *id, int64_t cursor)
+{
+    AUTO_FREE char *sql = mem_printf("SELECT count(*) FROM job_state WHERE job_id = '%s'"
+                                     " AND cursor = to_timestamp(%" PRId64 ")",
+                                     id, w->start_s + cursor);
+
+    return strcmp(pg_value(w->pg, sql), "1") == 0;
+}
+
+/* What arms a job for a later fire leaves no cursor behind that is older than what is on record. */
+static void an_edit_brings_the_cursor_up_to_what_is_on_record(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 *'), ('new', '0 *')");
+    plan(w, "a", 0, 60);
+    begin_with(w, 60000);
+    lead(w);
+    UNTIL(w, next_of(w, "new") == 0);
+    pg_value(w->pg, "DELETE FROM job_state WHERE job_id = 'new'");
+    set_clock(w, 60);
+    UNTIL(w, w->dues == 2);
+    record(w, "a", 60);
+    record(w, "new", 60);
+    pg_value(w->pg, "UPDATE jobs SET task_count = 2");
+    UNTIL(w, next_of(w, "a") == 120 && next_of(w, "new") == 120);
+    assert_true(is_cursor(w, "a", 60));
+    assert_true(is_cursor(w, "new", 60));
+    assert_int_equal(w->dues, 2);
 }
 
 static void a_window_ends(void **state)
@@ -815,6 +875,8 @@ int main(void)
         FRESH(what_is_changed_by_hand_is_armed),
         FRESH(what_is_due_is_said_once),
         FRESH(a_run_on_record_is_not_owed_though_the_cursor_has_not_moved),
+        FRESH(an_edit_counts_nothing_that_is_on_record),
+        FRESH(an_edit_brings_the_cursor_up_to_what_is_on_record),
         FRESH(a_wrong_clock_plans_nothing),
         FRESH(a_standby_whose_clock_is_set_back_arms_again),
         FRESH(a_standby_whose_clock_is_set_back_a_little_loses_nothing),
