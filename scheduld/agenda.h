@@ -10,7 +10,8 @@
  * fire time of a job for which nothing is due, or its problem. For a job that is due it writes nothing; who
  * plans the run writes the cursor and the next fire time together with the plan. So job_state.next_run is
  * never later than the first fire time that is not on record, and a new leader finds by it what a dead one
- * left undone.
+ * left undone. A job with a problem has none, and owes all that passes until it has no problem any more,
+ * unless it was scheduled anew since.
  *
  * What is said to be due may be said again, alone or together with what has become due since, when the job's
  * row is read again before the run is on record: who listens knows a fire by (job, fire time).

@@ -46,10 +46,13 @@ static void compile(struct agenda *a, struct timed_job *job, const struct job_ro
     job->flags &= ~(uint32_t)TIMED_STALE;
 }
 
-/* Whether the row may owe a fire time up to now: by the invariant of next_run in agenda.h. */
+/* Whether the row may owe a fire time up to now, by the invariant of next_run in agenda.h; job_load_owing
+ * asks for the same. A job that could not be armed has none, and may be what it was, as when its zone is
+ * back: what has passed since counts. */
 static bool may_owe(const struct job_row *row, int64_t now_s)
 {
-    return row->armed_revision != row->revision || (row->next_s != 0 && row->next_s <= now_s);
+    return row->armed_revision != row->revision || (row->next_s != 0 && row->next_s <= now_s) ||
+           row->problem != NULL;
 }
 
 static int64_t first_fire(struct agenda *a, const struct timed_job *job, const struct job_row *row,

@@ -845,6 +845,66 @@ static void an_update_of_a_zone_arms_its_jobs_again(void **state)
     remove_zones(w);
 }
 
+static void remove_zone(struct watch *w)
+{
+    AUTO_FREE char *rm = mem_printf("rm '%s/Here'", w->folder);
+
+    assert_int_equal(system(rm), 0);
+    UNTIL(w, strcmp(pg_value(w->pg, "SELECT count(*) FROM job_state WHERE problem IS NOT NULL"), "1") == 0);
+}
+
+/* As a user does now, by a clock that is ahead of the database's. */
+static void give_zone(struct watch *w, int64_t now)
+{
+    AUTO_FREE char *sql = mem_printf("UPDATE jobs SET timezone = 'UTC', revision = revision + 1,"
+                                     " scheduled_since = to_timestamp(%" PRId64 ")",
+                                     w->start_s + now);
+
+    pg_value(w->pg, "ALTER TABLE jobs DISABLE TRIGGER jobs_stamp");
+    pg_value(w->pg, sql);
+}
+
+/* The job is as it was, so each of its fire times counts; not so where the user gives it another zone. */
+static void what_passes_while_a_zone_is_gone_is_owed(void **state)
+{
+    struct watch *w = *state;
+
+    begin_zones(w, "Asia/Kolkata");
+    make(w, "('a', '0 *')");
+    pg_value(w->pg, "UPDATE jobs SET timezone = 'Here'");
+    begin_with(w, 60000);
+    lead(w);
+    UNTIL(w, next_of(w, "a") == 0);
+    remove_zone(w);
+    set_clock(w, 130);
+    assert_int_equal(w->dues, 0);
+    copy_zone(w, "Asia/Kolkata");
+    UNTIL(w, w->dues == 1);
+    expect_due(w, 0, "a", 120, 2, 180);
+    plan(w, "a", 120, 180);
+    pg_value(w->pg, "UPDATE job_state SET problem = NULL");
+
+    /* Another leads meanwhile, on a host without the zone. */
+    agenda_stand_by(w->agenda);
+    pg_value(w->pg, "UPDATE job_state SET problem = 'timezone: no', next_run = NULL");
+    set_clock(w, 250 + GRACE);
+    UNTIL(w, stats(w).next_s == w->start_s + 300 + GRACE);
+    lead(w);
+    UNTIL(w, w->dues == 2);
+    expect_due(w, 1, "a", 240 + GRACE, 59, 300 + GRACE);
+    assert_int_equal(w->told[1].due.missed_first_s, w->start_s + 180);
+    assert_int_equal(w->told[1].due.missed, 2);
+    plan(w, "a", 240 + GRACE, 300 + GRACE);
+    pg_value(w->pg, "UPDATE job_state SET problem = NULL");
+
+    remove_zone(w);
+    set_clock(w, 430 + GRACE);
+    give_zone(w, 310 + GRACE);
+    UNTIL(w, w->dues == 3);
+    expect_due(w, 2, "a", 420 + GRACE, 1, 480 + GRACE);
+    remove_zones(w);
+}
+
 /* Its row does not change, so that to look at what changed would not find it. */
 static void an_update_of_a_zone_that_cannot_be_acted_on_is_not_forgotten(void **state)
 {
@@ -894,6 +954,7 @@ int main(void)
         FRESH(more_locked_jobs_than_it_remembers_are_written_in_the_end),
         FRESH(changes_while_the_connection_is_cut),
         FRESH(an_update_of_a_zone_arms_its_jobs_again),
+        FRESH(what_passes_while_a_zone_is_gone_is_owed),
         FRESH(an_update_of_a_zone_that_cannot_be_acted_on_is_not_forgotten),
         FRESH(a_hundred_thousand_changes_at_once), /* the last: it drops constraints */
     };
