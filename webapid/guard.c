@@ -69,14 +69,16 @@ static void forget_request(struct guard *guard)
 }
 
 /* Of an answer that is not all there the client is to notice: to HTTP/1.0 a stream ends as the connection
- * does, so it is reset. */
+ * does, so it is reset, and evhtp, which ends TLS as it frees the connection, says nothing of an end. */
 static void reset_if_cut(const struct guard *guard)
 {
     const struct linger none = {.l_onoff = 1};
     bool written = evbuffer_get_length(bufferevent_get_output(guard->bev)) == 0;
 
-    if (guard->state == GUARD_STREAMING || (guard->state == GUARD_FLUSHING && !written))
-        setsockopt(bufferevent_getfd(guard->bev), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    if (guard->state != GUARD_STREAMING && (guard->state != GUARD_FLUSHING || written))
+        return;
+    tls_cut(guard->bev);
+    setsockopt(bufferevent_getfd(guard->bev), SOL_SOCKET, SO_LINGER, &none, sizeof none);
 }
 
 void guard_close(struct guard *guard)

@@ -137,6 +137,14 @@ void tls_close_notify(struct bufferevent *bev)
         SSL_shutdown(ssl);
 }
 
+void tls_cut(struct bufferevent *bev)
+{
+    SSL *ssl = bufferevent_openssl_get_ssl(bev);
+
+    if (ssl != NULL)
+        SSL_set_quiet_shutdown(ssl, 1);
+}
+
 bool tls_is_on(struct bufferevent *bev)
 {
     return bufferevent_openssl_get_ssl(bev) != NULL;

@@ -31,4 +31,6 @@ int tls_days_left(const struct ssl_ctx_st *tls);
 
 /* Tells the client that nothing more comes, if this is TLS. */
 void tls_close_notify(struct bufferevent *bev);
+/* The client is never told that, whoever closes the connection: what it has is not all. */
+void tls_cut(struct bufferevent *bev);
 bool tls_is_on(struct bufferevent *bev);

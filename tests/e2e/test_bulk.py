@@ -2,12 +2,14 @@
 import contextlib
 import http.client
 import json
+import re
 import socket
+import subprocess
 import threading
 import unittest
 
 import psycopg2
-from stack import DATABASE, DEADLINE_S, Stack, sanitized, wait_until
+from stack import DATABASE, DEADLINE_S, SOURCE, Stack, free_port, sanitized, wait_until
 
 LATER = "0 0 0 * * 1 1 2099"
 stack = None
@@ -115,6 +117,20 @@ class BigExport(Bulk):
                 path, pages = answer.get("next"), pages + 1
             self.assertEqual((sorted(seen), pages), (sorted(f"n{n}" for n in range(1, self.COUNT + 1)), 4))
 
+    def begin_curl(self, url, *options):
+        """Has had the beginning of an export, and can put no more of it anywhere."""
+        curl = subprocess.Popen(["curl", "--silent", "--show-error", *options, url + "/jobs/export"], stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+        self.addCleanup(curl.communicate)
+        self.addCleanup(curl.kill)
+        self.assertIn(b'{"id":"n', curl.stdout.read1())
+        return curl
+
+    def check_curl(self, curl):
+        """It has to end as the documentation says that it does."""
+        said = curl.communicate(timeout=DEADLINE_S)[1]
+        self.assertEqual(str(curl.returncode), re.search(r"`curl` ends with (\d+)", (SOURCE / "docs" / "api.md").read_text())[1], said)
+
     def test_a_database_that_goes_away_resets_the_connection(self):
         clients = []
         for head in (b"GET /jobs/export HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /jobs/export HTTP/1.0\r\n\r\n"):
@@ -123,6 +139,7 @@ class BigExport(Bulk):
             client.sendall(head)
             self.assertIn(b" 200 ", client.recv(1000))
             clients.append(client)
+        curl = self.begin_curl("http://%s:%d" % stack.address)
         cuts = stack.daemons[0].log().count(" cut=1")
         stack.cluster.shut_down()
         try:
@@ -130,10 +147,32 @@ class BigExport(Bulk):
                 with self.assertRaises(ConnectionResetError):
                     while client.recv(1 << 20):
                         pass
+            self.check_curl(curl)
         finally:
             stack.cluster.start()
-        wait_until("both are in the log", lambda: stack.daemons[0].log().count(" cut=1") >= cuts + 2)
+        wait_until("all are in the log", lambda: stack.daemons[0].log().count(" cut=1") >= cuts + 3)
         wait_until("it answers again", lambda: self.get("/health/ready")[0].status == 200)  # for writes as for reads
+
+    def start_with_tls(self):
+        """Its URL, too."""
+        key, certificate, url = f"{stack.dir}/bulk.key", f"{stack.dir}/bulk.pem", f"https://127.0.0.1:{free_port()}"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        daemon = stack.spawn("webapid", stack.environment(
+            ECSS_DATABASE_URL=stack.cluster.url(DATABASE, "web"), ECSS_LISTEN=url.removeprefix("https://"), ECSS_WORKERS=1,
+            ECSS_TLS_CERT=certificate, ECSS_TLS_KEY=key))
+        self.addCleanup(daemon.stop)
+        wait_until("webapid serves", lambda: daemon.check() and "server.database_ready" in daemon.log())
+        return daemon, url
+
+    def test_tls_does_not_say_of_a_part_that_it_is_all(self):
+        """HTTP/1.0 would not see it otherwise. The client has all that was sent before it is cut, so it would hear of an end, too."""
+        daemon, url = self.start_with_tls()
+        curl = self.begin_curl(url, "--insecure", "--http1.0")
+        with contextlib.closing(psycopg2.connect(stack.cluster.url(DATABASE))) as psql:
+            psql.cursor().execute("LOCK TABLE jobs")  # until webapid gives up
+            self.check_curl(curl)
+        wait_until("it is in the log", lambda: " cut=1" in daemon.log())
 
     def test_a_job_that_is_made_anew_meanwhile_is_there_once(self):
         with socket.create_connection(stack.address, timeout=DEADLINE_S) as client:
