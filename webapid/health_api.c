@@ -13,7 +13,7 @@ enum { LEADER_SEEN_S = 15, BODY_MAX = 4096, METRICS_MAX = 4 << 20 };
 
 static void begin(struct request *rq, struct buf *body)
 {
-    reply_header(rq, "Cache-Control", "no-store");
+    reply_no_store(rq);
     buf_init(body, BODY_MAX);
 }
 
@@ -29,7 +29,7 @@ void health_live(struct request *rq)
 /* What is wrong in detail is in the log: who asks may be anybody. */
 static void reply_not_ready(struct request *rq, const char *why)
 {
-    reply_header(rq, "Cache-Control", "no-store");
+    reply_no_store(rq);
     reply_message(rq, 503, "Not ready: the database %s.", why);
 }
 
@@ -81,6 +81,6 @@ void metrics_show(struct request *rq)
     }
     buf_init(&body, METRICS_MAX);
     metrics_put(&body, meters_metrics(worker->meters), format);
-    reply_header(rq, "Cache-Control", "no-store");
+    reply_no_store(rq);
     reply_text(rq, metrics_content_type(format), &body);
 }

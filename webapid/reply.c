@@ -36,12 +36,29 @@ void reply_etag(struct request *rq, const char *tag)
     rq->etag = mem_strdup(tag);
 }
 
+void reply_no_store(struct request *rq)
+{
+    reply_header(rq, "Cache-Control", "no-store");
+    rq->no_store = true;
+}
+
+/* NULL: it has none. */
+static const char *tag_of(const struct request *rq, const char *body, size_t len, char of_body[ETAG_SIZE])
+{
+    if (rq->no_store)
+        return NULL;
+    if (rq->etag != NULL)
+        return rq->etag;
+    etag_of_body(body, len, of_body);
+    return of_body;
+}
+
 /* A GET whose client has this answer already. */
 static bool is_not_modified(struct request *rq, int status, const char *tag)
 {
     const char *wanted = request_header(rq, "If-None-Match");
 
-    return status == 200 && request_method(rq) == METHOD_GET && wanted != NULL && etag_matches(wanted, tag);
+    return status == 200 && request_is_get(rq) && tag != NULL && wanted != NULL && etag_matches(wanted, tag);
 }
 
 static void put_cors(struct guard *guard, const struct request *rq)
@@ -65,7 +82,8 @@ static void put_headers(struct guard *guard, const struct request *rq, int statu
     http_date_now(date);
     guard_header(guard, "Date", date);
     guard_header(guard, "Content-Type", rq->media_type == NULL ? "application/json" : rq->media_type);
-    guard_header(guard, "ETag", tag);
+    if (tag != NULL)
+        guard_header(guard, "ETag", tag);
     guard_header(guard, "X-Request-Id", rq->id);
     if (status == 503)
         guard_header(guard, "Retry-After", retry_after_s);
@@ -90,13 +108,9 @@ void reply_account(const struct request *rq, const struct guard *guard, int stat
 static void send(struct request *rq, struct guard *guard, int status, const char *body, size_t len)
 {
     char of_body[ETAG_SIZE];
-    const char *tag = rq->etag;
+    const char *tag = tag_of(rq, body, len, of_body);
     size_t sent = len;
 
-    if (tag == NULL) {
-        etag_of_body(body, len, of_body);
-        tag = of_body;
-    }
     if (is_not_modified(rq, status, tag))
         status = 304;
     if (status == 304 || request_is_head(rq))
@@ -116,13 +130,12 @@ static void finish(struct request *rq, int status, const char *body, size_t len)
 /* Only of what can be asked for once more: of a write the answer is all that tells what came of it. */
 static bool is_beyond_room(struct request *rq, int status, const struct buf *body)
 {
-    char tag[ETAG_SIZE];
+    char of_body[ETAG_SIZE];
 
-    if (rq->guard == NULL || request_method(rq) != METHOD_GET || request_is_head(rq) ||
+    if (rq->guard == NULL || !request_is_get(rq) || request_is_head(rq) ||
         guard_has_room(rq->guard, body->len))
         return false;
-    etag_of_body(body->data, body->len, tag);
-    return !is_not_modified(rq, status, rq->etag == NULL ? tag : rq->etag);
+    return !is_not_modified(rq, status, tag_of(rq, body->data, body->len, of_body));
 }
 
 void reply_json(struct request *rq, int status, const struct buf *body)
@@ -226,7 +239,7 @@ static const char read_text[] = "try again later.";
 /* What is under way may go on, and nobody hears how it ends. */
 static const char *unsure_text(const struct request *rq)
 {
-    if (request_method(rq) == METHOD_GET || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
+    if (request_is_get(rq) || (rq->route != NULL && (rq->route->flags & ROUTE_READ)))
         return read_text;
     return "what was asked for may have been done, or may yet be. Look before you ask again.";
 }

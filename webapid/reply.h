@@ -3,9 +3,9 @@
  * reply_status() is the one answer to a request: it ends the handler's hold on it (see request.h). May be
  * called from inside the handler or later, on the worker's thread.
  *
- * What every answer gets here: Date, Content-Length, X-Request-Id, an ETag (and 304 instead, if a GET's
- * If-None-Match has it), the CORS headers of configured origins, Retry-After on 503, and a line in the access
- * log.
+ * What every answer gets here: Date, Content-Length, X-Request-Id, an ETag (and 304 instead, if a GET's or
+ * HEAD's If-None-Match has it) but after reply_no_store(), the CORS headers of configured origins,
+ * Retry-After on 503, and a line in the access log.
  */
 #pragma once
 
@@ -39,3 +39,5 @@ void reply_header(struct request *rq, const char *name, const char *value);
 /* Before the answer: the tag, with its quotes, as etag_of_job() makes it. Without this the tag is made of the
  * body. */
 void reply_etag(struct request *rq, const char *tag);
+/* Before the answer: it is about this moment, and no other. It has no tag, and is never 304. */
+void reply_no_store(struct request *rq);

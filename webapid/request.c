@@ -95,6 +95,7 @@ void request_drop_answer(struct request *rq)
     rq->header_count = 0;
     free(rq->etag);
     rq->etag = NULL;
+    rq->no_store = false;
     rq->media_type = NULL;
 }
 
@@ -175,12 +176,9 @@ bool request_is_head(const struct request *rq)
     return strcmp(request_method_text(rq), "HEAD") == 0;
 }
 
-enum method request_method(const struct request *rq)
+bool request_is_get(const struct request *rq)
 {
-    enum method method = METHOD_GET;
-
-    (void)route_method(request_method_text(rq), &method);
-    return method;
+    return strcmp(request_method_text(rq), "GET") == 0 || request_is_head(rq);
 }
 
 const char *request_path(const struct request *rq)

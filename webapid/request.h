@@ -50,7 +50,6 @@ const char *request_body(const struct request *rq, size_t *len);
 
 /* Its name in answers and logs: request_id.h. */
 const char *request_id(const struct request *rq);
-enum method request_method(const struct request *rq);
 /* The path as it was sent, without the query. */
 const char *request_path(const struct request *rq);
 struct worker *request_worker(const struct request *rq);

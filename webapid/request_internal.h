@@ -49,6 +49,7 @@ struct request {
     char *names[REQUEST_HEADERS_MAX], *texts[REQUEST_HEADERS_MAX]; /* owned */
     size_t header_count;
     char *etag;             /* owned; NULL: of the body */
+    bool no_store;          /* none at all */
     const char *media_type; /* lent; NULL: application/json */
 
     reply_room_fn *on_room; /* of a stream; NULL: none, or no piece has been put since the last call */
@@ -89,5 +90,6 @@ void reply_account(const struct request *rq, const struct guard *guard, int stat
 /* "GET", as it was sent. */
 const char *request_method_text(const struct request *rq);
 bool request_is_head(const struct request *rq);
+bool request_is_get(const struct request *rq); /* or HEAD, and not OPTIONS */
 /* Takes the guard away from the request, for an answer that does not come from the handler. */
 struct guard *request_release(struct request *rq);

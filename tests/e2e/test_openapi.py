@@ -148,7 +148,8 @@ class Routes(unittest.TestCase):
         for path, item in document["paths"].items():
             url = path.replace("{id}", "nobody")
             described = {method.upper() for method in METHODS if method in item}
-            answer = request("OPTIONS", url)
+            answer = request("OPTIONS", url, If_None_Match="*")  # which is not about OPTIONS
+            self.assertEqual(answer.status, 200, path)
             allowed = {word.strip() for word in answer.headers["Allow"].split(",")}
             self.assertEqual(allowed, described | {"OPTIONS"} | ({"HEAD"} if "GET" in described else set()), path)
             for method in {"GET", "PUT", "POST", "DELETE", "PATCH", "TRACE"} - described:
@@ -213,6 +214,8 @@ class Answers(unittest.TestCase):
     def health(self):
         for path in ("/health/live", "/health/ready", "/metrics"):
             self.call(200, "get", path, path)
+            answer = self.call(200, "get", path, path, If_None_Match="*")  # what is true now is said each time
+            self.assertEqual((answer.headers["Cache-Control"], answer.headers["ETag"]), ("no-store", None))
 
     def too_large(self, method, path, url, length=(1 << 20) + 1):
         """Nothing of the body has to be sent."""
