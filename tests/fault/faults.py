@@ -32,7 +32,7 @@ class Faults:
         (3, "freeze_leader"), (2, "freeze_a_moment"), (1, "freeze_webapid"),
         (3, "lock_runs"), (6, "replace_leader_in_a_write"),
         (4, "cut_lock_session"), (6, "cut_sessions"), (12, "cut_one_session"),
-        (12, "lose_one_answer"), (4, "lose_answer_of_take_over"), (2, "lose_answer_of_new_epoch"),
+        (9, "lose_one_answer"), (4, "lose_answer_while_launching"), (4, "lose_answer_of_take_over"), (2, "lose_answer_of_new_epoch"),
         (6, "net_resets_database"), (4, "net_stalls_database"), (5, "net_loses_answers_of_database"),
         (4, "net_loses_requests_to_database"),
         (5, "net_resets_aws"), (3, "net_stalls_aws"), (4, "net_loses_answers_of_aws"),
@@ -42,7 +42,7 @@ class Faults:
     )
 
     OF_SHORT_GRACE = ((8, "aws_resets_past_the_grace"),)
-    MENDED_BY_OTHERS = ("lose_one_answer", "lose_answer_of_take_over")  # what they spoil, the next leader would put right
+    MENDED_BY_OTHERS = ("lose_one_answer", "lose_answer_while_launching", "lose_answer_of_take_over")  # what they spoil, the next leader would put right
 
     def inject(self):
         """One fault; its name and what it says about itself."""
@@ -145,6 +145,15 @@ class Faults:
         statement = self.random.choice(("run_plan", "run_record"))
         return self.kept_back([member], statement, 3)
 
+    def lose_answer_while_launching(self):
+        """What is skipped then is written, and more of it comes until the loss is noticed."""
+        self.stack.aws.fault("RunTask", "delay", delay_s=6, effect=True)
+        try:
+            self.pause(1, 2)  # until ECS is being asked
+            return self.kept_back([self.system.leader()], "run_plan", 3, notice_s=4)
+        finally:
+            self.stack.aws.clear_faults()
+
     def lose_answer_of_take_over(self):
         return self.kept_back(self.system.members, TAKE_OVER, LEAD_S, self.end_of_leader)
 
@@ -159,7 +168,7 @@ class Faults:
         else:
             member.database.cut(LOCK_SESSION)
 
-    def kept_back(self, members, statement, seconds, begin=lambda: None):
+    def kept_back(self, members, statement, seconds, begin=lambda: None, notice_s=0):
         """The first answer to the statement that comes for one of them is lost with its session, or late, as the other session
         is cut."""
         other = self.random.random() < 0.3
@@ -175,6 +184,7 @@ class Faults:
                 here[0].database.cut(LOCK_SESSION if statement.startswith("run_") else WORK_SESSION)
                 self.pause(0, 1)
                 return f"{here[0].name}: {statement}, late; the other session is cut"
+            self.pause(0, notice_s)
             answers[here[0]].cut()
             return f"{here[0].name}: {statement}"
         finally:
