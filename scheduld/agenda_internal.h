@@ -13,9 +13,9 @@
  *
  *     STANDBY --agenda_lead()--> DRAINING --loaded, nothing due--> CATCHING_UP --all read--> LEADING
  *
- * DRAINING is as STANDBY: fire times pass in silence. From CATCHING_UP on, rows that are read may say that
- * something is owed; the wheel stands still until all of them are in. A connection that is lost before
- * LEADING begins again at DRAINING.
+ * DRAINING is as STANDBY: fire times pass in silence. CATCHING_UP reads the rows that say what is owed; the
+ * wheel stands still until all of them are in. LEADING, any row that is read may say so. A connection that is
+ * lost before LEADING begins again at DRAINING.
  */
 #pragma once
 
@@ -127,14 +127,14 @@ struct agenda {
 
 /* agenda.c */
 int64_t agenda_now_s(const struct agenda *a);
-bool agenda_owes(const struct agenda *a); /* rows may say that something is owed */
+bool agenda_owes(const struct agenda *a); /* what is owed is acted on */
 void agenda_loaded(struct agenda *a);     /* all jobs were read */
 void agenda_caught_up(struct agenda *a);
 /* Until AGENDA_STEP_US have passed since then: asked in each turn of a loop over jobs. */
 bool agenda_has_time(int64_t began_us, unsigned turn);
 
 /* agenda_row.c */
-void agenda_apply(struct agenda *a, const struct job_row *row);
+void agenda_apply(struct agenda *a, const struct job_row *row, bool owes); /* owes: it may */
 void agenda_remove(struct agenda *a, const char *id);
 void agenda_remove_number(struct agenda *a, uint32_t number);
 

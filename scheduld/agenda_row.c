@@ -56,13 +56,13 @@ static bool may_owe(const struct job_row *row, int64_t now_s)
 }
 
 static int64_t first_fire(struct agenda *a, const struct timed_job *job, const struct job_row *row,
-                          bool changed)
+                          bool changed, bool owes)
 {
     int64_t now_s = agenda_now_s(a);
 
     if (row->suspended || (job->flags & TIMED_PROBLEM) != 0)
         return 0;
-    if (agenda_owes(a) && may_owe(row, now_s))
+    if (owes && may_owe(row, now_s))
         return due_next(&job->timing, due_from(row->cursor_s, row->since_s));
     if (!changed)
         return job->next_s;
@@ -90,7 +90,7 @@ static void arm(struct agenda *a, uint32_t number, struct timed_job *job, int64_
         wheel_set(a->wheel, number, first_s);
 }
 
-void agenda_apply(struct agenda *a, const struct job_row *row)
+void agenda_apply(struct agenda *a, const struct job_row *row, bool owes)
 {
     uint32_t number = job_table_find(&a->table, row->id);
     struct timed_job *job;
@@ -104,11 +104,11 @@ void agenda_apply(struct agenda *a, const struct job_row *row)
     changed = changed || job->revision != row->revision || (job->flags & TIMED_STALE) != 0;
     if (changed)
         compile(a, job, row);
-    first_s = first_fire(a, job, row, changed);
+    first_s = first_fire(a, job, row, changed, owes);
     if (!changed && first_s == job->next_s && (job->flags & TIMED_COUNTING) != 0)
         return; /* of a row that is read again while what it owes is counted */
     arm(a, number, job, first_s);
-    if (agenda_owes(a) && (first_s == 0 || first_s > agenda_now_s(a)) && !is_on_record(job, row))
+    if (owes && (first_s == 0 || first_s > agenda_now_s(a)) && !is_on_record(job, row))
         agenda_write(a, number);
     ticker_wake(a->ticker);
 }

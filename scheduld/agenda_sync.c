@@ -57,12 +57,19 @@ static char *owes_until(const struct agenda *a)
     return agenda_owes(a) ? mem_printf("%" PRId64, agenda_now_s(a)) : NULL;
 }
 
+/* What is read while one catches up was asked for before the rows that owe, and may be from before the last
+ * plan of who led then. */
+static void apply(struct agenda *a, const struct job_row *row)
+{
+    agenda_apply(a, row, a->mode == AGENDA_LEADING);
+}
+
 static bool on_row(void *arg, const struct db_result *result)
 {
     struct job_row row;
 
     job_row_read(result, 0, &row);
-    agenda_apply(arg, &row);
+    apply(arg, &row);
     return true;
 }
 
@@ -84,7 +91,7 @@ static bool on_page_row(void *arg, const struct db_result *result)
     job_row_read(result, 0, &row);
     a->ordinal = row.ordinal;
     a->page_rows++;
-    agenda_apply(a, &row);
+    apply(a, &row);
     return true;
 }
 
@@ -159,6 +166,17 @@ void agenda_load(struct agenda *a)
 
 /* --- those that owe --- */
 
+/* If we have lost the lead and have it again, the last answer counts. */
+static bool on_owing_row(void *arg, const struct db_result *result)
+{
+    struct agenda *a = arg;
+    struct job_row row;
+
+    job_row_read(result, 0, &row);
+    agenda_apply(a, &row, agenda_owes(a) && a->owing == 1);
+    return true;
+}
+
 static void on_owing(void *arg, const struct db_result *result UNUSED, const struct err *err)
 {
     struct agenda *a = arg;
@@ -166,7 +184,7 @@ static void on_owing(void *arg, const struct db_result *result UNUSED, const str
     a->owing--;
     if (err != NULL)
         read_failed(a, AGENDA_READ_OWING, err);
-    else if (a->owing == 0) /* else we have lost the lead and have it again: the last answer counts */
+    else if (a->owing == 0)
         agenda_caught_up(a);
 }
 
@@ -176,7 +194,7 @@ void agenda_read_owing(struct agenda *a)
     const char *params[] = {now};
 
     a->owing++;
-    db_stream(a->options.db, &job_load_owing, params, on_row, on_owing, a);
+    db_stream(a->options.db, &job_load_owing, params, on_owing_row, on_owing, a);
 }
 
 /* --- those that we are told of --- */
@@ -197,7 +215,7 @@ static void on_hinted(void *arg, const struct db_result *result, const struct er
     }
     for (int i = 0; i < db_rows(result); i++) {
         if (job_row_read(result, i, &row))
-            agenda_apply(a, &row);
+            apply(a, &row);
         else
             agenda_remove(a, row.id);
     }

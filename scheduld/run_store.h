@@ -37,8 +37,9 @@ struct run_plan_row {
 /* Inserts runs that are not on record yet and moves the cursor of their jobs. What is newer in job_state
  * stays. again: a write of these rows may have succeeded before, so rows of this epoch that are still planned
  * count as written by this one, what is on record is not tried to be inserted (which a constraint, say, might
- * refuse by now), nor is its job moved to where it is already, nor is inserted what was missed or skipped of a
- * job that is gone. brief: it is not worth a wait; who holds a lock that is wanted makes it fail at once. */
+ * refuse by now), nor is its job moved to where it is already, nor is inserted what was missed or skipped of
+ * a job that is gone. brief: it is not worth a wait; who holds a lock that is wanted makes it fail at once.
+ */
 void run_store_plan(struct db *db, int64_t epoch, const struct run_plan_row *rows, size_t count, bool again,
                     bool brief, db_fn *done, void *arg);
 /* Which rows are on record by this write: index into rows, and the run's id. False: no such answer row (a
