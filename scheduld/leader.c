@@ -121,18 +121,35 @@ static void on_released(void *arg, const struct db_result *result UNUSED, const 
     if (!answered(leader, LEADER_STANDBY))
         return;
     leader->has_lock = err != NULL;
-    if (err != NULL) {
+    if (err != NULL)
         log_warning("leader.release_failed", "error=%s", LOGQ(err->text));
+    if (err != NULL || leader->unable)
         again_in(leader, RETRY_MS);
-    } else if (!leader->unable) {
+    else
         try_again(leader);
-    }
 }
 
 static void release(struct leader *leader)
 {
     asked(leader);
     lease_store_end(leader->db, leader->epoch, RESIGN_MAX_MS, on_released, leader);
+}
+
+static void on_yielded(void *arg, const struct db_result *result UNUSED, const struct err *err)
+{
+    struct leader *leader = arg;
+
+    if (!answered(leader, LEADER_STANDBY))
+        return;
+    leader->has_lock = err != NULL;
+    again_in(leader, RETRY_MS);
+}
+
+/* Of one who does not lead: nobody need be told. Also keeps the session from being idle. */
+static void yield(struct leader *leader)
+{
+    asked(leader);
+    lease_store_yield(leader->db, on_yielded, leader);
 }
 
 /* --- taking the lead --- */
@@ -152,6 +169,19 @@ static void on_evicted(void *arg, const struct db_result *result, const struct e
     again_in(leader, err != NULL || lease_store_evicted(result) == 0 ? RETRY_MS : 0);
 }
 
+static void take_failed(struct leader *leader, const struct err *err)
+{
+    log_warning("leader.take_failed", "error=%s",
+                LOGQ(err != NULL ? err->text : "the table scheduler has no row; see sql/0001_init.sql"));
+    if (err != NULL && err->kind == ERR_DENIED) { /* another one may be allowed to */
+        leader->state = LEADER_STANDBY;
+        yield(leader);
+        return;
+    }
+    asked(leader);
+    lease_store_evict(leader->db, on_evicted, leader);
+}
+
 static void on_begun(void *arg, const struct db_result *result, const struct err *err)
 {
     struct leader *leader = arg;
@@ -159,10 +189,7 @@ static void on_begun(void *arg, const struct db_result *result, const struct err
     if (!answered(leader, LEADER_TAKING))
         return;
     if (err != NULL || db_rows(result) != 1) {
-        log_warning("leader.take_failed", "error=%s",
-                    LOGQ(err != NULL ? err->text : "the table scheduler has no row; see sql/0001_init.sql"));
-        asked(leader);
-        lease_store_evict(leader->db, on_evicted, leader);
+        take_failed(leader, err);
         return;
     }
     leader->state = LEADER_LEADING;
@@ -257,7 +284,7 @@ void leader_set_able(struct leader *leader, bool able)
         return;
     leader->unable = !able;
     leader->unable_us = now_us(leader);
-    if (able && leader->state == LEADER_STANDBY && !leader->asking && !evtimer_pending(leader->timer, NULL))
+    if (able && leader->state == LEADER_STANDBY && !leader->asking)
         again_in(leader, 0);
 }
 
@@ -278,7 +305,7 @@ static void on_heartbeat(void *arg, const struct db_result *result, const struct
     }
 }
 
-/* Who could not do the work leaves the lock to others: leader_set_able() goes on. */
+/* Who could not do the work leaves the lock to others. */
 static void stand_by(struct leader *leader)
 {
     if (!leader->unable) {
@@ -286,6 +313,8 @@ static void stand_by(struct leader *leader)
         lease_store_try(leader->db, on_tried, leader);
     } else if (leader->has_lock) {
         release(leader);
+    } else {
+        yield(leader);
     }
 }
 

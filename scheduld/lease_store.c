@@ -48,6 +48,11 @@ static const struct db_stmt end_stmt = {
     .params = 1,
 };
 
+static const struct db_stmt yield_stmt = {
+    .name = "lease_yield",
+    .sql = "SELECT pg_advisory_unlock_all()",
+};
+
 void lease_store_try(struct db *db, db_fn *done, void *arg)
 {
     db_query(db, &try_stmt, NULL, done, arg);
@@ -105,6 +110,11 @@ void lease_store_heartbeat(struct db *db, int64_t epoch, db_fn *done, void *arg)
 int64_t lease_store_alive_us(const struct db_result *result)
 {
     return db_int64(result, 0, 0);
+}
+
+void lease_store_yield(struct db *db, db_fn *done, void *arg)
+{
+    db_query(db, &yield_stmt, NULL, done, arg);
 }
 
 void lease_store_end(struct db *db, int64_t epoch, int deadline_ms, db_fn *done, void *arg)

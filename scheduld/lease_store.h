@@ -36,5 +36,7 @@ int64_t lease_store_evicted(const struct db_result *result);
 void lease_store_heartbeat(struct db *db, int64_t epoch, db_fn *done, void *arg);
 int64_t lease_store_alive_us(const struct db_result *result); /* of a row: the database's clock then */
 
-/* Gives the lock back and tells those who wait for it. */
+/* Gives the lock back, and writes and tells nothing. */
+void lease_store_yield(struct db *db, db_fn *done, void *arg);
+/* Gives it back and tells those who wait for it; with it the row says that nobody leads. */
 void lease_store_end(struct db *db, int64_t epoch, int deadline_ms, db_fn *done, void *arg);

@@ -60,8 +60,9 @@ struct server_options {
     void (*close)(struct worker *worker);
 
     /* On the main thread's loop. on_schema: what a worker found; with one that this program does not know
-     * (EMPTY, OLDER or NEWER) it waits for another one; on_database: so many workers can read, and have both
-     * their connections, now; on_stopped: server_stop() is done, all workers have ended. */
+     * (EMPTY, OLDER or NEWER) or may not read it waits for another one; on_database: so many workers can
+     * read, and have both their connections, now; on_stopped: server_stop() is done, all workers have ended.
+     */
     void (*on_schema)(void *arg, enum migrate_state state, const struct err *err);
     void (*on_database)(void *arg, int reading, int with_database);
     void (*on_stopped)(void *arg);

@@ -71,10 +71,10 @@ static void on_resigned(void *arg)
     ((struct node *)arg)->resigned++;
 }
 
-static void begin(struct stage *stage, int i, const char *holder)
+static void begin_as(struct stage *stage, int i, const char *holder, const char *user)
 {
     struct node *node = &stage->nodes[i];
-    AUTO_FREE char *url = pg_url_with("user=test_sched");
+    AUTO_FREE char *url = pg_url_with(user);
     struct leader_options options = {.base = stage->pg->base,
                                      .clock = &node->clock,
                                      .database_url = url,
@@ -88,6 +88,11 @@ static void begin(struct stage *stage, int i, const char *holder)
     node->leader = leader_new(&options, &err);
     if (node->leader == NULL)
         fail_msg("leader_new: %s", err.text);
+}
+
+static void begin(struct stage *stage, int i, const char *holder)
+{
+    begin_as(stage, i, holder, "user=test_sched");
 }
 
 static void end(struct node *node)
@@ -451,7 +456,13 @@ static void who_is_alone_leads_again_when_it_can_work(void **state)
     while (number(stage, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != 0)
         pg_turn(stage->pg, 5);
     assert_string_equal(pg_value(stage->pg, "SELECT holder FROM scheduler"), "NULL");
-    pg_turn(stage->pg, 2 * LEADER_TRY_MS);
+    pg_value(stage->pg, "CREATE TABLE seen AS SELECT clock_timestamp() AS at");
+    while (number(stage,
+                  "SELECT count(*) FROM pg_stat_activity, seen WHERE application_name = 'scheduld leader'"
+                  " AND query_start > at + interval '2 s'") == 0)
+        pg_turn(stage->pg, 5); /* the server ends who is idle */
+    pg_value(stage->pg, "DROP TABLE seen");
+    assert_int_equal(node->leads, 1);
     cut(stage, node); /* nor by a new session */
     while (leader_backend_pid(node->leader) != 0)
         pg_turn(stage->pg, 5);
@@ -508,6 +519,24 @@ static void what_a_former_leader_left_open_is_ended(void **state)
     pg_wait(rest, &answer.times, 1);
     assert_non_null(strstr(answer.text, "terminating connection"));
     pg_close(rest);
+}
+
+/* As a user who may read the row, and not write it. */
+static void who_is_denied_the_lead_keeps_nobody_from_it(void **state)
+{
+    struct stage *stage = *state;
+
+    pg_value(stage->pg, "CREATE ROLE test_denied LOGIN IN ROLE ecs_scheduler_webapid");
+    begin_as(stage, 0, "first:1", "user=test_denied");
+    while (number(stage,
+                  "SELECT count(*) FROM pg_stat_activity WHERE usename = 'test_denied' AND state = 'idle'"
+                  " AND (query LIKE '%unlock%' OR query LIKE '%terminate%')") == 0)
+        pg_turn(stage->pg, 5);
+    begin(stage, 1, "second:2");
+    wait_for(stage, &stage->nodes[1].leads, 1);
+    assert_int_equal(stage->nodes[0].leads, 0);
+    end(&stage->nodes[0]);
+    pg_value(stage->pg, "DROP ROLE test_denied");
 }
 
 /* Somebody at psql who locks the row: heartbeats fail, the session answers all the same. */
@@ -610,6 +639,7 @@ int main(void)
         TEST(who_stepped_down_and_cannot_work_gives_the_lock_back),
         TEST(who_has_made_room_resigns),
         TEST(what_a_former_leader_left_open_is_ended),
+        TEST(who_is_denied_the_lead_keeps_nobody_from_it),
         TEST(a_row_locked_by_hand_does_not_end_the_lease),
         TEST(after_a_restart_of_the_server_one_leads),
         TEST(a_bad_url_is_refused),
