@@ -93,6 +93,7 @@ struct agenda {
     bool reload; /* another load is to follow */
     bool sweeping, asking;
     unsigned owing;      /* looks for those that owe that are not answered */
+    int64_t owing_s;     /* by which second the last one asks */
     bool sweep_soon;     /* a sweep is to follow */
     uint32_t generation; /* of loads */
     int64_t ordinal;     /* last one of the page that was read */

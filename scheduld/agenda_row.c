@@ -55,19 +55,26 @@ static bool may_owe(const struct job_row *row, int64_t now_s)
            row->problem != NULL;
 }
 
+/* Until when fire times of a changed job pass in silence: from the instant on by which the rows that owe were
+ * asked for they come from the wheel, though it stands still. */
+static int64_t silent_until(const struct agenda *a)
+{
+    return a->mode == AGENDA_CATCHING_UP ? a->owing_s : agenda_now_s(a);
+}
+
 static int64_t first_fire(struct agenda *a, const struct timed_job *job, const struct job_row *row,
                           bool changed, bool owes)
 {
-    int64_t now_s = agenda_now_s(a);
+    int64_t past_s = silent_until(a);
 
     if (row->suspended || (job->flags & TIMED_PROBLEM) != 0)
         return 0;
-    if (owes && may_owe(row, now_s))
+    if (owes && may_owe(row, agenda_now_s(a)))
         return due_next(&job->timing, due_from(row->cursor_s, row->since_s));
     if (!changed)
         return job->next_s;
     /* What is on record is over, also if the clock was set back since. */
-    return due_next(&job->timing, due_from(now_s > row->cursor_s ? now_s : row->cursor_s, row->since_s));
+    return due_next(&job->timing, due_from(past_s > row->cursor_s ? past_s : row->cursor_s, row->since_s));
 }
 
 static bool is_on_record(const struct timed_job *job, const struct job_row *row)

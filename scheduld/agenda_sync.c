@@ -194,6 +194,7 @@ void agenda_read_owing(struct agenda *a)
     const char *params[] = {now};
 
     a->owing++;
+    a->owing_s = agenda_now_s(a);
     db_stream(a->options.db, &job_load_owing, params, on_owing_row, on_owing, a);
 }
 

@@ -3,12 +3,16 @@
 
 #include "db.h"
 
+/* The row is of another revision, or its next fire time has passed, or it has none for want of a schedule. */
+#define OWES                                                                                                 \
+    "(s.armed_revision IS DISTINCT FROM j.revision OR s.next_run <= to_timestamp($1::bigint)"                \
+    " OR s.problem IS NOT NULL)"
+
 /* Where somebody had locked the row of job_state when a run was planned, or kept it from being made, it lags
- * behind the ledger (run_store.c), and its next_run has passed, if it has one; a row with a problem has none.
- * $1 is now, or NULL if nobody acts on what is owed: then the ledger is not looked into. */
+ * behind the ledger (run_store.c), and owes. $1 is now, or NULL if nobody acts on what is owed: then the
+ * ledger is not looked into. */
 #define CURSOR                                                                                               \
-    "CASE WHEN $1::bigint IS NOT NULL"                                                                       \
-    "  AND (s.job_id IS NULL OR s.next_run <= to_timestamp($1::bigint) OR s.problem IS NOT NULL)"            \
+    "CASE WHEN $1::bigint IS NOT NULL AND " OWES                                                             \
     " THEN greatest(s.cursor, (SELECT max(fire_at) FROM runs WHERE job_id = j.id"                            \
     "  AND fire_at <= to_timestamp($1::bigint))) ELSE s.cursor END"
 
@@ -76,8 +80,7 @@ const struct db_stmt job_load_gone = {
 
 const struct db_stmt job_load_owing = {
     .name = "job_load_owing",
-    .sql = "SELECT " COLUMNS WITH_STATE " WHERE s.armed_revision IS DISTINCT FROM j.revision"
-           " OR s.next_run <= to_timestamp($1::bigint) OR s.problem IS NOT NULL",
+    .sql = "SELECT " COLUMNS WITH_STATE " WHERE " OWES,
     .params = 1,
 };
 

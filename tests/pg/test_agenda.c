@@ -379,6 +379,28 @@ static void a_run_on_record_is_not_owed_though_the_cursor_has_not_moved(void **s
     expect_due(w, 0, "a", 120, 0, 180);
 }
 
+/* Nor though it is armed for what it was before an edit. */
+static void a_run_on_record_is_not_owed_though_the_edit_has_not_been_seen(void **state)
+{
+    struct watch *w = *state;
+
+    make(w, "('a', '0 *'), ('b', '0 *')");
+    plan(w, "a", 0, 86400);
+    plan(w, "b", 0, 86400);
+    pg_value(w->pg, "UPDATE job_state SET next_run = NULL WHERE job_id = 'b'");
+    pg_value(w->pg, "UPDATE job_state SET armed_revision = armed_revision - 1");
+    for (int i = 0; i < 2; i++) {
+        record(w, i == 0 ? "a" : "b", 60);
+        record(w, i == 0 ? "a" : "b", 120);
+    }
+    begin_with(w, 60000);
+    set_clock(w, 190);
+    lead(w);
+    UNTIL(w, w->dues == 2);
+    for (int i = 0; i < 2; i++)
+        expect_due(w, i, w->told[i].job_id, 180, 0, 240);
+}
+
 /* Nor is it counted by a later one that waits when the job is read again. */
 static void an_edit_counts_nothing_that_is_on_record(void **state)
 {
@@ -769,6 +791,49 @@ static void more_locked_jobs_than_it_remembers_are_written_in_the_end(void **sta
     pg_close(slow);
 }
 
+/* Turning this one's loop. */
+static void wait_for_event(struct watch *w, struct pg *turned, const char *event)
+{
+    AUTO_FREE char *sql = mem_printf("SELECT count(*) FROM pg_stat_activity WHERE wait_event = '%s'", event);
+
+    while (strcmp(pg_value(w->pg, sql), "1") != 0)
+        pg_turn(turned, 1);
+}
+
+/* The standby's read of the edit waits, and is answered when it leads and has asked what is owed. The edit
+ * was seen by who led before, so it is not; its next fire time passes meanwhile. */
+static void an_edit_that_is_read_while_one_catches_up_loses_nothing(void **state)
+{
+    struct watch *w = *state;
+    struct pg *slow = pg_open(NULL);
+    struct answer answer;
+
+    make(w, "('a', '0 *')");
+    plan(w, "a", 0, 60);
+    begin_with(w, 60000);
+    set_clock(w, 59);
+    pg_value(w->pg, "SELECT pg_advisory_lock(1)");
+    pg_ask(slow, &answer,
+           "DO $$ BEGIN LOCK TABLE job_state; PERFORM pg_advisory_xact_lock(1);"
+           " UPDATE job_state SET armed_revision = (SELECT max(revision) FROM jobs); END $$",
+           NULL, 0);
+    wait_for_event(w, slow, "advisory");
+    pg_value(w->pg, "UPDATE jobs SET task_count = 2");
+    wait_for_event(w, w->pg, "relation");
+    agenda_lead(w->agenda, EPOCH);
+    pg_turn(w->pg, 200); /* it asks */
+    set_clock(w, 61);
+    pg_value(w->pg, "SELECT pg_advisory_unlock(1)");
+    UNTIL(w, stats(w).leading);
+    pg_turn(w->pg, 50); /* it says what is due */
+    set_clock(w, 120);
+    UNTIL(w, w->dues == 2);
+    expect_due(w, 0, "a", 60, 0, 120);
+    expect_due(w, 1, "a", 120, 0, 180);
+    pg_wait(slow, &answer.times, 1);
+    pg_close(slow);
+}
+
 static void changes_while_the_connection_is_cut(void **state)
 {
     struct watch *w = *state;
@@ -935,6 +1000,7 @@ int main(void)
         FRESH(what_is_changed_by_hand_is_armed),
         FRESH(what_is_due_is_said_once),
         FRESH(a_run_on_record_is_not_owed_though_the_cursor_has_not_moved),
+        FRESH(a_run_on_record_is_not_owed_though_the_edit_has_not_been_seen),
         FRESH(an_edit_counts_nothing_that_is_on_record),
         FRESH(an_edit_brings_the_cursor_up_to_what_is_on_record),
         FRESH(a_wrong_clock_plans_nothing),
@@ -952,6 +1018,7 @@ int main(void)
         FRESH(hints_may_come_in_any_order_and_number),
         FRESH(who_locks_a_job_delays_that_job_alone),
         FRESH(more_locked_jobs_than_it_remembers_are_written_in_the_end),
+        FRESH(an_edit_that_is_read_while_one_catches_up_loses_nothing),
         FRESH(changes_while_the_connection_is_cut),
         FRESH(an_update_of_a_zone_arms_its_jobs_again),
         FRESH(what_passes_while_a_zone_is_gone_is_owed),
