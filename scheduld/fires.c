@@ -269,8 +269,19 @@ static void take_newer(struct fire *fire)
     }
 }
 
+/* Of main's own statement, which is not on record: they count on, as if that had not been tried. */
+static void forget_lost(struct fire *fire)
+{
+    fire_span_merge(&fire->lost_missed, &fire->missed);
+    fire->missed = fire->lost_missed;
+    fire->lost_missed = (struct fire_span){0};
+    fire->lost_ms = 0;
+}
+
 void fire_forget_decision(struct fire *fire)
 {
+    if (fire->lost_ms != 0)
+        forget_lost(fire);
     run_free(fire->run);
     fire->run = NULL;
     fire->to_plan = false;

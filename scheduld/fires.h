@@ -42,6 +42,7 @@ struct fire {
     struct fire_span main; /* count - 1 were coalesced into it */
     struct fire_span later, skip, missed, rearm;
     struct fire_span lost_skip, lost_missed; /* their writes had no answer */
+    int64_t lost_skipped_for_s;              /* as skipped_for_s, when lost_skip was asked for */
     struct fire_told {                       /* with the last due */
         int64_t revision, next_s, grace_s;
     } told;

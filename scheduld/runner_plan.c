@@ -107,6 +107,14 @@ static void leave_all(struct runner *runner, struct fire *fire)
         runner_sweep(runner, fire);
 }
 
+static bool has_main(const struct plan_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->items[i].part == PART_MAIN)
+            return true;
+    return false;
+}
+
 /* The only one of its statement. */
 static void plan_refused(struct plan_write *write, const struct err *err)
 {
@@ -123,7 +131,7 @@ static void plan_refused(struct plan_write *write, const struct err *err)
         leave_all(runner, fire);
         return;
     }
-    if (fire->to_plan && !may_be_on_record(runner, fire, err)) {
+    if (has_main(&write->rows) && !may_be_on_record(runner, fire, err)) {
         fire->held_up = 0; /* its own pauses grow */
         decide_anew(runner, fire, err);
     }

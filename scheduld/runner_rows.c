@@ -37,11 +37,12 @@ static void add_missed(struct plan_rows *rows, struct fire *fire, const struct f
     item->error = mem_printf("nobody could act on it within the grace of %" PRId64 " s", span->grace_s);
 }
 
-static void add_skip(struct plan_rows *rows, struct fire *fire, const struct fire_span *span)
+static void add_skip(struct plan_rows *rows, struct fire *fire, const struct fire_span *span, int64_t for_s)
 {
     struct plan_item *item = add_item(rows, fire, PART_SKIP, span);
 
-    item->error = mem_printf("the run of %s was still launching", STAMP(fire->skipped_for_s));
+    item->skipped_for_s = for_s;
+    item->error = mem_printf("the run of %s was still launching", STAMP(for_s));
 }
 
 static void add_lost(struct plan_rows *rows, struct fire *fire)
@@ -49,7 +50,7 @@ static void add_lost(struct plan_rows *rows, struct fire *fire)
     if (fire->lost_missed.count > 0)
         add_missed(rows, fire, &fire->lost_missed);
     if (fire->lost_skip.count > 0)
-        add_skip(rows, fire, &fire->lost_skip);
+        add_skip(rows, fire, &fire->lost_skip, fire->lost_skipped_for_s);
     if (fire->to_plan && fire->lost_ms != 0)
         add_main(rows, fire);
     fire->lost_missed = fire->lost_skip = (struct fire_span){0};
@@ -62,7 +63,7 @@ static void add_all(struct plan_rows *rows, struct fire *fire)
     if (fire->to_plan)
         add_main(rows, fire);
     if (fire->skip.count > 0)
-        add_skip(rows, fire, &fire->skip);
+        add_skip(rows, fire, &fire->skip, fire->skipped_for_s);
     if (fire->rearm.count > 0)
         add_item(rows, fire, PART_REARM, &fire->rearm);
     fire->missed = fire->skip = fire->rearm = (struct fire_span){0};
@@ -149,6 +150,8 @@ static void undo_item(struct plan_item *item, int64_t lost_ms)
         break;
     case PART_SKIP:
         put_back(lost ? &fire->lost_skip : &fire->skip, item->span);
+        if (lost)
+            fire->lost_skipped_for_s = item->skipped_for_s;
         break;
     case PART_REARM:
         put_back(&fire->rearm, item->span);

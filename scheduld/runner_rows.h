@@ -21,8 +21,9 @@ struct plan_item {
     struct fire *fire; /* lent */
     enum plan_part part;
     struct fire_span span;
-    bool again;           /* its write was lost before */
-    char *chunks, *error; /* owned; until plan_rows_done() */
+    bool again;            /* its write was lost before */
+    int64_t skipped_for_s; /* see fires.h */
+    char *chunks, *error;  /* owned; until plan_rows_done() */
 };
 
 struct plan_rows {

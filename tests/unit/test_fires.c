@@ -383,6 +383,26 @@ static void a_decision_that_is_forgotten_takes_in_all_that_is_missed(void **stat
     fire_free(fire);
 }
 
+/* Likewise if that had no answer at first. */
+static void a_decision_that_is_forgotten_takes_in_what_was_lost_with_it(void **state UNUSED)
+{
+    struct fire *fire = fire_new("j");
+
+    take(fire, since(100, 104, 7));
+    fire->state = RUN_PLANNED;
+    fire->to_plan = true;
+    take(fire, with_missed(since(109, 109, 7), 105, 108));
+    fire->lost_missed = fire->missed;
+    fire->missed = (struct fire_span){0};
+    fire->lost_ms = 1;
+    assert_true(fire_has_lost(fire));
+    fire_forget_decision(fire);
+    assert_false(fire_has_lost(fire));
+    check_span(&fire->main, 108, 9, 7, 109);
+    assert_int_equal(fire->missed.count, 0);
+    fire_free(fire);
+}
+
 /* A statement has the first of them, and is not answered yet. */
 static void skipped_is_said_again(void **state UNUSED)
 {
@@ -467,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_decision_that_is_forgotten_takes_in_what_came_behind_it),
         cmocka_unit_test(a_decision_that_is_forgotten_is_of_what_was_told_last),
         cmocka_unit_test(a_decision_that_is_forgotten_takes_in_all_that_is_missed),
+        cmocka_unit_test(a_decision_that_is_forgotten_takes_in_what_was_lost_with_it),
         cmocka_unit_test(skipped_is_said_again),
         cmocka_unit_test(skipped_counts_once_however_it_is_said),
     };
