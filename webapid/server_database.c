@@ -150,6 +150,7 @@ void server_database_close(struct server_database *database)
         return;
     close_link(&database->writes);
     close_link(&database->reads);
+    token_cache_stop(database->tokens); /* the loop has some turns yet */
 }
 
 static void free_again(struct link *link)

@@ -117,6 +117,14 @@ struct token_cache *token_cache_new(struct event_base *base, struct db *db, int 
     return cache;
 }
 
+void token_cache_stop(struct token_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    event_del(cache->again);
+    event_del(cache->refresh);
+}
+
 void token_cache_free(struct token_cache *cache)
 {
     if (cache == NULL)

@@ -17,7 +17,8 @@ struct event_base;
 struct token_cache;
 
 struct token_cache *token_cache_new(struct event_base *base, struct db *db, int max_age_s);
-void token_cache_free(struct token_cache *cache); /* after its db; NULL is fine */
+void token_cache_stop(struct token_cache *cache); /* its db has ended: asks nothing more; NULL is fine */
+void token_cache_free(struct token_cache *cache); /* likewise */
 
 /* When the connection is up. done comes once, from the loop; false: they could not be read, the log says why.
  */
