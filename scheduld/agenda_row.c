@@ -56,10 +56,12 @@ static bool may_owe(const struct job_row *row, int64_t now_s)
 }
 
 /* Until when fire times of a changed job pass in silence: from the instant on by which the rows that owe were
- * asked for they come from the wheel, though it stands still. */
+ * asked for they come from the wheel, though it stands still; or from now on, if the clock was set back. */
 static int64_t silent_until(const struct agenda *a)
 {
-    return a->mode == AGENDA_CATCHING_UP ? a->owing_s : agenda_now_s(a);
+    int64_t now_s = agenda_now_s(a);
+
+    return a->mode == AGENDA_CATCHING_UP && a->owing_s < now_s ? a->owing_s : now_s;
 }
 
 static int64_t first_fire(struct agenda *a, const struct timed_job *job, const struct job_row *row,

@@ -269,12 +269,20 @@ static void take_newer(struct fire *fire)
     }
 }
 
+static void put_before(struct fire_span *lost, struct fire_span *now)
+{
+    fire_span_merge(lost, now);
+    *now = *lost;
+    *lost = (struct fire_span){0};
+}
+
 /* Of main's own statement, which is not on record: they count on, as if that had not been tried. */
 static void forget_lost(struct fire *fire)
 {
-    fire_span_merge(&fire->lost_missed, &fire->missed);
-    fire->missed = fire->lost_missed;
-    fire->lost_missed = (struct fire_span){0};
+    if (fire->skip.count == 0)
+        fire->skipped_for_s = fire->lost_skipped_for_s;
+    put_before(&fire->lost_missed, &fire->missed);
+    put_before(&fire->lost_skip, &fire->skip);
     fire->lost_ms = 0;
 }
 

@@ -142,7 +142,8 @@ static void on_yielded(void *arg, const struct db_result *result UNUSED, const s
     if (!answered(leader, LEADER_STANDBY))
         return;
     leader->has_lock = err != NULL;
-    again_in(leader, RETRY_MS);
+    again_in(leader, leader->hurry ? 0 : RETRY_MS);
+    leader->hurry = false;
 }
 
 /* Of one who does not lead: nobody need be told. Also keeps the session from being idle. */
@@ -284,7 +285,10 @@ void leader_set_able(struct leader *leader, bool able)
         return;
     leader->unable = !able;
     leader->unable_us = now_us(leader);
-    if (able && leader->state == LEADER_STANDBY && !leader->asking)
+    if (!able || leader->state != LEADER_STANDBY || leader->give_way)
+        return;
+    leader->hurry = leader->asking;
+    if (!leader->asking)
         again_in(leader, 0);
 }
 
@@ -334,6 +338,7 @@ static void on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 
     if (leader->asking)
         return; /* its answer, or the end of the connection, goes on */
+    leader->give_way = false;
     switch (leader->state) {
     case LEADER_STANDBY:
         stand_by(leader);
@@ -367,7 +372,6 @@ static void on_up(void *arg)
     leader->state = LEADER_STANDBY;
     leader->hurry = false;
     again_in(leader, leader->give_way ? GIVE_WAY_MS : 0);
-    leader->give_way = false;
 }
 
 static void on_down(void *arg, const struct err *err)

@@ -394,12 +394,14 @@ static void a_decision_that_is_forgotten_takes_in_what_was_lost_with_it(void **s
     take(fire, with_missed(since(109, 109, 7), 105, 108));
     fire->lost_missed = fire->missed;
     fire->missed = (struct fire_span){0};
+    fire->lost_skip = (struct fire_span){.fire_s = 95, .first_s = 94, .count = 2, .revision = 7};
     fire->lost_ms = 1;
     assert_true(fire_has_lost(fire));
     fire_forget_decision(fire);
     assert_false(fire_has_lost(fire));
     check_span(&fire->main, 108, 9, 7, 109);
     assert_int_equal(fire->missed.count, 0);
+    check_span(&fire->skip, 95, 2, 7, 0);
     fire_free(fire);
 }
 
