@@ -219,7 +219,9 @@ class Workload:
                     return DONE if cursor.rowcount else GONE
             finally:
                 connection.close()
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        except psycopg2.Error as error:
+            if error.pgcode is not None and not isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+                raise  # else the session has ended
             return self.fail(begun, f"psql: {text} {values}: {error}")
 
     def api(self, method, path, body=None):
