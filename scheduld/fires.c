@@ -46,6 +46,12 @@ void fire_span_merge(struct fire_span *a, const struct fire_span *b)
     }
 }
 
+void fire_span_put_back(struct fire_span *now, struct fire_span before)
+{
+    fire_span_merge(&before, now);
+    *now = before;
+}
+
 /* What is computed from the cursor has fires that have been decided on, and are not on record yet. */
 static void leave_out(struct fire_span *span, int64_t known_s, const struct job_timing *timing)
 {
@@ -269,20 +275,14 @@ static void take_newer(struct fire *fire)
     }
 }
 
-static void put_before(struct fire_span *lost, struct fire_span *now)
-{
-    fire_span_merge(lost, now);
-    *now = *lost;
-    *lost = (struct fire_span){0};
-}
-
 /* Of main's own statement, which is not on record: they count on, as if that had not been tried. */
 static void forget_lost(struct fire *fire)
 {
     if (fire->skip.count == 0)
         fire->skipped_for_s = fire->lost_skipped_for_s;
-    put_before(&fire->lost_missed, &fire->missed);
-    put_before(&fire->lost_skip, &fire->skip);
+    fire_span_put_back(&fire->missed, fire->lost_missed);
+    fire_span_put_back(&fire->skip, fire->lost_skip);
+    fire->lost_missed = fire->lost_skip = (struct fire_span){0};
     fire->lost_ms = 0;
 }
 

@@ -85,6 +85,8 @@ void fire_free(struct fire *fire); /* in no container any more; NULL is fine */
 
 /* a becomes both: b's are later, or all of a's newly computed with what has come since. */
 void fire_span_merge(struct fire_span *a, const struct fire_span *b);
+/* now becomes both, of which the one that is put back is the older. */
+void fire_span_put_back(struct fire_span *now, struct fire_span before);
 
 /* What a due brings to an entry: says what has changed. */
 enum fire_change {

@@ -127,13 +127,6 @@ void plan_rows_done(struct plan_rows *rows)
     }
 }
 
-/* The older of two goes first into a merge. */
-static void put_back(struct fire_span *now, struct fire_span before)
-{
-    fire_span_merge(&before, now);
-    *now = before;
-}
-
 static void undo_item(struct plan_item *item, int64_t lost_ms)
 {
     struct fire *fire = item->fire;
@@ -141,7 +134,7 @@ static void undo_item(struct plan_item *item, int64_t lost_ms)
 
     switch (item->part) {
     case PART_MISSED:
-        put_back(lost ? &fire->lost_missed : &fire->missed, item->span);
+        fire_span_put_back(lost ? &fire->lost_missed : &fire->missed, item->span);
         break;
     case PART_MAIN:
         fire->to_plan = true;
@@ -149,12 +142,12 @@ static void undo_item(struct plan_item *item, int64_t lost_ms)
             fire->lost_ms = lost_ms;
         break;
     case PART_SKIP:
-        put_back(lost ? &fire->lost_skip : &fire->skip, item->span);
+        fire_span_put_back(lost ? &fire->lost_skip : &fire->skip, item->span);
         if (lost)
             fire->lost_skipped_for_s = item->skipped_for_s;
         break;
     case PART_REARM:
-        put_back(&fire->rearm, item->span);
+        fire_span_put_back(&fire->rearm, item->span);
         break;
     }
 }
